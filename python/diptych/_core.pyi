@@ -1,0 +1,168 @@
+"""The compiled kernels. Import them through the one Python file that owns each kernel, never from here."""
+
+from typing import Any, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+def hash_rows(domain: str, columns: list[list[str]], threads: int) -> NDArray[np.uint8]:
+    """BLAKE3 digest of each row of text fields.
+
+    Parameters
+    ----------
+    domain : names what is hashed and the version of the layout; equal rows in two domains differ
+    columns : k >= 1 lists of n strings
+    threads : >= 1; the result is the same for every value
+
+    Returns
+    -------
+    uint8, shape (n, 32)
+
+    Raises
+    ------
+    ShapeError
+        If the columns differ in length, or there is none.
+    """
+
+def read_file(path: str) -> bytes:
+    """All bytes of a file; gzip and zstandard are recognised by their first bytes and decompressed whole.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, IsADirectoryError
+        As ``open`` does.
+    RecordError
+        If the compressed stream is cut short, has a wrong checksum or trailing garbage (line 0).
+    """
+
+def parse_jsonl(
+    data: bytes, path: str, on_bad_line: Literal["error", "skip"], max_line_bytes: int, threads: int
+) -> tuple[list[dict[str, Any]], NDArray[np.int64], list[tuple[int, int, str]]]:
+    """Parse JSON lines strictly: one object a line, RFC 8259.
+
+    Parameters
+    ----------
+    data : the file's bytes, decompressed
+    path : only for messages
+    on_bad_line : ``"error"`` raises at the first bad line, ``"skip"`` collects it
+    max_line_bytes : a longer line is a bad line
+    threads : >= 1; the result is the same for every value
+
+    Returns
+    -------
+    records : the objects, key order kept
+    lines : int64 (n,), the physical line of each record, counted from 1
+    rejects : (line, byte column, reason) of each skipped line
+
+    Raises
+    ------
+    RecordError
+        At the first bad line, with line and byte column.
+    """
+
+@final
+class Store:
+    """Vectors on disk by (space, digest): append-only segment files, SQLite as the truth."""
+
+    def __new__(cls, path: str, *, read_only: bool = False) -> Store: ...
+    def put(self, space: str, keys: NDArray[np.uint8], vectors: NDArray[np.float32]) -> int:
+        """Store rows that are not there yet, durably, all or nothing; return how many were new.
+
+        Parameters
+        ----------
+        space : everything that changes a vector, as one string (a fingerprint)
+        keys : uint8, shape (n, 32)
+        vectors : float32, shape (n, d), finite; d must be that of the space
+        """
+
+    def get(self, space: str, keys: NDArray[np.uint8], dim: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Vectors of shape (n, dim) and which were found; rows not found are zero."""
+
+    def stats(self) -> list[tuple[str, int, int, int]]:
+        """(space, dim, rows, bytes) of each space, in order of creation."""
+
+    def verify(self) -> list[str]:
+        """Read every row and check it; one sentence per fault, empty when all is well."""
+
+def contingency(
+    labels_a: NDArray[np.int32], labels_b: NDArray[np.int32], n_a: int, n_b: int, threads: int
+) -> NDArray[np.int64]:
+    """Count items by pair of labels: int64, shape (n_a, n_b). A label of -1 (noise) is not counted.
+
+    Raises
+    ------
+    ShapeError
+        If the lengths differ, or a label is below -1 or not below its ``n``.
+    """
+
+def assign(cost: NDArray[np.float64], maximize: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Optimal assignment of rows to columns (Jonker & Volgenant 1987; Crouse 2016): rows ascending, and their columns.
+
+    Raises
+    ------
+    ShapeError
+        If a cost is not finite.
+    """
+
+def sign_flips(
+    differences: NDArray[np.float64], seed: int, start: int, stop: int, exact: bool, threads: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Sign-flip resamples ``start`` … ``stop - 1`` of paired differences, all measures at once.
+
+    Parameters
+    ----------
+    differences : float64, shape (p, m), finite; 0 for a missing pair
+    seed, start, stop : resample b depends on (seed, b) alone
+    exact : the signs of resample b are the bits of b; p <= 62
+    threads : >= 1; the result is the same for every value
+
+    Returns
+    -------
+    z : float64 (m,), ``sum(d) / sqrt(sum(d^2))``, 0 where all d are 0
+    exceed : int64 (m,), resamples with ``|z*| >= |z|``
+    exceed_max : int64 (m,), resamples whose largest ``|z*|`` over this measure and all weaker ones is ``>= |z|``
+        (Westfall & Young step-down)
+    """
+
+def sign_flip_null(
+    differences: NDArray[np.float64], seed: int, start: int, stop: int, exact: bool, threads: int
+) -> NDArray[np.float64]:
+    """The z* themselves: float64, shape (stop - start, m)."""
+
+def label_permutations(
+    values: NDArray[np.float64],
+    present: NDArray[np.bool_],
+    first: NDArray[np.bool_],
+    seed: int,
+    start: int,
+    stop: int,
+    exact: bool,
+    threads: int,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Label permutations of two unpaired groups, Welch's t, all measures at once.
+
+    Parameters
+    ----------
+    values : float64, shape (n, m), finite where present
+    present : bool, shape (n, m); False drops that value
+    first : bool, shape (n,): who is in the first group; t is second minus first
+    seed, start, stop, exact, threads : as in ``sign_flips``; exact takes the b-th subset in lexicographic order
+
+    Returns
+    -------
+    z, exceed, exceed_max : as in ``sign_flips``
+    """
+
+def label_permutation_null(
+    values: NDArray[np.float64],
+    present: NDArray[np.bool_],
+    first: NDArray[np.bool_],
+    seed: int,
+    start: int,
+    stop: int,
+    exact: bool,
+    threads: int,
+) -> NDArray[np.float64]:
+    """The t* themselves: float64, shape (stop - start, m)."""

@@ -1,0 +1,139 @@
+"""Every exception that diptych raises on purpose.
+
+::
+
+    DiptychError
+    ├── ConfigError        (ValueError)    a setting: unknown, of the wrong type, out of range
+    │   └── UnknownNameError (LookupError) a lens, embedder, labeller … that does not exist; names the near ones
+    ├── DataError          (ValueError)    input that does not fit: missing fields, no common prompts, duplicates
+    │   └── RecordError                    the same, at one line of one file
+    ├── ShapeError         (ValueError)    an array of the wrong shape or dtype, or with values that are not finite
+    ├── SealedError        (PermissionError) a proposer asked for validation responses
+    ├── RunError           (OSError)       a run folder that cannot be written or read
+    ├── StoreError         (OSError)       the embedding store
+    │   ├── CorruptStoreError              a checksum or a structure in it is wrong
+    │   └── StoreVersionError              written by a newer diptych
+    └── MissingExtraError  (ImportError)   an optional library is not installed
+
+Each also inherits the builtin that a stranger would catch. A message says what was wrong (both values), where,
+and what to do. All arguments stay in ``args``, so every exception survives being pickled by a process pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class DiptychError(Exception):
+    """Base of everything that diptych raises on purpose."""
+
+
+class ConfigError(DiptychError, ValueError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class UnknownNameError(ConfigError, LookupError):
+    """A lens, embedder, field … of that name does not exist.
+
+    Parameters
+    ----------
+    kind : what was looked up, for example ``"lens"``
+    name : what was asked for
+    near : names that look like it, best first
+    known : all names that would have been accepted
+    """
+
+    def __init__(self, kind: str, name: str, near: Iterable[str] = (), known: Iterable[str] = ()) -> None:
+        self.kind, self.name = kind, name
+        self.near, self.known = tuple(near), tuple(known)
+        super().__init__(kind, name, self.near, self.known)
+
+    def __str__(self) -> str:
+        text = f"unknown {self.kind} {self.name!r}."
+        if self.near:
+            text += f" Did you mean {' or '.join(repr(n) for n in self.near)}?"
+        if self.known:
+            text += f" Known: {', '.join(self.known)}."
+        return text
+
+
+class DataError(DiptychError, ValueError):
+    """Input that does not fit: a missing field, no common prompts, duplicate rows."""
+
+
+class RecordError(DataError):
+    """One line of one file cannot be used.
+
+    Parameters
+    ----------
+    path : the file as the caller named it
+    line : physical line (for a JSON array: the item), counted from 1; 0 when the whole file is meant
+    column : byte column within the line, counted from 1; 0 when the whole line is meant
+    reason : what is wrong and what to do about it
+    """
+
+    def __init__(self, path: str, line: int, column: int, reason: str) -> None:
+        self.path, self.line, self.column, self.reason = path, line, column, reason
+        super().__init__(path, line, column, reason)
+
+    def __str__(self) -> str:
+        where = self.path
+        if self.line:
+            where += f":{self.line}"
+            if self.column:
+                where += f":{self.column}"
+        return f"{where}: {self.reason}"
+
+
+class ShapeError(DiptychError, ValueError):
+    """An array has the wrong shape or dtype, or holds a value that is not finite."""
+
+
+class SealedError(DiptychError, PermissionError):
+    """A proposer asked for responses to validation prompts."""
+
+
+class RunError(DiptychError, OSError):
+    """A run folder cannot be written or read."""
+
+
+class StoreError(DiptychError, OSError):
+    """The embedding store cannot be opened, read or written.
+
+    Parameters
+    ----------
+    path : the store's folder
+    reason : what is wrong and what to do about it
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(path, reason)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class CorruptStoreError(StoreError):
+    """A checksum or a structure in the store is wrong; no vector was served from there."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer diptych; it was left unchanged."""
+
+
+class MissingExtraError(DiptychError, ImportError):
+    """An optional library is not installed.
+
+    Parameters
+    ----------
+    module : the library that was needed, for example ``"pandas"``
+    extra : the extra of diptych that brings it, for example ``"frames"``
+    """
+
+    def __init__(self, module: str, extra: str) -> None:
+        self.module, self.extra = module, extra
+        super().__init__(module, extra)
+
+    def __str__(self) -> str:
+        return f"{self.module} is not installed. Run: pip install 'diptych[{self.extra}]'"

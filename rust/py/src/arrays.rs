@@ -1,0 +1,26 @@
+//! NumPy in: dtype, rank, C order, checked once and named in the error.
+
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::PyResult;
+
+use crate::errors::ShapeError;
+
+/// The rows of a C-contiguous matrix as one slice.
+pub fn matrix<'a, T: Element>(name: &str, array: &'a PyReadonlyArray2<'_, T>) -> PyResult<&'a [T]> {
+    array.as_slice().map_err(|_| {
+        ShapeError::new_err(format!(
+            "{name}: expected a C-contiguous array, got shape {:?} with other strides; pass numpy.ascontiguousarray({name})",
+            array.shape()
+        ))
+    })
+}
+
+/// A contiguous vector as a slice.
+pub fn vector<'a, T: Element>(name: &str, array: &'a PyReadonlyArray1<'_, T>) -> PyResult<&'a [T]> {
+    array.as_slice().map_err(|_| {
+        ShapeError::new_err(format!(
+            "{name}: expected a contiguous array of shape ({},), got one with strides; pass numpy.ascontiguousarray({name})",
+            array.len()
+        ))
+    })
+}

@@ -1,0 +1,26 @@
+//! The door between Python and `diptych-core`: each file registers its own names, nothing is computed here.
+//!
+//! Every wrapper is the same four steps: convert and check (`arrays`) → release the GIL → core call →
+//! map the error (`errors`). No function takes a single item.
+
+use pyo3::prelude::*;
+
+mod arrays;
+mod errors;
+mod files;
+mod hash;
+mod jsonl;
+mod matching;
+mod permutation;
+mod store;
+
+#[pymodule(gil_used = false)]
+fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    hash::register(m)?;
+    files::register(m)?;
+    jsonl::register(m)?;
+    store::register(m)?;
+    matching::register(m)?;
+    permutation::register(m)
+}
