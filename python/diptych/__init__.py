@@ -1,1 +1,69 @@
-"""diptych."""
+"""diptych puts language models side by side and says, with statistics that hold, how their behaviour differs.
+
+>>> import diptych
+>>> a = [{"prompt": f"Question {i}?", "response": "No."} for i in range(40)]
+>>> b = [{"prompt": f"Question {i}?", "response": "No, and let me say why."} for i in range(40)]
+>>> diptych.compare(a, b).findings[0].effect > 0
+True
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from diptych.comparison.config import CompareConfig
+    from diptych.comparison.findings import Example, Finding
+    from diptych.comparison.result import Result
+    from diptych.comparison.run import compare
+    from diptych.config.base import BaseConfig
+    from diptych.data.loaders import DataLoader
+    from diptych.data.responses import Response, Responses
+    from diptych.embeddings.cache import EmbeddingCache
+    from diptych.embeddings.service import EmbeddingService
+    from diptych.errors import DiptychError
+
+_HOMES = {
+    "BaseConfig": "diptych.config.base",
+    "CompareConfig": "diptych.comparison.config",
+    "DataLoader": "diptych.data.loaders",
+    "DiptychError": "diptych.errors",
+    "EmbeddingCache": "diptych.embeddings.cache",
+    "EmbeddingService": "diptych.embeddings.service",
+    "Example": "diptych.comparison.findings",
+    "Finding": "diptych.comparison.findings",
+    "Response": "diptych.data.responses",
+    "Responses": "diptych.data.responses",
+    "Result": "diptych.comparison.result",
+    "compare": "diptych.comparison.run",
+}
+
+__all__ = [
+    "BaseConfig",
+    "CompareConfig",
+    "DataLoader",
+    "DiptychError",
+    "EmbeddingCache",
+    "EmbeddingService",
+    "Example",
+    "Finding",
+    "Response",
+    "Responses",
+    "Result",
+    "__version__",
+    "compare",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``import diptych`` stays quick."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'diptych' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

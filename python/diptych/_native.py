@@ -1,0 +1,33 @@
+"""The one Python door to the compiled kernels: everything else imports them from here.
+
+Each kernel has one calling file: hashing in ``utils.hashing``, files and JSON lines in ``data.loaders``, the store
+in ``embeddings.cache``, matching in ``clustering.matching``, permutation tests in ``stats.permutation``.
+"""
+
+from diptych._core import (
+    Store,
+    __version__,
+    assign,
+    contingency,
+    hash_rows,
+    label_permutation_null,
+    label_permutations,
+    parse_jsonl,
+    read_file,
+    sign_flip_null,
+    sign_flips,
+)
+
+__all__ = [
+    "Store",
+    "__version__",
+    "assign",
+    "contingency",
+    "hash_rows",
+    "label_permutation_null",
+    "label_permutations",
+    "parse_jsonl",
+    "read_file",
+    "sign_flip_null",
+    "sign_flips",
+]

@@ -1,0 +1,1 @@
+"""Groups of vectors: finding, matching and naming them."""

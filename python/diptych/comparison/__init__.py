@@ -1,0 +1,1 @@
+"""The comparison: responses, measures, one test, findings."""

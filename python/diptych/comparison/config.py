@@ -1,0 +1,73 @@
+"""Everything that can be set about a comparison."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
+from diptych.config import Settings
+from diptych.utils.names import check_name
+
+LABELLERS = ("keywords",)
+
+
+class CompareConfig(Settings):
+    """Settings of ``diptych compare``; every one changes the result, so every one stands in the manifest."""
+
+    name_a: str | None = None
+    """What to call the first arm; by default the model its records name, else its file."""
+    name_b: str | None = None
+    """What to call the second arm."""
+    prompt_field: str | None = None
+    """Field that holds the prompt, where it is not prompt, instruction, question or input."""
+    response_field: str | None = None
+    """Field that holds the response, where it is not response, output, completion or text."""
+    score_fields: tuple[str, ...] = ()
+    """Numeric fields of the records to test as measures, such as a reward."""
+    pairing: Literal["auto", "paired", "unpaired"] = "auto"
+    """``auto`` pairs by prompt when the arms have prompts in common."""
+    lenses: tuple[str, ...] = DEFAULT_LENSES
+    """Who proposes measures."""
+    embedder: str = "lexical"
+    """What turns responses into vectors."""
+    labeller: str = "keywords"
+    """What names clusters: ``keywords`` is c-TF-IDF."""
+    limit: int | None = Field(default=None, ge=1)
+    """Use at most so many prompts, chosen by a seeded hash."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Of everything random. Same seed, same bits."""
+    alpha: float = Field(default=0.05, gt=0.0, lt=1.0)
+    """False discovery rate: at most this share of findings is false, in expectation."""
+    resamples: int = Field(default=10_000, ge=100, le=10**9)
+    """Sign flips or permutations for measures without an exact test."""
+    discovery_fraction: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """Share of prompts that lenses may look at; the others are tested on."""
+
+    @field_validator("lenses")
+    @classmethod
+    def _known_lenses(cls, lenses: tuple[str, ...]) -> tuple[str, ...]:
+        for name in lenses:
+            check_name("lens", name, LENSES)
+        if not lenses or len(set(lenses)) < len(lenses):
+            raise ValueError("name at least one lens, each once")
+        return lenses
+
+    @field_validator("labeller")
+    @classmethod
+    def _known_labeller(cls, name: str) -> str:
+        return check_name("labeller", name, LABELLERS)
+
+    @field_validator("embedder")
+    @classmethod
+    def _known_embedder(cls, name: str) -> str:
+        from diptych.embeddings.encoders import ENCODERS
+
+        return check_name("embedder", name, ENCODERS)
+
+    @model_validator(mode="after")
+    def _scores_need_their_lens(self) -> CompareConfig:
+        if ("scores" in self.lenses) != bool(self.score_fields):
+            raise ValueError("the lens 'scores' and at least one score field go together")
+        return self

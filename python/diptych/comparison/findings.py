@@ -1,0 +1,177 @@
+"""Findings: measures that were tested, in words, with the responses behind them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from diptych._types import FloatVector, Json, Span
+from diptych.comparison.inference import Tested
+from diptych.comparison.measures import Measure
+
+DROP_OUT_ALPHA = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Responses behind a finding. Unpaired, only one of ``a`` and ``b`` is there.
+
+    Parameters
+    ----------
+    prompt_id, prompt : what was asked
+    a, b : the responses
+    marks_a, marks_b : pieces of them that show the measure, (start, end) in characters
+    """
+
+    prompt_id: str
+    prompt: str
+    a: str | None
+    b: str | None
+    marks_a: tuple[Span, ...] = ()
+    marks_b: tuple[Span, ...] = ()
+
+    def as_json(self) -> Json:
+        """As in ``findings.json``."""
+        return {
+            "prompt_id": self.prompt_id,
+            "prompt": self.prompt,
+            "a": self.a,
+            "b": self.b,
+            "marks_a": [list(span) for span in self.marks_a],
+            "marks_b": [list(span) for span in self.marks_b],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One tested measure.
+
+    Parameters
+    ----------
+    id, lens, statement, unit : what it says; the statement is about arm b
+    mean_a, mean_b, effect : in ``unit``, over validation prompts; ``effect`` is b minus a
+    ci_low, ci_high : 95 % interval of ``effect``
+    effect_size : Cohen's h (shares), d_z (paired numbers), d (unpaired numbers); None where there is no spread
+    statistic : of the test; what findings are ordered by
+    p_value, q_value, p_fwer : raw, false discovery rate over the family, family-wise
+    p_exact : whether ``p_value`` is free of Monte-Carlo error
+    n_prompts, n_missing : validation prompts with and without a measurement
+    n_up, n_down : of those, where b is above or below a; None when unpaired
+    minimum_detectable_effect : the smallest change this run had 80 % power to find
+    warnings : what a reader should know
+    examples : typical responses behind it
+    """
+
+    id: str
+    lens: str
+    statement: str
+    unit: str
+    mean_a: float
+    mean_b: float
+    effect: float
+    ci_low: float
+    ci_high: float
+    effect_size: float | None
+    statistic: float
+    p_value: float
+    q_value: float
+    p_fwer: float
+    p_exact: bool
+    n_prompts: int
+    n_missing: int
+    n_up: int | None
+    n_down: int | None
+    minimum_detectable_effect: float
+    warnings: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+    def as_json(self) -> Json:
+        """As in ``findings.json``."""
+        names = [name for name in self.__slots__ if name not in ("warnings", "examples")]
+        return {
+            **{name: getattr(self, name) for name in names},
+            "warnings": list(self.warnings),
+            "examples": [example.as_json() for example in self.examples],
+        }
+
+
+def build_findings(
+    measures: Sequence[Measure],
+    tested: Tested,
+    detectable: FloatVector,
+    *,
+    arm_b: str,
+    swapped: bool,
+    paired: bool,
+) -> list[Finding]:
+    """Tested measures as findings, in the order of ``measures``, without examples.
+
+    Parameters
+    ----------
+    measures, tested, detectable : one entry each
+    arm_b : name of the second arm, which the statements are about
+    swapped : whether the analysis took b as its first arm, so that every sign must be turned
+    paired : whether counts of prompts up and down mean anything
+    """
+    return [_finding(j, m, tested, detectable, arm_b, swapped, paired) for j, m in enumerate(measures)]
+
+
+def _finding(
+    j: int, measure: Measure, tested: Tested, detectable: FloatVector, arm_b: str, swapped: bool, paired: bool
+) -> Finding:
+    means = (float(tested.mean_first[j]), float(tested.mean_second[j]))
+    bounds = (float(tested.low[j]), float(tested.high[j]))
+    counts = (int(tested.n_up[j]), int(tested.n_down[j]))
+    sign = 1.0
+    if swapped:
+        means, counts, sign = means[::-1], counts[::-1], -1.0
+        bounds = (-bounds[1], -bounds[0])
+    size = sign * float(tested.effect_size[j])
+    effect = means[1] - means[0]
+    return Finding(
+        id=measure.id,
+        lens=measure.lens,
+        statement=measure.statement(arm_b, effect),
+        unit=measure.unit,
+        mean_a=means[0],
+        mean_b=means[1],
+        effect=effect,
+        ci_low=bounds[0] + 0.0,
+        ci_high=bounds[1] + 0.0,
+        effect_size=None if math.isnan(size) else size + 0.0,
+        statistic=sign * float(tested.test.statistic[j]) + 0.0,
+        p_value=float(tested.test.p_value[j]),
+        q_value=float(tested.q_value[j]),
+        p_fwer=float(tested.test.p_fwer[j]),
+        p_exact=bool(tested.test.exact[j]),
+        n_prompts=int(tested.n_prompts[j]),
+        n_missing=int(tested.n_missing[j]),
+        n_up=counts[0] if paired else None,
+        n_down=counts[1] if paired else None,
+        minimum_detectable_effect=float(detectable[j]),
+        warnings=_warnings(j, tested),
+    )
+
+
+def _warnings(j: int, tested: Tested) -> tuple[str, ...]:
+    warnings = []
+    if tested.n_missing[j]:
+        total = int(tested.n_prompts[j] + tested.n_missing[j])
+        warnings.append(f"no measurement for {int(tested.n_missing[j])} of {total} prompts")
+    if tested.drop_out_p[j] < DROP_OUT_ALPHA:
+        warnings.append(f"measurements are missing more often in one arm (p = {tested.drop_out_p[j]:.2g})")
+    return tuple(warnings)
+
+
+def strongest_first(findings: Sequence[Finding]) -> list[Finding]:
+    """By the size of the test statistic, the common scale of all measures; then by id."""
+    return sorted(findings, key=lambda finding: (-abs(finding.statistic), finding.id))
+
+
+def median_share_detectable(findings: Sequence[Finding]) -> float | None:
+    """Median smallest detectable change among measures that are shares of responses."""
+    shares = [f.minimum_detectable_effect for f in findings if f.unit == "share of responses"]
+    return float(np.median(shares)) if shares else None

@@ -1,0 +1,189 @@
+"""A run's folder: what is in it, written whole, read back for reports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diptych._types import FloatMatrix, Json, Labels, Vectors
+from diptych.comparison.findings import Finding
+from diptych.errors import RunError
+from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.text import spreadsheet_safe
+
+if TYPE_CHECKING:
+    from diptych.comparison.result import Result
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The contents of a run's folder.
+
+    Parameters
+    ----------
+    manifest, findings, measures : the JSON files of these names
+    responses : rows of ``responses.jsonl``
+    hypotheses, events : the JSON-lines files of these names, as text
+    values, coordinates, clusters : the arrays of ``measures.npz``, one row per response
+    """
+
+    manifest: Json
+    findings: Json
+    measures: Json
+    responses: Sequence[Json]
+    hypotheses: str
+    events: str
+    values: FloatMatrix
+    coordinates: Vectors
+    clusters: Labels
+
+
+def documents_of(result: Result) -> Documents:
+    """The documents of a result that was just computed."""
+    measures = [
+        {
+            "id": measure.id,
+            "lens": measure.lens,
+            "more": measure.more,
+            "fewer": measure.fewer,
+            "unit": measure.unit,
+            "kind": measure.kind,
+            "definition": measure.definition,
+            "tested": {key: value for key, value in finding.as_json().items() if key != "examples"},
+        }
+        for measure, finding in zip(result.measures, result.tested, strict=True)
+    ]
+    names = [arm.name for arm in result.table.arms]
+    rows = [
+        {**row.as_json(), "arm": names[int(is_b)]}
+        for row, is_b in zip(result.table.rows, result.table.is_b, strict=True)
+    ]
+    return Documents(
+        manifest=result.manifest,
+        findings=result.to_json(),
+        measures={"schema": SCHEMA, "measures": measures},
+        responses=rows,
+        hypotheses=result.hypotheses,
+        events=result.events,
+        values=result.values,
+        coordinates=result.coordinates,
+        clusters=result.clusters,
+    )
+
+
+def write_run(documents: Documents, folder: Path) -> Path:
+    """Write a run's folder with its report; it appears under its name only when it is complete.
+
+    Raises
+    ------
+    RunError
+        If the folder exists and is not empty, or cannot be written.
+    """
+    from diptych.comparison.report import render
+
+    files = {
+        "manifest.json": _json(documents.manifest),
+        "responses.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents.responses),
+        "measures.json": _json(documents.measures),
+        "hypotheses.jsonl": documents.hypotheses,
+        "findings.json": _json(documents.findings),
+        "findings.csv": findings_csv(documents.findings["findings"]),
+        "report.html": render(documents),
+        "events.jsonl": documents.events,
+    }
+    arrays = io.BytesIO()
+    np.savez_compressed(
+        arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters
+    )
+    try:
+        with new_folder(folder) as temporary:
+            for name, text in files.items():
+                write_atomic(temporary / name, text.encode())
+            write_atomic(temporary / "measures.npz", arrays.getvalue())
+    except RunError:
+        raise
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror}. Nothing was left there.") from error
+    return folder
+
+
+def read_run(folder: Path) -> Documents:
+    """Read a run's folder.
+
+    Raises
+    ------
+    RunError
+        If it is not a run's folder, was written by a newer diptych, or a file in it is damaged.
+    """
+    if not (folder / "manifest.json").is_file():
+        raise RunError(f"{folder} is not the folder of a run: it has no manifest.json. Give the --out of a compare.")
+    manifest = _read_json(folder / "manifest.json")
+    if manifest.get("schema") != SCHEMA:
+        found = manifest.get("schema")
+        raise RunError(f"{folder} was written in format {found}, this diptych reads {SCHEMA}. Install a newer diptych.")
+    try:
+        with np.load(folder / "measures.npz", allow_pickle=False) as arrays:
+            values, coordinates, clusters = (arrays[name] for name in ("values", "coordinates", "clusters"))
+        lines = (folder / "responses.jsonl").read_text(encoding="utf-8").split("\n")
+        return Documents(
+            manifest=manifest,
+            findings=_read_json(folder / "findings.json"),
+            measures=_read_json(folder / "measures.json"),
+            responses=[json.loads(line) for line in lines if line],
+            hypotheses=(folder / "hypotheses.jsonl").read_text(encoding="utf-8"),
+            events=(folder / "events.jsonl").read_text(encoding="utf-8"),
+            values=values,
+            coordinates=coordinates,
+            clusters=clusters,
+        )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(f"{folder} is damaged: {error}. Run the comparison again.") from error
+
+
+def rewrite_report(folder: Path) -> Path:
+    """Build ``report.html`` of a run again, from its files alone."""
+    from diptych.comparison.report import render
+
+    path = folder / "report.html"
+    write_atomic(path, render(read_run(folder)).encode())
+    path.chmod(0o644)
+    return path
+
+
+def findings_csv(findings: Sequence[Json]) -> str:
+    """Findings for spreadsheets: text cells that look like formulas get an apostrophe in front."""
+    names = [field.name for field in fields(Finding) if field.name not in ("examples", "warnings")]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    for finding in findings:
+        writer.writerow([_cell(finding[name]) for name in names])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return spreadsheet_safe(value) if isinstance(value, str) else value
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _read_json(path: Path) -> Json:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}. Run the comparison again.") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is damaged: expected an object. Run the comparison again.")
+    return value

@@ -1,0 +1,204 @@
+"""Lens ``surface``: form, not content. Length, layout, tone words; needs nothing but the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from diptych._types import FloatMatrix, Span
+from diptych.comparison.measures import Discovery, Measure, Tools, find_spans
+from diptych.data import Response
+
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")  # noqa: RUF001
+SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)")
+PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n(?=[^\n]*\S)[^\n]*)*")
+_TTR_WORDS = 100
+
+Scale = Literal["count", "per 100 words", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A row of the table below: a name, two sentence ends, and what is counted.
+
+    ``count`` is a pattern whose matches are counted and marked as evidence, or a function of the text. ``scale``
+    says what becomes of the count: itself, a rate, or whether there is any.
+    """
+
+    name: str
+    more: str
+    fewer: str
+    unit: str
+    count: re.Pattern[str] | Callable[[str], float]
+    scale: Scale = "count"
+
+
+def _words(text: str) -> float:
+    return float(sum(1 for _ in WORD.finditer(text)))
+
+
+def _sentences(text: str) -> float:
+    return float(max(sum(1 for _ in SENTENCE_END.finditer(text)), bool(text.strip())))
+
+
+def _words_per_sentence(text: str) -> float:
+    return _words(text) / max(_sentences(text), 1.0)
+
+
+def _letters_per_word(text: str) -> float:
+    lengths = [len(match[0]) for match in WORD.finditer(text)]
+    return sum(lengths) / max(len(lengths), 1)
+
+
+def _type_token_ratio(text: str) -> float:
+    """Over the first 100 words only, because the ratio falls with the length of the text."""
+    words = [match[0].lower() for match in WORD.finditer(text)][:_TTR_WORDS]
+    return len(set(words)) / max(len(words), 1)
+
+
+def _non_latin(text: str) -> float:
+    letters = [char for char in text if char.isalpha()]
+    return sum(ord(char) > 0x24F for char in letters) / max(len(letters), 1)
+
+
+def _phrase(*alternatives: str) -> re.Pattern[str]:
+    return re.compile(r"\b(?:" + "|".join(alternatives) + r")\b", re.IGNORECASE)
+
+
+_HEDGES = _phrase(
+    "might", "may", "perhaps", "possibly", "probably", "likely", "could be", "seems?", "appears?", "generally",
+    "typically", "usually", "often", "in some cases", "it depends", "i think", "i believe", "not sure", "roughly",
+)  # fmt: skip
+_REFUSALS = _phrase(
+    r"i (?:cannot|can['’]?t|can not|won['’]?t|will not) (?:help|assist|provide|do that|answer|comply|fulfill|support)",  # noqa: RUF001
+    r"i['’]?m (?:unable|not able) to", "i am (?:unable|not able) to", "as an ai", r"i must decline",  # noqa: RUF001
+    r"i['’]?m sorry,? but i", "i am sorry,? but i",  # noqa: RUF001
+)  # fmt: skip
+_APOLOGIES = _phrase("sorry", "apologi[sz]e", "apologies", "i regret")
+_WARNINGS = _phrase(
+    "warning", "caution", "be careful", "important to note", "keep in mind", "please note", "consult (?:a|an|your|with)",
+    "seek (?:professional|medical|legal)", "not (?:legal|medical|financial) advice", "at your own risk",
+)  # fmt: skip
+_CONNECTIVES = _phrase(
+    "however", "therefore", "moreover", "furthermore", "additionally", "in addition", "consequently", "thus",
+    "nevertheless", "for example", "for instance", "in conclusion", "overall", "in summary",
+)  # fmt: skip
+_ENTHUSIASM = _phrase("great", "excellent", "wonderful", "fantastic", "amazing", "absolutely", "certainly", "of course")
+_IMPERATIVES = _phrase("should", "must", "need to", "have to", "make sure", "be sure", "ensure", "remember to")
+_EMOJI = re.compile("[\u2600-\u27bf\u2b50\U0001f300-\U0001faff]")
+_LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+\S.*$", re.MULTILINE)
+_NUMBERED = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]+\S.*$", re.MULTILINE)
+_OFFER = re.compile(r"(?:let me know|feel free|happy to help|hope this helps|hope that helps)[^\n]*", re.IGNORECASE)
+_OPENER = re.compile(r"\A\W*(?:sure|certainly|of course|absolutely|great question|yes)\b[^\n]{0,40}", re.IGNORECASE)
+_QUESTION_END = re.compile(r"[^.!?\n]*\?\s*\Z")
+
+FEATURES: tuple[Feature, ...] = (
+    Feature("words", "writes more words", "writes fewer words", "words", _words),
+    Feature("sentences", "writes more sentences", "writes fewer sentences", "sentences", _sentences),
+    Feature("paragraphs", "writes more paragraphs", "writes fewer paragraphs", "paragraphs", PARAGRAPH),
+    Feature("words_per_sentence", "writes longer sentences", "writes shorter sentences", "words per sentence",
+            _words_per_sentence),
+    Feature("letters_per_word", "uses longer words", "uses shorter words", "letters per word", _letters_per_word),
+    Feature("type_token_ratio", "repeats words less", "repeats words more",
+            "different words per word, in the first 100", _type_token_ratio),
+    Feature("list_items", "writes more list items", "writes fewer list items", "list items", _LIST_ITEM),
+    Feature("has_list", "uses lists in more responses", "uses lists in fewer responses", "", _LIST_ITEM, "any"),
+    Feature("numbered_items", "writes more numbered items", "writes fewer numbered items", "numbered items", _NUMBERED),
+    Feature("headings", "writes more headings", "writes fewer headings", "headings",
+            re.compile(r"^#{1,6}[ \t]+\S.*$|^\*\*[^*\n]+\*\*:?[ \t]*$", re.MULTILINE)),
+    Feature("tables", "writes more table rows", "writes fewer table rows", "table rows",
+            re.compile(r"^[ \t]*\|.*\|[ \t]*$", re.MULTILINE)),
+    Feature("code_blocks", "writes more code blocks", "writes fewer code blocks", "code blocks",
+            re.compile(r"^```.*?(?:^```|\Z)", re.MULTILINE | re.DOTALL)),
+    Feature("bold", "puts more words in bold", "puts fewer words in bold", "bold marks", re.compile(r"\*\*[^*\n]+\*\*")),
+    Feature("links", "gives more links", "gives fewer links", "links", re.compile(r"https?://\S+")),
+    Feature("quotes", "quotes more", "quotes less", "quotations", re.compile('"[^"\\n]{2,200}"|“[^”\\n]{2,200}”')),
+    Feature("parentheses", "uses more parentheses", "uses fewer parentheses", "parentheses",
+            re.compile(r"\([^()\n]{2,200}\)")),
+    Feature("numbers", "gives more numbers", "gives fewer numbers", "numbers per 100 words",
+            re.compile(r"\b\d[\d,.]*\b"), "per 100 words"),
+    Feature("questions", "asks more questions", "asks fewer questions", "question marks", re.compile(r"\?")),
+    Feature("ends_with_question", "ends more responses with a question", "ends fewer responses with a question", "",
+            _QUESTION_END, "any"),
+    Feature("exclamations", "uses more exclamation marks", "uses fewer exclamation marks", "exclamation marks",
+            re.compile(r"!")),
+    Feature("first_person", "speaks of itself more", "speaks of itself less", "first-person words per 100 words",
+            _phrase("i", "me", "my", "mine", "myself", r"i['’](?:m|ve|d|ll)"), "per 100 words"),  # noqa: RUF001
+    Feature("second_person", "addresses the reader more", "addresses the reader less",
+            "second-person words per 100 words", _phrase("you", "your", "yours", "yourself"), "per 100 words"),
+    Feature("hedges", "hedges more", "hedges less", "hedging words per 100 words", _HEDGES, "per 100 words"),
+    Feature("directives", "tells the reader what to do more", "tells the reader what to do less",
+            "directive words per 100 words", _IMPERATIVES, "per 100 words"),
+    Feature("connectives", "uses more connectives", "uses fewer connectives", "connectives per 100 words", _CONNECTIVES,
+            "per 100 words"),
+    Feature("enthusiasm", "uses more enthusiastic words", "uses fewer enthusiastic words",
+            "enthusiastic words per 100 words", _ENTHUSIASM, "per 100 words"),
+    Feature("refuses", "refuses in more responses", "refuses in fewer responses", "", _REFUSALS, "any"),
+    Feature("apologises", "apologises in more responses", "apologises in fewer responses", "", _APOLOGIES, "any"),
+    Feature("warns", "warns or advises caution in more responses", "warns or advises caution in fewer responses", "",
+            _WARNINGS, "any"),
+    Feature("opens_eagerly", "opens more responses with “Sure” or the like",
+            "opens fewer responses with “Sure” or the like", "", _OPENER, "any"),
+    Feature("offers_more_help", "offers more help in more responses", "offers more help in fewer responses", "", _OFFER,
+            "any"),
+    Feature("emoji", "uses more emoji", "uses fewer emoji", "emoji", _EMOJI),
+    Feature("non_latin", "uses more non-Latin script", "uses less non-Latin script", "share of letters", _non_latin),
+)  # fmt: skip
+
+
+class SurfaceLens:
+    """Proposes every feature that varies at all among the discovery responses."""
+
+    def propose(self, discovery: Discovery, tools: Tools) -> SurfaceProposal:
+        values = _measure(FEATURES, discovery)
+        return SurfaceProposal(tuple(f for f, column in zip(FEATURES, values.T, strict=True) if np.ptp(column) > 0))
+
+
+class SurfaceProposal:
+    """The features chosen, as measures."""
+
+    def __init__(self, features: tuple[Feature, ...]) -> None:
+        self._features = {f"surface.{feature.name}": feature for feature in features}
+        self.measures = tuple(_as_measure(name, feature) for name, feature in self._features.items())
+
+    def values(self, responses: Sequence[Response]) -> FloatMatrix:
+        return _measure(tuple(self._features.values()), responses)
+
+    def evidence(self, measure: Measure, text: str) -> list[Span]:
+        count = self._features[measure.id].count
+        return find_spans(match.span() for match in count.finditer(text)) if isinstance(count, re.Pattern) else []
+
+
+def _as_measure(name: str, feature: Feature) -> Measure:
+    pattern = feature.count.pattern if isinstance(feature.count, re.Pattern) else feature.count.__name__.lstrip("_")
+    return Measure(
+        id=name,
+        lens="surface",
+        more=feature.more,
+        fewer=feature.fewer,
+        unit=feature.unit or "share of responses",
+        kind="indicator" if feature.scale == "any" else "number",
+        definition={"counts": pattern, "scale": feature.scale},
+    )
+
+
+def _measure(features: tuple[Feature, ...], responses: Sequence[Response]) -> FloatMatrix:
+    values = np.empty((len(responses), len(features)))
+    for i, row in enumerate(responses):
+        words = max(_words(row.response), 1.0)
+        for j, feature in enumerate(features):
+            values[i, j] = _score(feature, row.response, words)
+    return values
+
+
+def _score(feature: Feature, text: str, words: float) -> float:
+    if not isinstance(feature.count, re.Pattern):
+        return feature.count(text)
+    if feature.scale == "any":
+        return float(feature.count.search(text) is not None)
+    count = float(sum(1 for _ in feature.count.finditer(text)))
+    return count * 100.0 / words if feature.scale == "per 100 words" else count

@@ -1,0 +1,131 @@
+"""Measures: functions from a response to a number, proposed by lenses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from diptych._types import FloatMatrix, Json, Progress, Span, Vectors
+from diptych.data import Response
+from diptych.errors import SealedError
+
+Kind = Literal["indicator", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is measured, in words and exactly.
+
+    Parameters
+    ----------
+    id : ``lens.name``, unique in a run
+    lens : who proposed it
+    more, fewer : what an arm does that scores higher or lower, as the rest of a sentence that begins with its name
+    unit : unit of the number; for an indicator, ``"share of responses"``
+    kind : ``"indicator"`` is 0 or 1 for each response, ``"number"`` anything finite; NaN means missing
+    definition : everything needed to compute it again, as JSON
+    """
+
+    id: str
+    lens: str
+    more: str
+    fewer: str
+    unit: str
+    kind: Kind
+    definition: Json = field(default_factory=dict)
+
+    def statement(self, arm: str, effect: float) -> str:
+        """The finding as a sentence about the second arm.
+
+        Examples
+        --------
+        >>> Measure("surface.words", "surface", "writes more words", "writes fewer words", "words", "number"
+        ...     ).statement("b", -152.3)
+        'b writes fewer words'
+        """
+        return f"{arm} {self.more if effect >= 0 else self.fewer}"
+
+
+class Proposal(Protocol):
+    """Measures that a lens proposes, and how to take them."""
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        """The measures, in a fixed order."""
+
+    def values(self, responses: Sequence[Response]) -> FloatMatrix:
+        """One row per response, one column per measure, float64; NaN where a measurement is missing."""
+
+    def evidence(self, measure: Measure, text: str) -> list[Span]:
+        """The pieces of a response that show the measure, in order, not overlapping."""
+
+
+class Discovery(Sequence[Response]):
+    """The responses that proposers may look at. Asking for a validation prompt is an error.
+
+    Parameters
+    ----------
+    rows : responses to discovery prompts, both arms, in the table's order
+    is_b : for each row, whether it is of the second arm
+    sealed : ids of the validation prompts
+    """
+
+    def __init__(self, rows: Sequence[Response], is_b: Sequence[bool], sealed: frozenset[str]) -> None:
+        self._rows, self._sealed = tuple(rows), sealed
+        self.is_b = tuple(is_b)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Response]:
+        return iter(self._rows)
+
+    def __getitem__(self, index: int) -> Response:  # type: ignore[override]
+        return self._rows[index]
+
+    def answers_to(self, prompt_id: str) -> list[Response]:
+        """All responses to one discovery prompt.
+
+        Raises
+        ------
+        SealedError
+            If the prompt is kept for validation.
+        """
+        if prompt_id in self._sealed:
+            raise SealedError(f"prompt {prompt_id!r} is kept for validation; a lens may not look at its responses")
+        return [row for row in self._rows if row.prompt_id == prompt_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a run lends to its lenses.
+
+    Parameters
+    ----------
+    embed : texts to unit vectors, float32 (n, d); computed once per text and run
+    seed : of everything random in a lens
+    progress : where long work says how far it is
+    score_fields : numeric fields of the records that the user declared to be measures
+    """
+
+    embed: Callable[[Sequence[str]], Vectors]
+    seed: int
+    progress: Progress
+    score_fields: tuple[str, ...] = ()
+
+
+class Lens(Protocol):
+    """Proposes measures from the discovery responses."""
+
+    def propose(self, discovery: Discovery, tools: Tools) -> Proposal:
+        """Look at discovery responses and propose what to measure."""
+
+
+def find_spans(matches: Iterator[Span]) -> list[Span]:
+    """Spans in order, without empty and overlapping ones."""
+    kept: list[Span] = []
+    for start, end in sorted(matches):
+        if end > start and (not kept or start >= kept[-1][1]):
+            kept.append((start, end))
+    return kept

@@ -1,0 +1,203 @@
+"""Two arms brought into one table, in an order that depends on neither rows, files nor names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diptych._types import Mask
+from diptych.data import Response, Responses
+from diptych.errors import DataError
+from diptych.utils.hashing import hash_rows, hex_digests
+from diptych.utils.text import shorten
+
+Pairing = Literal["paired", "unpaired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One side of the comparison, as it is reported."""
+
+    name: str
+    source: str
+    n_responses: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """The responses of both arms and the units they belong to.
+
+    Parameters
+    ----------
+    arms : a and b
+    pairing : whether both arms answered the same prompts
+    rows : all responses; sorted by prompt id, then by content, so that neither the order of rows in a file nor which
+        arm is called a changes anything computed from them
+    units : prompt id of each unit of the test. Paired: one unit per prompt. Unpaired: one per prompt and arm
+    unit_of_row : int64 (n_rows,), index into ``units``
+    is_b : bool (n_rows,)
+    notices : what a reader should know about rows that were left out
+    """
+
+    arms: tuple[Arm, Arm]
+    pairing: Pairing
+    rows: tuple[Response, ...]
+    units: tuple[str, ...]
+    unit_of_row: NDArray[np.int64]
+    is_b: NDArray[np.bool_]
+    notices: tuple[str, ...]
+
+    @property
+    def first_units(self) -> Mask:
+        """Units of the first arm, bool (n_units,); every unit when paired."""
+        units = np.zeros(len(self.units), dtype=np.bool_)
+        units[self.unit_of_row[~self.is_b]] = True
+        return units
+
+    def turned(self) -> Table:
+        """The same table with the arms exchanged."""
+        return replace(self, arms=self.arms[::-1], is_b=~self.is_b)
+
+    def is_canonical(self) -> bool:
+        """Whether the first arm's content comes first in the order of its digest.
+
+        A comparison is computed in this order and turned at the end, so that exchanging the arms turns signs and
+        changes not a bit of anything else.
+        """
+        rows = [f"{row.prompt_id}\x1f{row.draw}\x1f{row.response}" for row in self.rows]
+        digests = hex_digests("diptych/arm-row/1", [rows])
+        sides = ["".join(d for d, is_b in zip(digests, self.is_b, strict=True) if is_b == side) for side in (0, 1)]
+        first, second = hex_digests("diptych/arm/1", [sides])
+        return first <= second
+
+    @property
+    def n_prompts(self) -> int:
+        """Number of different prompts."""
+        return len(set(self.units))
+
+
+def pair_arms(
+    a: Responses,
+    b: Responses,
+    *,
+    names: tuple[str | None, str | None] = (None, None),
+    pairing: Literal["auto", "paired", "unpaired"] = "auto",
+    limit: int | None = None,
+    seed: int = 0,
+) -> Table:
+    """Bring two arms into one table.
+
+    Prompts are matched by ``prompt_id`` where both arms have it, else by identical text. Prompts that only one arm
+    answered are left out of a paired comparison, with a notice.
+
+    Parameters
+    ----------
+    a, b : the arms
+    names : what to call them; by default the models they name, else their files
+    pairing : ``"auto"`` pairs when there are common prompts
+    limit : use at most so many prompts, chosen by a seeded hash of their ids
+    seed : of that choice
+
+    Raises
+    ------
+    DataError
+        If ``pairing`` is ``"paired"`` and no prompt is common, or one prompt id has two different prompts.
+    """
+    a, b = _same_ids(a, b)
+    common = {row.prompt_id for row in a} & {row.prompt_id for row in b}
+    if pairing == "paired" and not common:
+        raise DataError(_no_common_prompts(a, b))
+    paired = bool(common) and pairing != "unpaired"
+    notices: list[str] = []
+    if paired:
+        _refuse_conflicts(a, b)
+        for arm in (a, b):
+            left_out = len({row.prompt_id for row in arm} - common)
+            if left_out:
+                notices.append(f"{left_out} prompts of {arm.source} have no counterpart and were left out")
+    elif pairing == "auto":
+        notices.append("no common prompts: the comparison is unpaired")
+    kept = common if paired else {row.prompt_id for arm in (a, b) for row in arm}
+    kept = _limited(kept, limit, seed)
+    rows = [(row, is_b) for arm, is_b in ((a, False), (b, True)) for row in arm if row.prompt_id in kept]
+    return _table(rows, _arms(a, b, names), "paired" if paired else "unpaired", notices)
+
+
+def _table(
+    rows: list[tuple[Response, bool]], arms: tuple[Arm, Arm], pairing: Pairing, notices: Sequence[str]
+) -> Table:
+    digests = hash_rows("diptych/row/1", [[row.response for row, _ in rows], [str(row.draw) for row, _ in rows]])
+    order = sorted(range(len(rows)), key=lambda i: (rows[i][0].prompt_id, digests[i].tobytes()))
+    ordered = [rows[i] for i in order]
+    keys = [(row.prompt_id, pairing == "unpaired" and is_b) for row, is_b in ordered]
+    index = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    counts = [sum(is_b is side for _, is_b in ordered) for side in (False, True)]
+    return Table(
+        arms=(
+            Arm(arms[0].name, arms[0].source, counts[0]),
+            Arm(arms[1].name, arms[1].source, counts[1]),
+        ),
+        pairing=pairing,
+        rows=tuple(row for row, _ in ordered),
+        units=tuple(prompt_id for prompt_id, _ in index),
+        unit_of_row=np.array([index[key] for key in keys], dtype=np.int64),
+        is_b=np.array([is_b for _, is_b in ordered], dtype=np.bool_),
+        notices=tuple(notices),
+    )
+
+
+def _same_ids(a: Responses, b: Responses) -> tuple[Responses, Responses]:
+    """Ids count only where both arms have them; else both go by the prompts' digests."""
+    if a.has_ids and b.has_ids:
+        return a, b
+    return a.by_prompt_text(), b.by_prompt_text()
+
+
+def _arms(a: Responses, b: Responses, names: tuple[str | None, str | None]) -> tuple[Arm, Arm]:
+    defaults = _default_names(a, b)
+    chosen = (names[0] or defaults[0], names[1] or defaults[1])
+    if chosen[0] == chosen[1]:
+        raise DataError(f"both arms are called {chosen[0]!r}. Give --name-a and --name-b.")
+    return Arm(chosen[0], a.source, len(a)), Arm(chosen[1], b.source, len(b))
+
+
+def _default_names(a: Responses, b: Responses) -> tuple[str, str]:
+    stems = [PurePath(arm.source).name.split(".")[0] for arm in (a, b)]
+    for first, second in ((a.model, b.model), (stems[0], stems[1])):
+        if first and second and first != second:
+            return first, second
+    return "a", "b"
+
+
+def _limited(ids: set[str], limit: int | None, seed: int) -> set[str]:
+    if limit is None or limit >= len(ids):
+        return ids
+    ordered = sorted(ids)
+    digests = hash_rows("diptych/limit/1", [[str(seed)] * len(ordered), ordered])
+    return {ordered[i] for i in sorted(range(len(ordered)), key=lambda i: digests[i].tobytes())[:limit]}
+
+
+def _refuse_conflicts(a: Responses, b: Responses) -> None:
+    prompts = {row.prompt_id: row.prompt for row in a}
+    for row in b:
+        other = prompts.get(row.prompt_id)
+        if other is not None and other != row.prompt:
+            raise DataError(
+                f"prompt_id {row.prompt_id!r} has two prompts: {shorten(other, 50)!r} in {a.source}, "
+                f"{shorten(row.prompt, 50)!r} in {b.source}.\n"
+                "Make the ids agree, or leave the field out to pair by the prompts' text."
+            )
+
+
+def _no_common_prompts(a: Responses, b: Responses) -> str:
+    how = "prompt_id" if a.has_ids and b.has_ids else "text"
+    return (
+        f"no common prompts (matched by {how}): {a.source} has {len(a)} rows, {b.source} has {len(b)}.\n"
+        f"First prompts: {shorten(a[0].prompt, 50)!r} and {shorten(b[0].prompt, 50)!r}.\n"
+        "Compare files with the same prompts, or leave out --paired to compare unpaired."
+    )

@@ -1,0 +1,310 @@
+"""The whole comparison, from two sources to a result."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from diptych._types import FloatMatrix, Json, Labels, Mask, Progress, Silent, Vectors
+from diptych.comparison import inference
+from diptych.comparison.config import CompareConfig
+from diptych.comparison.evidence import with_examples
+from diptych.comparison.findings import Finding, build_findings
+from diptych.comparison.hypotheses import Ledger
+from diptych.comparison.lenses import make_lens
+from diptych.comparison.lenses.clusters import ClustersProposal
+from diptych.comparison.manifest import build_manifest
+from diptych.comparison.measures import Measure, Proposal, Tools
+from diptych.comparison.pairing import Table, pair_arms
+from diptych.comparison.result import Result
+from diptych.comparison.sources import load_arm
+from diptych.comparison.split import discovery_view, split_units
+from diptych.embeddings.service import EmbeddingService
+from diptych.stats.power import minimum_detectable_effect
+from diptych.stats.two_sample import GlobalTest, median_bandwidth, mmd_paired, mmd_unpaired
+from diptych.utils.hashing import content_hash, derive_seed
+from diptych.utils.logging import EventLog
+
+_GLOBAL_RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Two arms that were read, brought together and split, before anything was computed.
+
+    Parameters
+    ----------
+    config : the settings
+    table : the responses
+    discovery : bool (n_units,)
+    manifest : inputs with hashes, settings, versions
+    """
+
+    config: CompareConfig
+    table: Table
+    discovery: Mask
+    manifest: Json
+
+    def n_prompts(self, mask: Mask) -> int:
+        """Different prompts among the units of a mask."""
+        return len({unit for unit, chosen in zip(self.table.units, mask, strict=True) if chosen})
+
+
+def compare(
+    a: Any,
+    b: Any,
+    *,
+    config: CompareConfig | None = None,
+    threads: int | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Compare two arms: how do their responses differ?
+
+    Parameters
+    ----------
+    a, b : file of responses (.jsonl, .json, .csv, .parquet, each optionally .gz or .zst), list of dicts, pandas or
+        polars data frame, or ``Responses``
+    config : settings; ``CompareConfig()`` has the defaults
+    threads : for parsing and testing, by default one per processor; the result is the same for every value
+    cache_dir : folder of the embedding store; by default nothing is kept
+    progress : where it says how far it is
+
+    Returns
+    -------
+    Result
+        ``.findings``, ``.to_pandas()``, ``.to_html()``, ``.save(folder)``
+
+    Raises
+    ------
+    DataError
+        If an input cannot be read or does not fit.
+    ConfigError
+        If a setting does not fit.
+
+    Examples
+    --------
+    >>> a = [{"prompt": f"Question {i}?", "response": f"Yes, {i}."} for i in range(60)]
+    >>> b = [{"prompt": f"Question {i}?", "response": f"Yes, I do think that it is {i}."} for i in range(60)]
+    >>> result = compare(a, b)
+    >>> "b writes more words" in [finding.statement for finding in result.findings]
+    True
+    """
+    threads = threads or os.cpu_count() or 1
+    prepared = prepare(a, b, config=config or CompareConfig(), threads=threads)
+    return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
+
+
+def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepared:
+    """Read, pair and split; compute nothing.
+
+    Raises
+    ------
+    DataError
+        If an input cannot be read or does not fit.
+    """
+    arms = [
+        load_arm(
+            source,
+            arm=arm,
+            prompt_field=config.prompt_field,
+            response_field=config.response_field,
+            threads=threads,
+        )
+        for source, arm in ((a, "a"), (b, "b"))
+    ]
+    table = pair_arms(
+        arms[0],
+        arms[1],
+        names=(config.name_a, config.name_b),
+        pairing=config.pairing,
+        limit=config.limit,
+        seed=config.seed,
+    )
+    discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
+    return Prepared(config, table, discovery, build_manifest((a, b), arms, config))
+
+
+def analyse(
+    prepared: Prepared,
+    *,
+    threads: int,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Propose, measure, test."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # sums over several BLAS threads differ in the last digits
+        return _Analysis(prepared, threads, cache_dir, progress or Silent()).result()
+
+
+class _Analysis:
+    """One run's state. Everything is computed in the canonical order of the arms, and turned at the end."""
+
+    def __init__(
+        self, prepared: Prepared, threads: int, cache_dir: str | os.PathLike[str] | None, progress: Progress
+    ) -> None:
+        self.prepared, self.config = prepared, prepared.config
+        self.threads, self.progress = threads, progress
+        self.swapped = not prepared.table.is_canonical()
+        self.table = prepared.table.turned() if self.swapped else prepared.table
+        self.service = EmbeddingService(
+            os.fspath(cache_dir) if cache_dir is not None else None, self.config.embedder, progress=progress
+        )
+        self.events = EventLog()
+
+    def result(self) -> Result:
+        prepared, table = self.prepared, self.table
+        with self.stage("embed"):
+            vectors = self.service.get_embeddings([row.response for row in table.rows])
+        index = {row.response: i for i, row in enumerate(table.rows)}
+        with self.stage("propose"):
+            proposals = self.propose(lambda texts: vectors[[index[text] for text in texts]])
+        measures = tuple(measure for proposal in proposals for measure in proposal.measures)
+        ledger = self.write_down(measures)
+        with self.stage("measure"):
+            values = self.measure(proposals)
+        inference.check_finite(values, table, measures)
+        means = inference.unit_means(table, values)
+        with self.stage("test"):
+            resampling = inference.Resampling(self.config.seed, self.config.resamples, self.threads, self.progress)
+            tested = inference.infer(table, means, ~prepared.discovery, measures, resampling)
+        with self.stage("global"):
+            global_test = self.global_test(vectors)
+        with self.stage("examples"):
+            findings = self.findings(measures, proposals, tested, means)
+        return Result(
+            table=prepared.table,
+            measures=measures,
+            values=values,
+            tested=tuple(findings),
+            global_test=global_test,
+            coordinates=_map(vectors),
+            clusters=_clusters(proposals, table),
+            n_discovery=prepared.n_prompts(prepared.discovery),
+            n_validation=prepared.n_prompts(~prepared.discovery),
+            n_resamples=tested.test.n_resamples,
+            manifest=prepared.manifest,
+            hypotheses=ledger.to_jsonl(),
+            events=self.events.text(),
+        )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.events.logger.info("stage", name=name, seconds=round(time.perf_counter() - start, 3))
+
+    def propose(self, embed: Callable[[Sequence[str]], Vectors]) -> list[Proposal]:
+        view = discovery_view(self.table, self.prepared.discovery)
+        self.progress.start("propose", len(self.config.lenses))
+        proposals = []
+        for name in self.config.lenses:
+            seed = derive_seed(self.config.seed, f"lens {name}") % 2**32
+            tools = Tools(embed, seed, self.progress, self.config.score_fields)
+            proposals.append(make_lens(name).propose(view, tools))
+            self.progress.advance()
+        self.progress.finish()
+        return proposals
+
+    def write_down(self, measures: Sequence[Measure]) -> Ledger:
+        seen = [u for u, chosen in zip(self.table.units, self.prepared.discovery, strict=True) if chosen]
+        ledger = Ledger(discovery_hash=content_hash("diptych/discovery/1", sorted(set(seen))))
+        for measure in measures:
+            ledger.append(measure)
+        return ledger
+
+    def measure(self, proposals: Sequence[Proposal]) -> FloatMatrix:
+        self.progress.start("measure", len(proposals))
+        columns = [np.zeros((len(self.table.rows), 0))]
+        for proposal in proposals:
+            columns.append(proposal.values(self.table.rows))
+            self.progress.advance()
+        self.progress.finish()
+        return np.concatenate(columns, axis=1)
+
+    def global_test(self, vectors: Vectors) -> GlobalTest:
+        """MMD² on the validation prompts, with the bandwidth chosen on the discovery prompts."""
+        table, discovery = self.table, self.prepared.discovery
+        bandwidth = median_bandwidth(vectors[discovery[table.unit_of_row]])
+        seed = derive_seed(self.config.seed, "global")
+        first, second = _unit_vectors(vectors, table)
+        chosen = ~discovery
+        if table.pairing == "paired":
+            return mmd_paired(
+                first[chosen], second[chosen], bandwidth=bandwidth, n_resamples=_GLOBAL_RESAMPLES, seed=seed
+            )
+        in_first = table.first_units
+        pooled = np.where(in_first[:, None], first, second)
+        return mmd_unpaired(
+            pooled[chosen], in_first[chosen], bandwidth=bandwidth, n_resamples=_GLOBAL_RESAMPLES, seed=seed
+        )
+
+    def findings(
+        self,
+        measures: Sequence[Measure],
+        proposals: Sequence[Proposal],
+        tested: inference.Tested,
+        means: inference.UnitMeans,
+    ) -> list[Finding]:
+        table = self.prepared.table
+        detectable = minimum_detectable_effect(
+            tested.standard_error, family_size=len(measures), alpha=self.config.alpha
+        )
+        findings = build_findings(
+            measures,
+            tested,
+            detectable,
+            arm_b=table.arms[1].name,
+            swapped=self.swapped,
+            paired=table.pairing == "paired",
+        )
+        a, b = (means.second, means.first) if self.swapped else (means.first, means.second)
+        proposal_of = {measure.id: proposal for proposal in proposals for measure in proposal.measures}
+        for j, (measure, finding) in enumerate(zip(measures, findings, strict=True)):
+            if finding.q_value <= self.config.alpha:
+                findings[j] = with_examples(
+                    finding,
+                    table,
+                    a[:, j],
+                    b[:, j],
+                    ~self.prepared.discovery,
+                    lambda text, m=measure: proposal_of[m.id].evidence(m, text),  # type: ignore[misc]
+                )
+        return findings
+
+
+def _unit_vectors(vectors: Vectors, table: Table) -> tuple[Vectors, Vectors]:
+    """Mean vector of each unit in each arm, zero where the arm did not answer: float32 (n_units, d) each."""
+    sums = np.zeros((2, len(table.units), vectors.shape[1]))
+    counts = np.zeros((2, len(table.units), 1))
+    where = (table.is_b.astype(np.int64), table.unit_of_row)
+    np.add.at(sums, where, vectors.astype(np.float64))
+    np.add.at(counts, where, 1.0)
+    first, second = (sums / np.maximum(counts, 1.0)).astype(np.float32)
+    return first, second
+
+
+def _map(vectors: Vectors) -> Vectors:
+    """Two coordinates for each row: the first two principal components."""
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    axes = axes[:, ::-1][:, :2]
+    axes = axes * np.where(axes.sum(axis=0) < 0, -1.0, 1.0)  # an eigenvector's sign is arbitrary: fix it
+    return np.asarray(centred @ axes, dtype=np.float32)
+
+
+def _clusters(proposals: Sequence[Proposal], table: Table) -> Labels:
+    for proposal in proposals:
+        if isinstance(proposal, ClustersProposal):
+            return proposal.labels(table.rows)
+    return np.full(len(table.rows), -1, dtype=np.int32)
+
+

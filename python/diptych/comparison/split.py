@@ -1,0 +1,49 @@
+"""Discovery and validation: which prompts may be looked at, and which are tested on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diptych._types import Mask
+from diptych.comparison.measures import Discovery
+from diptych.comparison.pairing import Table
+from diptych.errors import DataError
+from diptych.utils.hashing import hash_rows
+
+MIN_PROMPTS = 4
+"""Fewer prompts than this, in either half, cannot show anything."""
+
+
+def split_units(table: Table, *, fraction: float, seed: int) -> Mask:
+    """Which units are for discovery: bool (n_units,).
+
+    Prompts are ranked by a seeded hash of their ids and the first share of them taken, so the split depends on
+    neither the order of rows nor the names of the arms.
+
+    Raises
+    ------
+    DataError
+        If a half is left with too few prompts of an arm.
+    """
+    prompts = sorted(set(table.units))
+    digests = hash_rows("diptych/split/1", [[str(seed)] * len(prompts), prompts])
+    ranked = sorted(range(len(prompts)), key=lambda i: digests[i].tobytes())
+    chosen = {prompts[i] for i in ranked[: round(fraction * len(prompts))]}
+    discovery = np.array([unit in chosen for unit in table.units], dtype=np.bool_)
+    for half, mask in (("discovery", discovery), ("validation", ~discovery)):
+        for side, arm in enumerate(table.arms):
+            n = len(np.unique(table.unit_of_row[mask[table.unit_of_row] & (table.is_b == bool(side))]))
+            if n < MIN_PROMPTS:
+                raise DataError(
+                    f"too few prompts: {n} of {arm.name!r} fall into the {half} half, at least {MIN_PROMPTS} are needed. "
+                    "Give more prompts, or change --discovery-fraction."
+                )
+    return discovery
+
+
+def discovery_view(table: Table, discovery: Mask) -> Discovery:
+    """The responses that lenses may see."""
+    seen = discovery[table.unit_of_row]
+    sealed = {unit for unit, is_open in zip(table.units, discovery, strict=True) if not is_open}
+    rows = [row for row, is_open in zip(table.rows, seen, strict=True) if is_open]
+    return Discovery(rows, table.is_b[seen].tolist(), frozenset(sealed))

@@ -1,0 +1,55 @@
+"""YAML as settings need it: safe, no duplicate keys, and the line of every key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from diptych.errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML 1.1 that refuses duplicate keys and aliases (an alias bomb is a small file)."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:  # type: ignore[override]
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.YAMLError(f"line {mark.line + 1}: aliases are not supported; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[str, int] = {}
+        for key_node, _ in node.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in seen:
+                raise yaml.YAMLError(f"line {line}: key {key!r} was given before, on line {seen[key]}; keep one")
+            seen[key] = line
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """Settings of a YAML file and the line of each top-level key.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, has duplicate keys or aliases, or is not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        values = loader.construct_document(node) if node is not None else {}  # type: ignore[no-untyped-call]
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected settings as 'name: value' lines, got a {type(values).__name__}")
+    lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value} if node is not None else {}
+    return values, lines

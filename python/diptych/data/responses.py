@@ -1,0 +1,234 @@
+"""The table of responses: what every workflow ends in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, overload
+
+from diptych._types import Json
+from diptych.data.fields import Fields, recognise
+from diptych.data.records import Records
+from diptych.errors import DataError
+from diptych.utils.hashing import hex_digests
+from diptych.utils.text import shorten
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer of one arm to one prompt.
+
+    Parameters
+    ----------
+    prompt_id : the prompt's name, equal in both arms
+    prompt : its text
+    response : the answer's text
+    arm : the side of the comparison that answered
+    draw : which of several answers of this arm to this prompt, counted from 0
+    system : system prompt, if there was one
+    finish_reason : why generation stopped, if known
+    meta : every other field of the record, unchanged
+    place : where the record stood in its source, for messages
+    """
+
+    prompt_id: str
+    prompt: str
+    response: str
+    arm: str
+    draw: int = 0
+    system: str | None = None
+    finish_reason: str | None = None
+    meta: Mapping[str, Any] = _EMPTY
+    place: str = field(default="", compare=False)
+
+    def as_json(self) -> Json:
+        """The record as ``responses.jsonl`` holds it."""
+        return {
+            "prompt_id": self.prompt_id,
+            "prompt": self.prompt,
+            "system": self.system,
+            "arm": self.arm,
+            "draw": self.draw,
+            "response": self.response,
+            "finish_reason": self.finish_reason,
+            "meta": dict(self.meta),
+        }
+
+
+@dataclass(frozen=True)
+class Responses(Sequence[Response]):
+    """Responses of one arm, or of several.
+
+    Parameters
+    ----------
+    rows : the responses
+    source : the file they came from, or a word for data that was handed in
+    model : the model that all records name, if they name one
+    has_ids : whether prompt ids were given; else they are digests of the prompts
+    """
+
+    rows: tuple[Response, ...]
+    source: str
+    model: str | None = None
+    has_ids: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Response]:
+        return iter(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Response: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Response, ...]: ...
+    def __getitem__(self, index: int | slice) -> Response | tuple[Response, ...]:
+        return self.rows[index]
+
+    def by_prompt_text(self) -> Responses:
+        """The same responses with ids made from the prompts' text.
+
+        Raises
+        ------
+        DataError
+            If one (prompt, draw) pair then stands twice.
+        """
+        if not self.has_ids:
+            return self
+        ids = prompt_digests([row.prompt for row in self.rows])
+        rows = tuple(replace(row, prompt_id=prompt_id) for row, prompt_id in zip(self.rows, ids, strict=True))
+        _refuse_duplicates(rows, self.source, has_draws=True)
+        return replace(self, rows=rows, has_ids=False)
+
+    def to_jsonl(self) -> str:
+        """One JSON object a line, in the order of the rows."""
+        return "".join(json.dumps(row.as_json(), ensure_ascii=False) + "\n" for row in self.rows)
+
+    @classmethod
+    def from_records(
+        cls,
+        records: Records,
+        *,
+        arm: str,
+        prompt_field: str | None = None,
+        response_field: str | None = None,
+    ) -> Responses:
+        """Build the table of one arm.
+
+        Parameters
+        ----------
+        records : what was read
+        arm : name of the arm
+        prompt_field, response_field : field names, where they are not among the usual ones
+
+        Raises
+        ------
+        DataError
+            If there is no prompt or response field; names the fields found.
+        RecordError
+            If one record lacks a field, or a field is of the wrong type.
+        DataError
+            If a (prompt, draw) pair stands twice; names both places.
+
+        Examples
+        --------
+        >>> rows = [{"instruction": "Hi", "output": "Hello."}]
+        >>> Responses.from_records(Records(rows, "example", [1], "row"), arm="a")[0].response
+        'Hello.'
+        """
+        if not len(records):
+            raise DataError(f"{records.source} has no rows. Give at least one response.")
+        fields = recognise(records.rows[0], records.source, prompt=prompt_field, response=response_field)
+        rows = [_response(records, index, fields, arm) for index in range(len(records))]
+        if fields.prompt_id is None:
+            ids = prompt_digests([row.prompt for row in rows])
+            rows = [replace(row, prompt_id=prompt_id) for row, prompt_id in zip(rows, ids, strict=True)]
+        _refuse_duplicates(rows, records.source, has_draws=fields.draw is not None)
+        model = _one_value(records.rows, fields.model)
+        return cls(tuple(rows), records.source, model, has_ids=fields.prompt_id is not None)
+
+
+def prompt_digests(prompts: Sequence[str]) -> list[str]:
+    """The id of a prompt that came without one: 16 hexadecimal digits of its text's digest."""
+    return hex_digests("diptych/prompt/1", [prompts], length=16)
+
+
+def _response(records: Records, index: int, fields: Fields, arm: str) -> Response:
+    row = records.rows[index]
+    return Response(
+        prompt_id=_identifier(records, index, fields.prompt_id),
+        prompt=_text(records, index, fields.prompt),
+        response=_text(records, index, fields.response),
+        arm=arm,
+        draw=_draw(records, index, fields.draw),
+        system=_optional_text(records, index, fields.system),
+        finish_reason=_optional_text(records, index, fields.finish_reason),
+        meta=MappingProxyType({key: value for key, value in row.items() if key not in fields.used}),
+        place=records.place(index),
+    )
+
+
+def _text(records: Records, index: int, name: str) -> str:
+    row = records.rows[index]
+    if name not in row:
+        raise records.error(index, f"no field {name!r}; found {', '.join(map(repr, row)) or 'no fields'}")
+    value = row[name]
+    if not isinstance(value, str):
+        remedy = "remove the row or give its text" if value is None else "give one text per row"
+        raise records.error(index, f"field {name!r} is {_kind(value)}, expected text; {remedy}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise records.error(index, f"field {name!r} holds half of a surrogate pair at character {error.start}") from error
+    return value
+
+
+def _optional_text(records: Records, index: int, name: str | None) -> str | None:
+    if name is None or records.rows[index].get(name) is None:
+        return None
+    return _text(records, index, name)
+
+
+def _identifier(records: Records, index: int, name: str | None) -> str:
+    if name is None:
+        return ""
+    value = records.rows[index].get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise records.error(index, f"field {name!r} is {_kind(value)}, expected text or a whole number")
+    return str(value)
+
+
+def _draw(records: Records, index: int, name: str | None) -> int:
+    if name is None:
+        return 0
+    value = records.rows[index].get(name)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise records.error(index, f"field {name!r} is {_kind(value)}, expected a whole number from 0")
+    return value
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", bool: "true/false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(value), f"{value!r:.40}" if isinstance(value, str) else type(value).__name__)
+
+
+def _refuse_duplicates(rows: Iterable[Response], source: str, *, has_draws: bool) -> None:
+    seen: dict[tuple[str, int], Response] = {}
+    for row in rows:
+        first = seen.setdefault((row.prompt_id, row.draw), row)
+        if first is not row:
+            which = f"prompt {shorten(row.prompt, 60)!r}" + (f", draw {row.draw}" if has_draws else "")
+            remedy = "Remove one." if has_draws else "Number several answers to one prompt in a field 'draw' (0, 1, …)."
+            raise DataError(f"{source}: {which} stands twice, at {first.place} and {row.place}.\n{remedy}")
+
+
+def _one_value(rows: Sequence[Json], name: str | None) -> str | None:
+    values = {row.get(name) for row in rows} if name is not None else set()
+    value = next(iter(values)) if len(values) == 1 else None
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,80 @@
+"""Encoders: each turns texts into unit vectors, and says in its fingerprint all that changes them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diptych._types import Encoder, Vectors
+from diptych.utils.names import check_name
+
+
+class LexicalEncoder:
+    """Hashed word and character n-grams, projected: no download, no key, no GPU, no fitting.
+
+    Counts of word 1- and 2-grams and of character 4-grams within words are hashed into two tables
+    (``HashingVectorizer``, signed), dampened by ``sign(x) log(1 + |x|)``, scaled to unit length each, and projected to
+    384 dimensions by one fixed Gaussian matrix (Johnson & Lindenstrauss 1984). A text's vector depends on nothing but
+    the text, so it can be cached for ever. It sees words, not meanings: use a trained embedder for real work.
+    """
+
+    dim = 384
+    _n_word, _n_char = 1 << 14, 1 << 13
+
+    @property
+    def fingerprint(self) -> str:
+        return f"lexical/1 scikit-learn={version('scikit-learn')} numpy={version('numpy')}"
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit rows, float32 (n, 384); a text without a single word gives the zero vector.
+
+        Examples
+        --------
+        >>> LexicalEncoder().encode(["the cat sat"]).shape
+        (1, 384)
+        """
+        if not len(texts):
+            return np.zeros((0, self.dim), np.float32)
+        from scipy import sparse
+        from sklearn.feature_extraction.text import HashingVectorizer
+        from sklearn.preprocessing import normalize
+
+        parts = []
+        for analyzer, n_gram, size in (("word", (1, 2), self._n_word), ("char_wb", (4, 4), self._n_char)):
+            counts = HashingVectorizer(
+                analyzer=analyzer, ngram_range=n_gram, n_features=size, norm=None, token_pattern=r"(?u)\b\w+\b"
+            ).transform(texts)
+            counts.data = np.sign(counts.data) * np.log1p(np.abs(counts.data))
+            parts.append(normalize(counts))
+        dense = sparse.hstack(parts, format="csr") @ _projection(self._n_word + self._n_char, self.dim)
+        return np.ascontiguousarray(normalize(dense), dtype=np.float32)
+
+
+@functools.cache
+def _projection(n_in: int, n_out: int) -> NDArray[np.float64]:
+    # RandomState's stream is frozen for ever by NumPy's compatibility policy; Generator's is not.
+    return np.random.RandomState(20260101).standard_normal((n_in, n_out)) / np.sqrt(n_out)
+
+
+ENCODERS: dict[str, Callable[[], Encoder]] = {"lexical": LexicalEncoder}
+"""Name of each encoder and how to make it."""
+
+
+def make_encoder(name: str) -> Encoder:
+    """The encoder of that name.
+
+    Raises
+    ------
+    UnknownNameError
+        Names the near ones.
+
+    Examples
+    --------
+    >>> make_encoder("lexical").dim
+    384
+    """
+    return ENCODERS[check_name("embedder", name, ENCODERS)]()

@@ -1,0 +1,42 @@
+"""Hostile text: model output is never trusted to be printable."""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls but tab and newline; bidirectional overrides and isolates; zero-width and line/paragraph separators.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def printable(text: str) -> str:
+    r"""Text that cannot move a cursor, set a title or turn a line round: such characters become ``\xNN``.
+
+    Examples
+    --------
+    >>> printable("plain \x1b[31mred")
+    'plain \\x1b[31mred'
+    """
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def shorten(text: str, max_length: int) -> str:
+    """The text on one line, cut with an ellipsis.
+
+    Examples
+    --------
+    >>> shorten("one two three", 8)
+    'one two…'
+    """
+    flat = " ".join(text.split())
+    return flat if len(flat) <= max_length else flat[: max_length - 1].rstrip() + "…"
+
+
+def spreadsheet_safe(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula (OWASP: CSV injection): such text gets an apostrophe in front.
+
+    Examples
+    --------
+    >>> spreadsheet_safe("=1+1")
+    "'=1+1"
+    """
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
