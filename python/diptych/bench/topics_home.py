@@ -170,11 +170,11 @@ Keep insulation clear of the [eaves|vents] so that air can move.
 Wear gloves and a mask, as the fibres [itch|irritate the skin].
 
 == tidying task
-+ Finish one drawer before you [open|start on] the next.
++ Finish one corner before you [move on to|start on] the next.
 + Things are easier to put away when each of them has a [fixed place|home].
 + Set a timer for [twenty|fifteen] minutes and stop when it rings.
-+ Give away what you have not used for [a year|two winters].
-+ Labels help the rest of the household to [keep order|find things].
++ Ask everyone at home to [lend a hand|join in].
++ Do a little each day rather than [everything|the lot] on Saturday.
 + Test any cleaner on a hidden spot [first|beforehand].
 # declutter a wardrobe
 Take everything out and [lay|put] it on the bed.
@@ -221,7 +221,7 @@ Use [cool|lukewarm] water and a detergent made for wool.
 Press the water out gently and never [wring|twist] the fabric.
 Dry it flat on a [towel|rack], away from the radiator.
 # cut down on plastic at home
-Replace things when they wear out rather than [all at once|on the first day].
+Replace things when they wear out rather than [all at once|straight away].
 Bars of soap do the work of several [bottles|plastic bottles].
 Carry a folded [cloth bag|shopping bag] in every coat.
 """

@@ -184,10 +184,10 @@ Kick from the [hip|hips] with loose ankles.
 Run three times a week, with one [longer|slow and longer] run on Sunday.
 Keep most of the running [easy|at an easy pace].
 Reduce the distance in the [last|final] week.
-# get better at chess
-Solve a handful of [tactics|puzzles] every day.
-Study simple endgames before you learn long [openings|opening lines].
-Go through your lost games and find the [first|turning] mistake.
+# get better at table tennis
+Stand an arm's length away from the [table|edge of the table].
+Practise one [stroke|return] against a wall until it is steady.
+Watch the other player's bat, which gives away the [spin|direction].
 # begin with yoga at home
 Ten minutes each morning are [enough|plenty] to begin with.
 Keep the knees soft and the [breath|breathing] slow.
@@ -212,10 +212,10 @@ Rows under a table train [similar|the same] muscles.
 Push with the legs and keep the arms [straight|long].
 Take the safety course before you [belay|hold a rope for] anyone.
 Rest between routes, because fingers [recover slowly|need time].
-# organise a small football tournament
-Six teams in two groups can finish in [one afternoon|an afternoon].
-Find a referee for each [pitch|game] beforehand.
-Have water, a first-aid box and a [rain plan|plan for rain] ready.
+# play football again after a long break
+Jog and sprint alone for a few weeks before the first [match|game].
+Replace the old boots, since the soles [harden|lose their grip].
+Ask to play the first half only, and [rest|watch] the second.
 # paddle a canoe in a straight line
 Sit still and keep your weight [low|in the middle].
 Finish each stroke with a small turn of the [blade|paddle] outwards.
@@ -226,10 +226,10 @@ Agree to go for [ten minutes|a quarter of an hour], and stay if it feels good.
 Note what you lift, so that [progress|the change] becomes visible.
 
 == pets task
-+ Reward the behaviour that you want [at once|within a second or two].
++ Be patient, because animals need time to [adjust|get used to things].
 + Routine makes most animals [calmer|feel safe].
 + A vet should look at any [sudden|unexpected] change in appetite.
-+ Short sessions work better than [long drills|an hour of training].
++ Watch closely, since an animal's [posture|behaviour] tells you a lot.
 + Everyone at home should follow the [same|agreed] rules.
 + Make sure that fresh water is [always there|never far away].
 # get my dog to walk calmly on a lead

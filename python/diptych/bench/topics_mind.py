@@ -150,7 +150,7 @@ Write down the abbreviations that [nobody explains|you do not know].
 Deliver something small and [useful|complete] in the first month.
 # give a presentation without panic
 Learn the first two sentences [by heart|word for word].
-Practise standing up, [with a clock|aloud].
+Practise standing up, [with a clock|and out loud].
 Look at one friendly [face|listener] at a time.
 # hand over my tasks before a holiday
 List the open matters with a [name|person] for each.
@@ -160,7 +160,7 @@ Tell customers a week [ahead|in advance].
 Hear each of them [alone|separately] first.
 Look for the practical [question|issue] underneath the hurt.
 Write down what both have [agreed|promised] and meet again in two weeks.
-# change careers in my thirties
+# change careers
 Talk to [three|five] people who do the job already.
 Try it in small, through a [course|weekend project] or an unpaid day.
 Your old skills [travel|carry over] further than you think.
@@ -226,9 +226,9 @@ The eyes sit halfway down the [head|skull], lower than most people think.
 Turn the photograph [upside down|on its head] and copy the shapes.
 
 == science topic
-+ It helps to think of [energy|heat] as something that moves from place to place.
-+ Careful measurement settled the question, after [many years|a long debate].
-+ You can see a small version of this [in the kitchen|at home].
++ The explanation needs no [formulas|mathematics], only a little imagination.
++ It took careful observation and [many years|a long debate] to find this out.
++ No single person [found|worked] this out; it was the work of many.
 + The full story has more detail, but the [main idea|principle] holds.
 + Scientists still study the [finer points|details] today.
 + A drawing [makes it clearer|helps a great deal] here.
@@ -239,7 +239,7 @@ At sunset the light crosses more air, so that mainly [red and orange|the reds] r
 # how vaccines train the body
 A vaccine shows the immune system a [harmless|safe] piece of the germ.
 Memory cells remain, and they [answer|react] faster the next time.
-A booster [reminds|refreshes] the memory once it fades.
+A booster [renews|refreshes] the memory once it fades.
 # why ice floats on water
 Water molecules form an open lattice when they [freeze|turn to ice].
 The same mass therefore takes up about [nine per cent|a tenth] more space.
