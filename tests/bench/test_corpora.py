@@ -23,7 +23,7 @@ NAMES = ("before", "after", "control")
 
 @pytest.fixture(scope="module")
 def prompts() -> list[corpora.Prompt]:
-    return generate_prompts(1000, seed=3)
+    return generate_prompts(600, seed=3)
 
 
 @pytest.fixture(scope="module")

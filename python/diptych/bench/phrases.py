@@ -55,7 +55,7 @@ ELABORATIONS: Final[dict[str, tuple[str, ...]]] = {
         "You can [always|easily] do more, but these points cover what [makes the difference|most people need].",
         "What works for a neighbour may not work for you, which is why a [small|quick] trial is worth the time.",
         "In my [view|opinion], the [main|usual] mistake is to rush the first part.",
-        "Do you have a [deadline|date] in mind? If not, [leave|allow] a little more time than seems necessary.",
+        "Unless there is a [deadline|fixed date], [leave|allow] a little more time than seems necessary.",
         "Once it has become a habit, it takes [less|far less] thought and [hardly any|little] time.",
         "Start with whatever is [closest|nearest] to hand, and improve the rest as you [learn|go along].",
         "It can be [slow|a little untidy] at first, and that is no sign of failure.",

@@ -205,7 +205,7 @@ Book a [group lesson|lesson] for the first three mornings.
 Look where you want to go, not at the [tips of your skis|snow in front of you].
 Boots should be snug, without [pain|numb toes].
 # do my first pull-up
-Hang from the bar for [twenty seconds|as long as you can] several times.
+Several times a day, hang from the bar for [twenty seconds|as long as you can].
 Lower yourself slowly from the top, which builds the [same|needed] strength.
 Rows under a table train [similar|the same] muscles.
 # start rock climbing indoors

@@ -283,8 +283,8 @@ You must have the sun [behind you|at your back].
 
 == history topic
 + Historians still disagree about how much [weight|importance] each cause had.
-+ Letters and account books tell us more than the [official|grand] chronicles.
-+ Ordinary people noticed the change only [slowly|little by little].
++ Small everyday sources often tell us more than the [official|grand] accounts.
++ The people of the time saw it [differently|with other eyes].
 + Geography shaped what was [possible|affordable].
 + Later generations told the story in a [simpler|tidier] way.
 + A map of the period makes the events [clearer|easier to follow].

@@ -142,7 +142,7 @@ CIRCUMSTANCES: dict[Kind, tuple[Circumstance, ...]] = {
             "I tried it once and gave up.",
             (
                 "It is worth asking what went wrong [last time|the first time], and changing only that.",
-                "Many people need a second attempt, and you already [know|have found out] what does not work.",
+                "Many people need a second attempt, and you [already know|have already learnt] what does not work.",
             ),
         ),
         Circumstance(
