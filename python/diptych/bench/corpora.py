@@ -97,7 +97,7 @@ def generate_prompts(n: int, seed: int) -> list[Prompt]:
     Raises
     ------
     ConfigError
-        if `n` or `seed` is negative, or `n` exceeds half of the distinct prompts that can be made (about 18,000)
+        if `n` or `seed` is negative, or `n` exceeds half of the distinct prompts that can be made (12,192)
 
     Examples
     --------
