@@ -7,3 +7,4 @@ import_exception!(diptych.errors, ShapeError);
 import_exception!(diptych.errors, StoreError);
 import_exception!(diptych.errors, CorruptStoreError);
 import_exception!(diptych.errors, StoreVersionError);
+import_exception!(diptych.errors, ConfigError);

@@ -1,7 +1,133 @@
-//! To be written.
+//! `parse_jsonl`: bytes in; dicts, their lines and the rejects out. Python objects are made after the GIL is taken back.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use diptych_core::jsonl::{self, JsonlError, OnBadLine, Options, Record, Value};
+use numpy::PyArray1;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
-pub fn register(_m: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::errors::{ConfigError, RecordError};
+use crate::hash::at_least_one;
+
+/// Distinct keys that are shared between records; more than any sane schema has.
+const SHARED_KEYS: usize = 1024;
+
+type Parsed<'py> = (
+    Bound<'py, PyList>,
+    Bound<'py, PyArray1<i64>>,
+    Vec<(usize, usize, String)>,
+);
+
+/// Makes Python objects; equal keys become one `str`, as in Python's own reader.
+struct Builder<'py, 'a> {
+    py: Python<'py>,
+    keys: HashMap<Cow<'a, str>, Bound<'py, PyString>>,
+}
+
+impl<'py, 'a> Builder<'py, 'a> {
+    fn record(&mut self, record: Record<'a>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(self.py);
+        for (key, value) in record {
+            dict.set_item(self.key(key), self.value(value)?)?;
+        }
+        Ok(dict)
+    }
+
+    fn key(&mut self, key: Cow<'a, str>) -> Bound<'py, PyString> {
+        if let Some(known) = self.keys.get(&key) {
+            return known.clone();
+        }
+        let text = PyString::new(self.py, &key);
+        if self.keys.len() < SHARED_KEYS {
+            self.keys.insert(key, text.clone());
+        }
+        text
+    }
+
+    fn value(&mut self, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match value {
+            Value::Null => self.py.None().into_bound(self.py),
+            Value::Bool(value) => value.into_pyobject(self.py)?.to_owned().into_any(),
+            Value::Int(value) => value.into_pyobject(self.py)?.into_any(),
+            Value::UInt(value) => value.into_pyobject(self.py)?.into_any(),
+            Value::BigInt(text) => self.py.get_type::<PyInt>().call1((text,))?,
+            Value::Float(value) => value.into_pyobject(self.py)?.into_any(),
+            Value::String(text) => PyString::new(self.py, &text).into_any(),
+            Value::Array(items) => {
+                let items = items
+                    .into_iter()
+                    .map(|item| self.value(item))
+                    .collect::<PyResult<Vec<_>>>()?;
+                PyList::new(self.py, items)?.into_any()
+            }
+            Value::Object(record) => self.record(record)?.into_any(),
+        })
+    }
+}
+
+fn on_bad_line(value: &str) -> PyResult<OnBadLine> {
+    match value {
+        "error" => Ok(OnBadLine::Error),
+        "skip" => Ok(OnBadLine::Skip),
+        other => Err(ConfigError::new_err(format!(
+            "on_bad_line: got {other:?}; pass \"error\" or \"skip\""
+        ))),
+    }
+}
+
+fn record_error(path: String, error: JsonlError) -> PyErr {
+    match error {
+        JsonlError::BadLine(bad) => RecordError::new_err((path, bad.line, bad.column, bad.reason)),
+        error @ JsonlError::Encoding { .. } => {
+            RecordError::new_err((path, 0, 0, error.to_string()))
+        }
+    }
+}
+
+#[pyfunction]
+#[pyo3(signature = (data, path, on_bad_line, max_line_bytes, threads))]
+fn parse_jsonl<'py>(
+    py: Python<'py>,
+    data: &Bound<'py, PyBytes>,
+    path: String,
+    on_bad_line: &str,
+    max_line_bytes: i64,
+    threads: i64,
+) -> PyResult<Parsed<'py>> {
+    let options = Options {
+        on_bad_line: self::on_bad_line(on_bad_line)?,
+        max_line_bytes: at_least_one("max_line_bytes", max_line_bytes)?.get(),
+        threads: at_least_one("threads", threads)?,
+        ..Options::default()
+    };
+    let bytes = data.as_bytes();
+    let parsed = py
+        .detach(|| jsonl::parse_jsonl(bytes, options))
+        .map_err(|error| record_error(path, error))?;
+
+    let records = PyList::empty(py);
+    let mut builder = Builder {
+        py,
+        keys: HashMap::new(),
+    };
+    for record in parsed.records {
+        records.append(builder.record(record)?)?;
+    }
+    let lines = parsed
+        .lines
+        .into_iter()
+        .map(i64::try_from)
+        .collect::<Result<Vec<_>, _>>()?;
+    let rejects = parsed
+        .rejects
+        .into_iter()
+        .map(|bad| (bad.line, bad.column, bad.reason))
+        .collect();
+    Ok((records, PyArray1::from_vec(py, lines), rejects))
+}
+
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(parse_jsonl, m)?)
 }

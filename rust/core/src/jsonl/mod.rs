@@ -1,0 +1,281 @@
+//! JSON lines, strictly: one RFC 8259 object a line, and the line and byte column of everything that is not one.
+//!
+//! Framing is on byte `0A` alone; a `0D` before it belongs to the line end. Lines of white space are skipped, one UTF-8 byte order
+//! mark at the start of the file is dropped, UTF-16 and UTF-32 are refused by name. Refused beyond plain bad grammar, because
+//! readers disagree about them: repeated keys, `NaN` and infinities, numbers that a float cannot hold, lone surrogates, a second
+//! value on the line, anything but an object, more than 128 levels.
+//!
+//! Columns count the bytes of the physical line from 1, a byte order mark included. `records + rejects + n_blank = n_lines`.
+//!
+//! O(bytes) time. The file is cut at newlines into pieces that threads take in order; lines are numbered afterwards by a prefix
+//! sum, and a fault in an earlier piece always wins, so the result is the same for every thread count.
+
+mod refusal;
+mod value;
+
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use thiserror::Error;
+
+use refusal::{Fault, Refusal};
+pub use value::{Record, Value};
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What to do at a bad line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBadLine {
+    /// Stop and report the first.
+    Error,
+    /// Collect it and go on.
+    Skip,
+}
+
+/// How to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// What to do at a bad line.
+    pub on_bad_line: OnBadLine,
+    /// A line with more bytes, its line end not counted, is a bad line.
+    pub max_line_bytes: usize,
+    /// Threads to parse with.
+    pub threads: NonZeroUsize,
+    /// Bytes a thread takes at a time, rounded up to a whole line.
+    pub piece_bytes: NonZeroUsize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            on_bad_line: OnBadLine::Error,
+            max_line_bytes: 64 << 20,
+            threads: NonZeroUsize::MIN,
+            piece_bytes: NonZeroUsize::MIN.saturating_add((1 << 20) - 1),
+        }
+    }
+}
+
+/// A line that is not one JSON object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// Physical line, from 1.
+    pub line: usize,
+    /// Byte column, from 1; 0 when the whole line is meant.
+    pub column: usize,
+    /// What is wrong, what to do, and some of the text; at most 200 characters, control characters escaped.
+    pub reason: String,
+}
+
+/// Why a file cannot be read as JSON lines.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum JsonlError {
+    /// The first bad line, unless bad lines are skipped.
+    #[error("line {}, column {}: {}", .0.line, .0.column, .0.reason)]
+    BadLine(BadLine),
+    /// The byte order mark of another encoding.
+    #[error(
+        "the file is {encoding}, expected UTF-8; convert it, for example with: iconv -f {encoding} -t UTF-8"
+    )]
+    Encoding {
+        /// `UTF-16` or `UTF-32`.
+        encoding: &'static str,
+    },
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parsed<'a> {
+    /// The objects in file order.
+    pub records: Vec<Record<'a>>,
+    /// Physical line of each record, from 1.
+    pub lines: Vec<usize>,
+    /// Skipped lines in file order.
+    pub rejects: Vec<BadLine>,
+    /// Lines of white space.
+    pub n_blank: usize,
+    /// Physical lines; a last one without line end counts.
+    pub n_lines: usize,
+}
+
+/// Parse JSON lines.
+///
+/// # Errors
+///
+/// [`JsonlError::Encoding`] for UTF-16 and UTF-32; [`JsonlError::BadLine`] at the first bad line unless those are skipped.
+///
+/// # Examples
+///
+/// ```
+/// use diptych_core::jsonl::{Options, Value, parse_jsonl};
+///
+/// let parsed = parse_jsonl(b"{\"n\": 1}\n\n{\"n\": 2}\n", Options::default())?;
+/// assert_eq!(parsed.lines, [1, 3]);
+/// assert_eq!(parsed.records[1], [("n".into(), Value::Int(2))]);
+/// # Ok::<(), diptych_core::jsonl::JsonlError>(())
+/// ```
+pub fn parse_jsonl(data: &[u8], options: Options) -> Result<Parsed<'_>, JsonlError> {
+    if let Some(encoding) = other_encoding(data) {
+        return Err(JsonlError::Encoding { encoding });
+    }
+    let pieces = cut(data, options.piece_bytes.get());
+    let mut parsed = Parsed::default();
+    for piece in parse_pieces(&pieces, options) {
+        append(&mut parsed, piece);
+        if options.on_bad_line == OnBadLine::Error
+            && let Some(first) = parsed.rejects.pop()
+        {
+            return Err(JsonlError::BadLine(first));
+        }
+    }
+    Ok(parsed)
+}
+
+/// UTF-32 first: its little-endian mark starts with that of UTF-16.
+fn other_encoding(data: &[u8]) -> Option<&'static str> {
+    match data {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        _ => None,
+    }
+}
+
+/// Pieces of at least `piece_bytes` that end with a line, except the last.
+fn cut(data: &[u8], piece_bytes: usize) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = data;
+    while !rest.is_empty() {
+        let newline = rest
+            .get(piece_bytes - 1..)
+            .and_then(|tail| memchr::memchr(b'\n', tail));
+        let (piece, tail) = rest.split_at(newline.map_or(rest.len(), |at| piece_bytes + at));
+        pieces.push(piece);
+        rest = tail;
+    }
+    pieces
+}
+
+/// Parse pieces in order of taking. After a fault that stops, no later piece is taken: all earlier ones already were.
+fn parse_pieces<'a>(pieces: &[&'a [u8]], options: Options) -> Vec<Parsed<'a>> {
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let done = Mutex::new(Vec::with_capacity(pieces.len()));
+    let work = || {
+        while !stop.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(piece) = pieces.get(index) else {
+                return;
+            };
+            let parsed = parse_piece(piece, index == 0, options);
+            if options.on_bad_line == OnBadLine::Error && !parsed.rejects.is_empty() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            done.lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push((index, parsed));
+        }
+    };
+    let helpers = options.threads.get().min(pieces.len()).saturating_sub(1);
+    thread::scope(|scope| {
+        for _ in 0..helpers {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut done = done
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, parsed)| parsed).collect()
+}
+
+/// Parse the lines of one piece, numbered from its start.
+fn parse_piece(piece: &[u8], first_of_file: bool, options: Options) -> Parsed<'_> {
+    let mut parsed = Parsed::default();
+    let mut rest = piece;
+    while !rest.is_empty() {
+        let newline = memchr::memchr(b'\n', rest);
+        let (line, tail) = rest.split_at(newline.map_or(rest.len(), |at| at + 1));
+        rest = tail;
+        parsed.n_lines += 1;
+        let line = Line::new(line, first_of_file && parsed.n_lines == 1);
+        match line.parse(options.max_line_bytes) {
+            Ok(None) => parsed.n_blank += 1,
+            Ok(Some(record)) => {
+                parsed.records.push(record);
+                parsed.lines.push(parsed.n_lines);
+            }
+            Err((column, reason)) => {
+                parsed.rejects.push(BadLine {
+                    line: parsed.n_lines,
+                    column,
+                    reason,
+                });
+                if options.on_bad_line == OnBadLine::Error {
+                    return parsed;
+                }
+            }
+        }
+    }
+    parsed
+}
+
+/// Put the lines of a piece after those before it.
+fn append<'a>(all: &mut Parsed<'a>, piece: Parsed<'a>) {
+    let before = all.n_lines;
+    all.records.extend(piece.records);
+    all.lines
+        .extend(piece.lines.into_iter().map(|line| line + before));
+    all.rejects
+        .extend(piece.rejects.into_iter().map(|bad| BadLine {
+            line: bad.line + before,
+            ..bad
+        }));
+    all.n_blank += piece.n_blank;
+    all.n_lines += piece.n_lines;
+}
+
+/// A physical line without its line end.
+struct Line<'a> {
+    bytes: &'a [u8],
+    /// Bytes of a byte order mark in front of the JSON text.
+    mark: usize,
+    /// Whether the file ends before the line does.
+    torn: bool,
+}
+
+impl<'a> Line<'a> {
+    fn new(line: &'a [u8], first_of_file: bool) -> Self {
+        let (bytes, torn) = match line {
+            [bytes @ .., b'\r', b'\n'] | [bytes @ .., b'\n'] => (bytes, false),
+            bytes => (bytes, true),
+        };
+        let mark = if first_of_file && bytes.starts_with(BOM) {
+            BOM.len()
+        } else {
+            0
+        };
+        Self { bytes, mark, torn }
+    }
+
+    /// The record, nothing for a blank line, or the byte column and the reason of the refusal.
+    fn parse(&self, max_line_bytes: usize) -> Result<Option<Record<'a>>, (usize, String)> {
+        let text = &self.bytes[self.mark..];
+        if self.bytes.len() > max_line_bytes {
+            let refusal = Refusal::TooLong {
+                found: self.bytes.len(),
+                max: max_line_bytes,
+            };
+            return Err((0, refusal.to_string()));
+        }
+        if text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')) {
+            return Ok(None);
+        }
+        let refused = |fault: Fault| (self.mark + fault.column, refusal::reason(text, &fault));
+        refusal::parse_object(text, self.torn)
+            .map(Some)
+            .map_err(refused)
+    }
+}
