@@ -1,0 +1,37 @@
+"""The verbs, one file each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from diptych import __version__
+from diptych.cli import compare, demo, doctor, report
+
+app = typer.Typer(
+    help="Put language models side by side and say, with statistics that hold, how their behaviour differs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"diptych {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
+
+app.command("compare")(compare.compare)
+app.command("demo")(demo.demo)
+app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)

@@ -1,0 +1,129 @@
+"""What every verb prints with: results to stdout, everything else to stderr, hostile text made harmless."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import typer
+
+from diptych._types import Progress
+from diptych.errors import DiptychError, RunError, StoreError
+from diptych.utils.text import printable
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_PLAIN_INTERVAL_S = 5.0
+
+
+class Exit(IntEnum):
+    """Exit codes; scripts rely on them."""
+
+    DONE = 0
+    ERROR = 1
+    BAD_INPUT = 2
+    BUDGET = 3
+    DIFFERENCES = 100
+    INTERRUPTED = 130
+
+
+def say(text: str = "") -> None:
+    """A line of the result, to stdout."""
+    typer.echo(printable(text))
+
+
+def note(text: str) -> None:
+    """A line about the work, to stderr."""
+    typer.echo(printable(text), err=True)
+
+
+@contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """Turn what diptych raises on purpose into a message of a few lines and an exit code; never a traceback.
+
+    ``DIPTYCH_DEBUG=1`` prints the traceback too.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted; nothing was left half-written. The same command starts again:")
+        note(f"  {shlex.join(['diptych', *sys.argv[1:]])}")
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    except (DiptychError, MemoryError) as error:
+        if os.environ.get("DIPTYCH_DEBUG"):
+            traceback.print_exc()
+        note(f"diptych: {error or 'out of memory'}")
+        failed = isinstance(error, StoreError | MemoryError) and not isinstance(error, RunError)
+        raise typer.Exit(Exit.ERROR if failed else Exit.BAD_INPUT) from None
+
+
+@contextmanager
+def progress_on_stderr() -> Iterator[Progress]:
+    """A progress bar on a terminal, plain lines elsewhere."""
+    if sys.stderr.isatty():
+        with _bar() as bar:
+            yield bar
+    else:
+        yield PlainProgress()
+
+
+class PlainProgress:
+    """A line when a stage begins that lasts, and every few seconds after."""
+
+    def __init__(self) -> None:
+        self._stage, self._total, self._done = "", 0, 0
+        self._start = self._said = 0.0
+
+    def start(self, stage: str, total: int) -> None:
+        self._stage, self._total, self._done = stage, total, 0
+        self._start = self._said = time.monotonic()
+
+    def advance(self, steps: int = 1) -> None:
+        self._done += steps
+        now = time.monotonic()
+        if now - self._said >= _PLAIN_INTERVAL_S and self._done < self._total:
+            left = (now - self._start) / self._done * (self._total - self._done)
+            note(f"{self._stage}: {100 * self._done // self._total} %, about {left:.0f} s left")
+            self._said = now
+
+    def finish(self) -> None:
+        note(f"{self._stage}: done in {time.monotonic() - self._start:.1f} s")
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<8}", markup=False), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield _RichProgress(bar)
+
+
+class _RichProgress:
+    def __init__(self, bar: object) -> None:
+        from rich.progress import Progress
+
+        assert isinstance(bar, Progress)
+        self._bar = bar
+        self._task: TaskID | None = None
+
+    def start(self, stage: str, total: int) -> None:
+        self._task = self._bar.add_task(stage, total=max(total, 1))
+
+    def advance(self, steps: int = 1) -> None:
+        if self._task is not None:
+            self._bar.advance(self._task, steps)
+
+    def finish(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None

@@ -1,0 +1,18 @@
+"""``diptych report RUN``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.cli.console import errors_as_messages, say
+
+
+def report(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Build report.html of a run again, from its files."""
+    with errors_as_messages():
+        from diptych.comparison.folder import rewrite_report
+
+        say(str(rewrite_report(run)))

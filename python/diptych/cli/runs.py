@@ -1,0 +1,133 @@
+"""A comparison into its folder, and its findings onto the screen: shared by the verbs that compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from diptych._types import Json, Progress
+from diptych.cli.console import note, say
+from diptych.comparison.config import CompareConfig
+from diptych.comparison.folder import Documents, read_run
+from diptych.comparison.run import Prepared, analyse
+from diptych.config.loader import read_yaml
+from diptych.errors import RunError
+from diptych.utils.names import slug
+
+_SHOWN = 20
+
+
+def make_config(path: Path | None, given: dict[str, Any]) -> CompareConfig:
+    """Settings from a YAML file with flags on top; naming score fields asks for their lens."""
+    values, lines = read_yaml(path) if path is not None else ({}, {})
+    CompareConfig.parse(values, source=str(path), lines=lines)
+    merged = {**values, **given}
+    if merged.get("score_fields") and "lenses" not in merged:
+        merged["lenses"] = [*CompareConfig().lenses, "scores"]
+    return CompareConfig.parse(merged, source="compare")
+
+
+def run_comparison(
+    prepared: Prepared, out: Path | None, *, threads: int, cache_dir: Path | None, progress: Progress
+) -> tuple[Path, Documents]:
+    """Compare and write the run's folder; the same comparison again reads the folder that is there.
+
+    Raises
+    ------
+    RunError
+        If the folder holds another run; names the settings that differ.
+    """
+    folder = out if out is not None else _free_folder(prepared)
+    if (folder / "manifest.json").exists():
+        documents = read_run(folder)
+        _refuse_other_run(folder, documents.manifest, prepared.manifest)
+        note(f"{folder} already holds this very comparison; nothing was computed again")
+        return folder, documents
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} already exists and is not a run. Choose another --out, or delete it.")
+    result = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
+    documents = result.documents()
+    result.save(folder)
+    return folder, documents
+
+
+def _free_folder(prepared: Prepared) -> Path:
+    """``runs/A-vs-B``, or with a number when another comparison lies there."""
+    a, b = (slug(arm.name, max_length=60) for arm in prepared.table.arms)
+    number = 1
+    while True:
+        folder = Path("runs") / (f"{a}-vs-{b}" + (f"-{number}" if number > 1 else ""))
+        manifest = folder / "manifest.json"
+        if not folder.exists() or (manifest.exists() and _identity(manifest) == prepared.manifest["identity"]):
+            return folder
+        number += 1
+
+
+def _identity(manifest: Path) -> str | None:
+    try:
+        return str(json.loads(manifest.read_bytes())["identity"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
+    if there["identity"] == wanted["identity"]:
+        return
+    changed = [
+        f"{key}: {there['config'].get(key)!r} there, {value!r} now"
+        for key, value in wanted["config"].items()
+        if there["config"].get(key) != value
+    ]
+    if [entry["sha256"] for entry in there["inputs"]] != [entry["sha256"] for entry in wanted["inputs"]]:
+        changed.insert(0, "other input files")
+    if there["diptych_version"] != wanted["diptych_version"]:
+        changed.append(f"diptych {there['diptych_version']} there, {wanted['diptych_version']} now")
+    raise RunError(
+        f"{folder} already holds another run ({'; '.join(changed) or 'damaged manifest'}).\n"
+        "Choose another --out, or delete the folder."
+    )
+
+
+def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
+    """What a comparison would do, for ``--dry-run``."""
+    table, config = prepared.table, prepared.config
+    for arm in table.arms:
+        yield f"{arm.name}: {arm.n_responses} responses from {arm.source}"
+    yield f"{table.n_prompts} prompts, {table.pairing}"
+    yield from (f"note: {notice}" for notice in table.notices)
+    seen, tested = prepared.n_prompts(prepared.discovery), prepared.n_prompts(~prepared.discovery)
+    yield f"{seen} prompts to propose measures from, {tested} to test them on"
+    yield f"lenses {', '.join(config.lenses)}; embedder {config.embedder}; {config.resamples} resamples; seed {config.seed}"
+    yield f"would write {out or _free_folder(prepared)}; calls no model, costs nothing"
+
+
+def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None:
+    """Findings to stdout, as JSON or as lines for people."""
+    findings = documents.findings
+    if as_json:
+        say(json.dumps(findings, ensure_ascii=False, indent=1))
+        return
+    a, b = findings["arms"]
+    found, family = findings["findings"], findings["family_size"]
+    say(f"{a['name']} against {b['name']}: {findings['n_prompts']} prompts, {findings['pairing']}")
+    share = f"{100 * findings['alpha']:g} %"
+    say(f"{len(found)} of {family} measures differ (false discovery rate {share}).")
+    say(f"As a whole: {findings['global']['statistic']}, p = {findings['global']['p_value']:.2g}.")
+    if found:
+        say()
+    for finding in found[:_SHOWN]:
+        say(f"  {finding['statement']}")
+        say(
+            f"      {finding['effect']:+.3g} {finding['unit']} [{finding['ci_low']:.3g}, {finding['ci_high']:.3g}]"
+            f"   {finding['mean_a']:.3g} to {finding['mean_b']:.3g}   q = {finding['q_value']:.2g}"
+        )
+    if len(found) > _SHOWN:
+        say(f"  … and {len(found) - _SHOWN} more in the report")
+    if not found:
+        detectable = findings["not_found"]["minimum_detectable_effect"]["median_share"]
+        if detectable is not None:
+            say(f"A change of {100 * detectable:.0f} points in a share of responses would have been seen (80 % power).")
+    say()
+    say(f"report: {folder / 'report.html'}")
