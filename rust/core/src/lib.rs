@@ -18,6 +18,7 @@ pub mod files;
 pub mod hash;
 pub mod jsonl;
 pub mod matching;
+mod parallel;
 pub mod permutation;
 pub mod store;
 pub mod stream;

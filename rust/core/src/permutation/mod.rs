@@ -1,0 +1,193 @@
+//! Permutation tests of all measures at once: sign flips of pairs, label permutations of two groups.
+//!
+//! One resample (a sign vector, or a relabelling) serves every measure, so their dependence is kept. Each kernel
+//! returns counts, not p-values; the caller makes `(1 + exceed) / (1 + B)`, or `exceed / B` after enumerating.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `signs` | paired: `z = sum(s d) / sqrt(sum(d^2))` |
+//! | `labels` | unpaired: Welch's t |
+//! | `counting` | compare with the observed statistic, Westfall and Young's step-down maximum, threads |
+//! | `grid` | columns on a grid (counts, shares of k draws) become integers, so that ties are exact |
+//!
+//! Cost: O(B p m) time for B resamples, p rows, m measures; memory O(p m), independent of B.
+
+mod counting;
+mod grid;
+mod labels;
+mod signs;
+
+pub use labels::{Groups, label_permutation_null, label_permutations};
+pub use signs::{sign_flip_null, sign_flips};
+
+/// `|t|` of a difference without a standard error: finite, with a finite square, beyond every t that has one.
+pub const BEYOND: f64 = 1e154;
+
+/// Rows of a matrix, one after another.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    /// `rows * columns` values, row by row.
+    pub data: &'a [f64],
+    /// How many rows.
+    pub rows: usize,
+    /// How many columns, one a measure.
+    pub columns: usize,
+}
+
+/// Which resamples to take.
+#[derive(Clone, Copy, Debug)]
+pub struct Resamples {
+    /// Together with its own index it decides a resample.
+    pub seed: u64,
+    /// The first resample.
+    pub start: u64,
+    /// One past the last.
+    pub stop: u64,
+    /// Enumerate instead of drawing: resample `b` is the b-th arrangement, and the seed is not used.
+    pub exact: bool,
+}
+
+/// What the resamples say about each measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counts {
+    /// The observed statistic.
+    pub z: Vec<f64>,
+    /// Resamples with `|z*| >= |z|`.
+    pub exceed: Vec<i64>,
+    /// Resamples whose largest `|z*|` over this measure, its ties and all weaker ones is `>= |z|`.
+    pub exceed_max: Vec<i64>,
+}
+
+/// What is wrong with the arguments of a permutation test.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PermutationError {
+    /// An array does not have the shape that goes with the others.
+    #[error("{name}: {got} values, expected {rows} rows x {columns} measures = {}; pass arrays of equal shape", rows * columns)]
+    Length {
+        /// The argument.
+        name: &'static str,
+        /// How many values it holds.
+        got: usize,
+        /// Rows that it should have.
+        rows: usize,
+        /// Columns that it should have.
+        columns: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error(
+        "{name}: row {row}, measure {column} is {value}; remove the row or mark the value as missing"
+    )]
+    NotFinite {
+        /// The argument.
+        name: &'static str,
+        /// Its row, from 0.
+        row: usize,
+        /// Its column, from 0.
+        column: usize,
+        /// The value.
+        value: f64,
+    },
+    /// No thread to work on.
+    #[error("threads: 0, expected at least 1; pass threads=1 to work on the calling thread")]
+    NoThreads,
+    /// The resamples run backwards.
+    #[error("resamples: start {start} is after stop {stop}; pass start <= stop")]
+    Backwards {
+        /// First resample.
+        start: u64,
+        /// One past the last.
+        stop: u64,
+    },
+    /// More sign patterns than fit a resample index.
+    #[error(
+        "differences: {pairs} pairs, but exact enumeration takes at most 62; pass exact=False to draw signs at random"
+    )]
+    TooManyPairs {
+        /// Rows of the differences.
+        pairs: usize,
+    },
+    /// More subsets than fit a resample index.
+    #[error(
+        "first: {k} of {n} rows can be chosen in more than 2^64 - 1 ways; pass exact=False to draw labels at random"
+    )]
+    TooManySubsets {
+        /// Rows.
+        n: usize,
+        /// Rows of the smaller group.
+        k: usize,
+    },
+    /// An enumeration would begin anew and count arrangements twice.
+    #[error(
+        "resamples: stop {stop} is past the last of {total} arrangements; pass stop <= {total} or exact=False"
+    )]
+    PastTheEnd {
+        /// One past the last resample asked for.
+        stop: u64,
+        /// How many there are.
+        total: u64,
+    },
+    /// The matrix of statistics does not fit in memory.
+    #[error(
+        "resamples: {resamples} x {measures} statistics do not fit in memory; ask for fewer resamples a call"
+    )]
+    TooLarge {
+        /// Resamples asked for.
+        resamples: u64,
+        /// Measures.
+        measures: usize,
+    },
+    /// The system refused a thread.
+    #[error(
+        "threads: the system refused to start one of {threads} ({reason}); pass a smaller number"
+    )]
+    Spawn {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl Matrix<'_> {
+    fn check(&self, name: &'static str) -> Result<(), PermutationError> {
+        check_length(name, self.data.len(), self.rows, self.columns)
+    }
+}
+
+impl Resamples {
+    fn check(&self, threads: usize) -> Result<(), PermutationError> {
+        let Self { start, stop, .. } = *self;
+        if threads == 0 {
+            return Err(PermutationError::NoThreads);
+        }
+        if start > stop {
+            return Err(PermutationError::Backwards { start, stop });
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, total: u64) -> Result<(), PermutationError> {
+        let stop = self.stop;
+        if stop > total {
+            return Err(PermutationError::PastTheEnd { stop, total });
+        }
+        Ok(())
+    }
+}
+
+fn check_length(
+    name: &'static str,
+    got: usize,
+    rows: usize,
+    columns: usize,
+) -> Result<(), PermutationError> {
+    if rows.checked_mul(columns) == Some(got) {
+        return Ok(());
+    }
+    Err(PermutationError::Length {
+        name,
+        got,
+        rows,
+        columns,
+    })
+}
