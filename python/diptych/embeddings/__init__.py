@@ -1,0 +1,1 @@
+"""Vectors of texts: encoders, and the cache that keeps what they gave."""
