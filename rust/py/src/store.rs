@@ -1,7 +1,121 @@
-//! To be written.
+//! `Store`: the vector store of `diptych_core::store`, for `diptych.embeddings.cache`.
 
+use std::path::Path;
+
+use diptych_core::store::{self, KEY_BYTES, Key, Options, StoreError as Fault};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-pub fn register(_m: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::arrays::matrix;
+use crate::errors::{CorruptStoreError, ShapeError, StoreError, StoreVersionError};
+
+/// Vectors on disk by (space, digest): append-only segment files, SQLite as the truth.
+#[pyclass(frozen, module = "diptych._core")]
+struct Store {
+    path: String,
+    store: store::Store,
+}
+
+type Gathered<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<bool>>);
+
+#[pymethods]
+impl Store {
+    #[new]
+    #[pyo3(signature = (path, *, read_only = false))]
+    fn new(py: Python<'_>, path: String, read_only: bool) -> PyResult<Self> {
+        let options = Options {
+            read_only,
+            ..Options::default()
+        };
+        let store = py
+            .detach(|| store::Store::open(Path::new(&path), options))
+            .map_err(|fault| raise(&path, &fault))?;
+        Ok(Self { path, store })
+    }
+
+    /// Store rows that are not there yet, durably, all or nothing; return how many were new.
+    fn put(
+        &self,
+        py: Python<'_>,
+        space: &str,
+        keys: PyReadonlyArray2<'_, u8>,
+        vectors: PyReadonlyArray2<'_, f32>,
+    ) -> PyResult<usize> {
+        let dim = vectors.shape()[1];
+        let (keys, vectors) = (digests(&keys)?, matrix("vectors", &vectors)?);
+        py.detach(|| self.store.put(space, keys, dim, vectors))
+            .map_err(|fault| raise(&self.path, &fault))
+    }
+
+    /// Vectors of shape (n, dim) and which were found; rows not found are zero.
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        space: &str,
+        keys: PyReadonlyArray2<'py, u8>,
+        dim: usize,
+    ) -> PyResult<Gathered<'py>> {
+        let keys = digests(&keys)?;
+        if dim == 0 || dim > store::MAX_DIM {
+            return Err(raise(&self.path, &Fault::Width { dim }));
+        }
+        // NumPy's own call: it raises MemoryError where the crate's would panic.
+        let zeros = py.import("numpy")?.getattr("zeros")?;
+        let vectors = zeros
+            .call1(((keys.len(), dim), "f4"))?
+            .cast_into::<PyArray2<f32>>()?;
+        let found = zeros
+            .call1((keys.len(), "?"))?
+            .cast_into::<PyArray1<bool>>()?;
+        {
+            let (mut rows, mut flags) = (vectors.readwrite(), found.readwrite());
+            let (rows, flags) = (rows.as_slice_mut()?, flags.as_slice_mut()?);
+            py.detach(|| self.store.get(space, keys, dim, rows, flags))
+                .map_err(|fault| raise(&self.path, &fault))?;
+        }
+        Ok((vectors, found))
+    }
+
+    /// (space, dim, rows, bytes) of each space, in order of creation.
+    fn stats(&self, py: Python<'_>) -> PyResult<Vec<(String, usize, u64, u64)>> {
+        let stats = py
+            .detach(|| self.store.stats())
+            .map_err(|fault| raise(&self.path, &fault))?;
+        Ok(stats
+            .into_iter()
+            .map(|entry| (entry.space, entry.dim, entry.rows, entry.bytes))
+            .collect())
+    }
+
+    /// Read every row and check it; one sentence per fault, empty when all is well.
+    fn verify(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        py.detach(|| self.store.verify())
+            .map_err(|fault| raise(&self.path, &fault))
+    }
+}
+
+/// The rows of `keys` as digests.
+fn digests<'a>(keys: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [Key]> {
+    let width = keys.shape()[1];
+    if width != KEY_BYTES {
+        let shape = keys.shape();
+        return Err(ShapeError::new_err(format!(
+            "keys: expected shape (n, {KEY_BYTES}), got {shape:?}; pass the digests of diptych.utils.hashing"
+        )));
+    }
+    Ok(matrix("keys", keys)?.as_chunks().0)
+}
+
+fn raise(path: &str, fault: &Fault) -> PyErr {
+    let reason = fault.to_string();
+    match fault {
+        fault if fault.is_about_arrays() => ShapeError::new_err(format!("{path}: {reason}")),
+        Fault::Corrupt { .. } => CorruptStoreError::new_err((path.to_owned(), reason)),
+        Fault::NewerVersion { .. } => StoreVersionError::new_err((path.to_owned(), reason)),
+        _ => StoreError::new_err((path.to_owned(), reason)),
+    }
+}
+
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<Store>()
 }

@@ -1,1 +1,340 @@
-//! To be written.
+//! Vectors on disk by (space, digest): append-only segment files, `SQLite` as the truth.
+//!
+//! # Format, version 1
+//!
+//! A store is a folder (mode 0700, its files 0600):
+//!
+//! | path | content |
+//! |---|---|
+//! | `index.sqlite` | `SQLite` 3, `application_id` 0x64697074 ("dipt"), `user_version` 1, WAL mode |
+//! | `index.sqlite-wal`, `-shm` | its log; they belong to it and stay when the store is closed |
+//! | `segments/NNNNNN.f32` | rows of one width, decimal number of at least six digits |
+//!
+//! A segment of width `d` is nothing but rows: row `r` is the bytes `4 d r .. 4 d (r + 1)`, `d` IEEE 754 binary32
+//! values, little-endian. There is no header. Bytes beyond the committed rows are what a crashed writer left: they do
+//! not exist and the next append overwrites them. A segment takes rows until the next would pass 1 GiB.
+//!
+//! | table | columns |
+//! |---|---|
+//! | `spaces` | `id`, `fingerprint` (text, unique), `dim`, `created` (seconds since 1970) |
+//! | `segments` | `id` (the number in the file name), `dim`, `rows` (committed) |
+//! | `rows` | `space`, `key` (32 bytes), `segment`, `row` (from 0), `checksum`; primary key (`space`, `key`) |
+//!
+//! `checksum` is XXH3-64 (seed 0) of the key's 32 bytes, `dim` as little-endian u32, and the row's `4 d` bytes, stored
+//! as the two's-complement i64 of the same bits.
+//!
+//! # Protocol
+//!
+//! A put is one `BEGIN IMMEDIATE` transaction (`synchronous = FULL`): append the new rows behind the last committed
+//! one, `fdatasync` the segment (and the folder, when the segment is new), enter keys and checksums, commit.
+//! Other writers, in this or any process, wait for `SQLite`'s write lock meanwhile. A crash at any point leaves what the last commit
+//! describes. A row never changes and is never removed: the first vector of a key is its vector for ever, because a
+//! recomputed one differs in the last bits (it depends on the batch it was computed in).
+//!
+//! A get looks the keys up in one read transaction, then reads the segments without a lock, in order of place with
+//! adjacent rows in one read, and checks every checksum before anything is returned.
+//!
+//! # Cost
+//!
+//! For `n` keys of `N` stored: put and get O(n log N) in the index plus O(n d) bytes; two syncs a put, whatever its size.
+//! On disk 4 d bytes and about 80 bytes of index a row.
+//!
+//! # Dropped
+//!
+//! Memory-mapped reads: a file that shrinks kills the process by SIGBUS, and a full disk does so on a mapped write.
+//! A rowid table with a unique index on the key: it holds each key twice, and nothing needs the rowid, because rows
+//! are never removed: an in-memory index may go short of later rows, which `SQLite` then answers, but never stale.
+
+mod error;
+mod index;
+mod schema;
+mod segment;
+mod session;
+mod verify;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+pub use error::StoreError;
+pub use index::SpaceStats;
+
+use error::{index_error, io_error};
+use index::Space;
+use segment::{Location, Reader};
+use session::Session;
+
+/// Bytes of a key: a 256-bit digest.
+pub const KEY_BYTES: usize = 32;
+/// Largest width of a vector.
+pub const MAX_DIM: usize = 1 << 20;
+/// A segment grows to at most this many bytes.
+pub const SEGMENT_BYTES: u64 = 1 << 30;
+/// `user_version` of the format described above.
+pub const VERSION: i64 = 1;
+/// `application_id` of the format: "dipt".
+pub const APPLICATION_ID: i64 = 0x6469_7074;
+
+const VALUE_BYTES: usize = size_of::<f32>();
+
+/// A digest.
+pub type Key = [u8; KEY_BYTES];
+
+/// How to open a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Create nothing and write nothing.
+    pub read_only: bool,
+    /// A segment grows to at most this many bytes (but holds one row at least).
+    pub segment_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            read_only: false,
+            segment_bytes: SEGMENT_BYTES,
+        }
+    }
+}
+
+/// An open store. All methods take `&self`; threads and processes may share one.
+///
+/// In a forked child the first call closes the inherited connection and opens one of the child's own.
+///
+/// # Examples
+///
+/// ```
+/// use diptych_core::store::{Options, Store};
+///
+/// let folder = tempfile::tempdir()?;
+/// let store = Store::open(folder.path(), Options::default())?;
+/// assert_eq!(store.put("model@1", &[[7; 32]], 2, &[0.5, -1.0])?, 1);
+/// let (mut vectors, mut found) = ([0.0; 4], [false; 2]);
+/// store.get("model@1", &[[9; 32], [7; 32]], 2, &mut vectors, &mut found)?;
+/// assert_eq!((vectors, found), ([0.0, 0.0, 0.5, -1.0], [false, true]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Store {
+    session: Session,
+    segment_bytes: u64,
+}
+
+impl Store {
+    /// Open the store at `folder`; create it unless `options.read_only`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`], [`NotAStore`](StoreError::NotAStore), [`NewerVersion`](StoreError::NewerVersion),
+    /// [`Corrupt`](StoreError::Corrupt), or what the file system says. Nothing that was there is changed.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, StoreError> {
+        // A relative path would mean another folder after a change of directory.
+        let folder: PathBuf =
+            std::path::absolute(folder).map_err(io_error(".", "resolving the path"))?;
+        Ok(Self {
+            session: Session::new(folder, options.read_only)?,
+            segment_bytes: options.segment_bytes,
+        })
+    }
+
+    /// Store the rows whose key is not in the space yet, durably, all or nothing; return how many were new.
+    ///
+    /// `vectors` holds one row of `dim` values for each key. Of equal keys in one call the first wins.
+    ///
+    /// # Errors
+    ///
+    /// A width that is not the space's, a wrong number of values, a value that is not finite, a store opened
+    /// read-only, a full disk, damage. Nothing of the batch is stored then.
+    pub fn put(
+        &self,
+        space: &str,
+        keys: &[Key],
+        dim: usize,
+        vectors: &[f32],
+    ) -> Result<usize, StoreError> {
+        check_shape(keys.len(), dim, vectors.len())?;
+        if let Some(at) = vectors.iter().position(|value| !value.is_finite()) {
+            return Err(StoreError::NotFinite {
+                row: at / dim,
+                column: at % dim,
+                value: vectors[at],
+            });
+        }
+        if self.session.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        self.session.with(|index| {
+            let begin = index
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate);
+            let transaction = begin.map_err(index_error("waiting for the write lock"))?;
+            let space = index::space_of_width(&transaction, space, dim)?;
+            let fresh = fresh_rows(&transaction, space, keys, vectors)?;
+            if fresh.is_empty() {
+                return Ok(0);
+            }
+            self.append(&transaction, space, &fresh)?;
+            transaction.commit().map_err(index_error("committing"))?;
+            Ok(fresh.len())
+        })
+    }
+
+    /// Append rows within the transaction, to as many segments as they need.
+    fn append(
+        &self,
+        transaction: &Connection,
+        space: Space,
+        fresh: &[(&Key, &[f32])],
+    ) -> Result<(), StoreError> {
+        let capacity = (self.segment_bytes / segment::bytes_of(1, space.dim)).max(1);
+        let mut rest = fresh;
+        while !rest.is_empty() {
+            let segment = index::segment_with_room(transaction, space.dim, capacity)?;
+            let room = usize::try_from(capacity - segment.rows).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            let checksums = segment::append(
+                &self.session.folder,
+                segment.id,
+                segment.rows,
+                space.dim,
+                now,
+            )?;
+            index::enter(
+                transaction,
+                space,
+                segment,
+                now.iter().map(|(key, _)| *key).zip(checksums),
+            )?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Copy the vectors of `keys` into `vectors` (row-major, `dim` values each) and set `found`.
+    ///
+    /// Rows that are not stored are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// A width that is not the space's, wrong lengths, or damage; on an error nothing in `vectors` may be used.
+    pub fn get(
+        &self,
+        space: &str,
+        keys: &[Key],
+        dim: usize,
+        vectors: &mut [f32],
+        found: &mut [bool],
+    ) -> Result<(), StoreError> {
+        check_shape(keys.len(), dim, vectors.len())?;
+        check_shape(keys.len(), 1, found.len())?;
+        let mut places = self.locate(space, keys, dim)?;
+        places.sort_unstable();
+        Reader::new(&self.session.folder, dim).each(&places, |place, item, bytes| {
+            let actual = segment::checksum(&keys[item], dim, bytes);
+            if actual != place.checksum {
+                return Err(StoreError::corrupt(wrong_checksum(place, actual)));
+            }
+            let row = &mut vectors[item * dim..(item + 1) * dim];
+            for (value, bytes) in row.iter_mut().zip(bytes.as_chunks().0) {
+                *value = f32::from_le_bytes(*bytes);
+            }
+            found[item] = true;
+            Ok(())
+        })
+    }
+
+    fn locate(
+        &self,
+        space: &str,
+        keys: &[Key],
+        dim: usize,
+    ) -> Result<Vec<(Location, usize)>, StoreError> {
+        self.session.with(|index| {
+            let begin = index
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Deferred);
+            let transaction = begin.map_err(index_error("looking keys up"))?;
+            match index::find_space(&transaction, space)? {
+                Some(found) => index::locate(&transaction, found.with_width(space, dim)?, keys),
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
+    /// What each space holds, in order of creation.
+    ///
+    /// # Errors
+    ///
+    /// If the index cannot be read.
+    pub fn stats(&self) -> Result<Vec<SpaceStats>, StoreError> {
+        self.session.with(|index| index::stats(&index.connection))
+    }
+
+    /// Read every row and check it: one sentence a fault, empty when all is well.
+    ///
+    /// # Errors
+    ///
+    /// If the index or a file cannot be read at all.
+    pub fn verify(&self) -> Result<Vec<String>, StoreError> {
+        self.session.with(|index| {
+            let begin = index
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Deferred);
+            let transaction = begin.map_err(index_error("reading every row"))?;
+            verify::faults(&self.session.folder, &transaction)
+        })
+    }
+}
+
+/// Version of the `SQLite` that is compiled in; before 3.51.3 a race could lose committed pages of the log.
+///
+/// # Examples
+///
+/// ```
+/// assert!(diptych_core::store::sqlite_version() >= 3_051_003);
+/// ```
+#[must_use]
+pub fn sqlite_version() -> i32 {
+    rusqlite::version_number()
+}
+
+fn check_shape(keys: usize, dim: usize, given: usize) -> Result<(), StoreError> {
+    if dim == 0 || dim > MAX_DIM {
+        return Err(StoreError::Width { dim });
+    }
+    let expected = keys.saturating_mul(dim);
+    if given == expected {
+        Ok(())
+    } else {
+        Err(StoreError::Length {
+            keys,
+            dim,
+            expected,
+            given,
+        })
+    }
+}
+
+/// The rows whose key is neither stored nor earlier in the batch.
+fn fresh_rows<'a>(
+    connection: &Connection,
+    space: Space,
+    keys: &'a [Key],
+    vectors: &'a [f32],
+) -> Result<Vec<(&'a Key, &'a [f32])>, StoreError> {
+    let stored = index::locate(connection, space, keys)?;
+    let mut seen: HashSet<&Key> = stored.iter().map(|&(_, item)| &keys[item]).collect();
+    Ok(keys
+        .iter()
+        .zip(vectors.chunks_exact(space.dim))
+        .filter(|(key, _)| seen.insert(key))
+        .collect())
+}
+
+/// The sentence for a row whose bytes are not what was written.
+fn wrong_checksum(place: Location, found: u64) -> String {
+    let (name, row, expected) = (segment::name(place.segment), place.row, place.checksum);
+    format!("{name} row {row}: checksum {found:#018x}, index.sqlite has {expected:#018x}")
+}

@@ -1,0 +1,180 @@
+"""Vectors that were computed once, kept for ever, by the text and by everything that changes a vector.
+
+A vector that is recomputed in another batch differs in its last bits, so the first one stored for a text is its
+vector from then on: an analysis that is run again reads the same bytes. The format of the folder, and why a crash
+leaves it whole, are described in ``rust/core/src/store/mod.rs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diptych._native import Store
+from diptych.errors import ConfigError, ShapeError
+from diptych.utils.hashing import hash_texts
+
+__all__ = ["CachedVectors", "EmbeddingCache", "SpaceStats"]
+
+_DOMAIN = "diptych/text/1"
+
+
+class CachedVectors(NamedTuple):
+    """What `EmbeddingCache.get_many` found.
+
+    Attributes
+    ----------
+    vectors : float32, shape (n, dim); a row that was not found is zero
+    found : bool, shape (n,)
+    """
+
+    vectors: NDArray[np.float32]
+    found: NDArray[np.bool_]
+
+
+class SpaceStats(NamedTuple):
+    """What one space holds.
+
+    Attributes
+    ----------
+    space : the fingerprint it was created with
+    dim : width of its vectors
+    n_rows : number of vectors
+    n_bytes : bytes of the vectors themselves, without the index
+    """
+
+    space: str
+    dim: int
+    n_rows: int
+    n_bytes: int
+
+
+class EmbeddingCache:
+    """A folder of vectors by (space, text); threads and processes may share one.
+
+    Parameters
+    ----------
+    path
+        The folder. It is created, readable by its owner alone, unless ``read_only``.
+    read_only
+        Create nothing and write nothing; `put_many` then raises.
+
+    Raises
+    ------
+    StoreError
+        If there is no store at ``path`` and ``read_only`` is set, or something else is there, or it cannot be
+        opened.
+    CorruptStoreError
+        If its index is damaged.
+    StoreVersionError
+        If a newer diptych wrote it; it is left unchanged.
+
+    Notes
+    -----
+    A ``space`` is one string that names everything that changes a vector: model, resolved revision, pooling, prefix,
+    normalisation, truncation length, dtype, dimension, endpoint. Vectors of two spaces never meet.
+
+    A text is kept by the BLAKE3 digest of its UTF-8 bytes, without normalisation; the text itself is not kept.
+
+    Do not open the folder's ``index.sqlite`` with Python's `sqlite3` in the same process: two copies of SQLite in one
+    process undo each other's locks.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from diptych.embeddings.cache import EmbeddingCache
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> cache = EmbeddingCache(folder.name)
+    >>> cache.put_many("toy@1", ["a", "b"], np.array([[1, 2], [3, 4]], dtype=np.float32))
+    2
+    >>> vectors, found = cache.get_many("toy@1", ["b", "c"], dim=2)
+    >>> vectors.tolist(), found.tolist()
+    ([[3.0, 4.0], [0.0, 0.0]], [True, False])
+    """
+
+    def __init__(self, path: str | PathLike[str], *, read_only: bool = False) -> None:
+        self.path = fspath(path)
+        self._store = Store(self.path, read_only=read_only)
+
+    def __repr__(self) -> str:
+        return f"EmbeddingCache({self.path!r})"
+
+    def get_many(self, space: str, texts: Sequence[str], dim: int) -> CachedVectors:
+        """Look texts up.
+
+        Parameters
+        ----------
+        space
+            Everything that changes a vector, as one string.
+        texts
+            n texts, in any order, with or without repetitions.
+        dim
+            Width of the space's vectors.
+
+        Returns
+        -------
+        CachedVectors
+            ``vectors`` float32 of shape (n, dim), zero where not found, and ``found`` of shape (n,), in the order of
+            ``texts``.
+
+        Raises
+        ------
+        ShapeError
+            If the space holds vectors of another width.
+        CorruptStoreError
+            If a checksum is wrong; nothing is returned then.
+        """
+        _check_space(space)
+        return CachedVectors(*self._store.get(space, hash_texts(_DOMAIN, texts), dim))
+
+    def put_many(self, space: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> int:
+        """Keep the vectors of texts that are not there yet; durable when the call returns, all or nothing.
+
+        Parameters
+        ----------
+        space
+            Everything that changes a vector, as one string.
+        texts
+            n texts. Of equal texts the first counts, and a text that is there already keeps its vector.
+        vectors
+            float32, shape (n, dim), finite. Other dtypes are refused, not converted.
+
+        Returns
+        -------
+        int
+            How many were new.
+
+        Raises
+        ------
+        ShapeError
+            If the shape or the dtype is wrong, a value is not finite, or the space has another width.
+        StoreError
+            If the disk is full or cannot be written; the rows stored before are intact.
+        """
+        _check_space(space)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype != np.float32:
+            msg = (
+                f"vectors: expected float32 of shape ({len(texts)}, dim), one row for each text, "
+                f"got {vectors.dtype} of shape {vectors.shape}"
+            )
+            raise ShapeError(msg)
+        return self._store.put(space, hash_texts(_DOMAIN, texts), np.ascontiguousarray(vectors))
+
+    def stats(self) -> list[SpaceStats]:
+        """Each space with its number of rows and bytes, in order of creation."""
+        return [SpaceStats(*entry) for entry in self._store.stats()]
+
+    def verify(self) -> list[str]:
+        """Read every vector and check it: one sentence a fault, empty when all is well."""
+        return self._store.verify()
+
+
+def _check_space(space: str) -> None:
+    if not space:
+        msg = "space is empty; name what changes a vector: model, revision, pooling, prefix, dtype, dimension"
+        raise ConfigError(msg)

@@ -1,0 +1,241 @@
+//! Opening `index.sqlite`: what is there, which version, which settings.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::error::{StoreError, index_error, io_error};
+use super::segment::{private_file, sync_folder};
+use super::{APPLICATION_ID, VERSION};
+
+const INDEX: &str = "index.sqlite";
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+// WITHOUT ROWID keeps each key once: about 80 bytes a row; a rowid table and its unique index took about 120.
+const TABLES: &str = "
+CREATE TABLE spaces (
+    id          INTEGER PRIMARY KEY,
+    fingerprint TEXT    NOT NULL UNIQUE,
+    dim         INTEGER NOT NULL CHECK (dim > 0),
+    created     INTEGER NOT NULL
+) STRICT;
+CREATE TABLE segments (
+    id   INTEGER PRIMARY KEY,
+    dim  INTEGER NOT NULL CHECK (dim > 0),
+    rows INTEGER NOT NULL CHECK (rows >= 0)
+) STRICT;
+CREATE TABLE rows (
+    space    INTEGER NOT NULL REFERENCES spaces (id),
+    key      BLOB    NOT NULL CHECK (length(key) = 32),
+    segment  INTEGER NOT NULL REFERENCES segments (id),
+    row      INTEGER NOT NULL CHECK (row >= 0),
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (space, key)
+) STRICT, WITHOUT ROWID;
+";
+
+/// A connection, and whether it looks at a frozen file.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub connection: Connection,
+    /// Opened without locks because no write-ahead log exists; stale as soon as one appears.
+    pub frozen: bool,
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Open the index of the store at `folder`, creating the store unless it is to be read only.
+pub(super) fn open(folder: &Path, read_only: bool) -> Result<Index, StoreError> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(StoreError::NotAStore {
+            found: "the path is a file, not a folder".into(),
+        });
+    }
+    if read_only {
+        open_to_read(folder)
+    } else {
+        open_to_write(folder)
+    }
+}
+
+fn open_to_read(folder: &Path) -> Result<Index, StoreError> {
+    let path = folder.join(INDEX);
+    if !path.exists() {
+        return Err(StoreError::Missing);
+    }
+    let frozen = is_frozen(folder)?;
+    let action = "opening the index";
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let uri = uri(&path, if frozen { "immutable=1" } else { "mode=ro" });
+    let connection = Connection::open_with_flags(uri, flags).map_err(index_error(action))?;
+    configure(&connection)?;
+    if !check(&connection)? {
+        return Err(StoreError::NotAStore {
+            found: "index.sqlite is empty".into(),
+        });
+    }
+    Ok(Index { connection, frozen })
+}
+
+fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
+    create_files(folder)?;
+    let action = "opening the index";
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection =
+        Connection::open_with_flags(folder.join(INDEX), flags).map_err(index_error(action))?;
+    configure(&connection)?;
+    if !check(&connection)? {
+        create_tables(&mut connection)?;
+    }
+    Ok(Index {
+        connection,
+        frozen: false,
+    })
+}
+
+/// Whether the index is in WAL mode without a log: `SQLite` would create one, a reader must not.
+///
+/// Writers never remove their log (see [`configure`]), so its absence means that nobody is writing.
+pub(super) fn is_frozen(folder: &Path) -> Result<bool, StoreError> {
+    if folder.join("index.sqlite-wal").exists() {
+        return Ok(false);
+    }
+    let mut header = [0_u8; 20];
+    let read = fs::File::open(folder.join(INDEX)).and_then(|mut file| file.read(&mut header));
+    read.map_err(io_error(INDEX, "opening the index"))?;
+    Ok(header[18] == 2)
+}
+
+/// Settings of a connection that leave the file unchanged.
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    let set = || -> rusqlite::Result<()> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // A close then neither checkpoints nor removes the log: a forked child can close what it inherited,
+        // and a reader always finds the log there.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.set_prepared_statement_cache_capacity(16);
+        connection.pragma_update(None, "synchronous", "FULL")
+    };
+    set().map_err(index_error("configuring the index"))
+}
+
+/// True for a store this code reads, false for a database without content; everything else is an error.
+fn check(connection: &Connection) -> Result<bool, StoreError> {
+    let read = |pragma: &str| -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, pragma, |row| row.get(0))
+    };
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('spaces', 'segments', 'rows')";
+    let read_all = || -> rusqlite::Result<(i64, i64, i64, i64)> {
+        let any =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let ours = connection.query_row(tables, [], |row| row.get(0))?;
+        Ok((read("application_id")?, read("user_version")?, any, ours))
+    };
+    match read_all().map_err(index_error("reading the version"))? {
+        (0, 0, 0, _) => Ok(false),
+        (APPLICATION_ID, found, ..) if found > VERSION => Err(StoreError::NewerVersion { found }),
+        (APPLICATION_ID, VERSION, _, 3) => Ok(true),
+        (APPLICATION_ID, found, _, ours) => Err(StoreError::corrupt(format!(
+            "index.sqlite has version {found} and {ours} of the 3 tables, expected version {VERSION} and 3"
+        ))),
+        (other, ..) => Err(StoreError::NotAStore {
+            found: format!(
+                "index.sqlite has application_id {other:#x}, expected {APPLICATION_ID:#x}"
+            ),
+        }),
+    }
+}
+
+fn create_tables(connection: &mut Connection) -> Result<(), StoreError> {
+    let failed = index_error("creating the tables");
+    // A file system that refuses WAL answers with its own mode, which is as durable and only slower.
+    connection
+        .query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+        .map_err(&failed)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(&failed)?;
+    if check(&transaction)? {
+        return Ok(());
+    }
+    transaction.execute_batch(TABLES).map_err(&failed)?;
+    transaction
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(&failed)?;
+    transaction
+        .pragma_update(None, "user_version", VERSION)
+        .map_err(&failed)?;
+    transaction.commit().map_err(&failed)
+}
+
+/// Folder, empty index and folder of segments, each for its owner alone; what exists is left as it is.
+fn create_files(folder: &Path) -> Result<(), StoreError> {
+    let action = "creating the store";
+    let index = folder.join(INDEX);
+    if folder.is_dir() && !index.exists() {
+        let mut entries = fs::read_dir(folder).map_err(io_error(".", action))?;
+        // The second look is for another process that creates the store at this moment.
+        if entries.next().is_some() && !index.exists() {
+            let found = "the folder is not empty and has no index.sqlite".into();
+            return Err(StoreError::NotAStore { found });
+        }
+    }
+    create_folder(folder).map_err(io_error(".", action))?;
+    let created = !index.exists();
+    if created {
+        private_file()
+            .open(&index)
+            .map_err(io_error(INDEX, action))?;
+    }
+    let segments = folder.join("segments");
+    if !segments.is_dir() {
+        create_folder(&segments).map_err(io_error("segments", action))?;
+    }
+    if created {
+        sync_folder(folder).map_err(io_error(".", action))?;
+        let parent = folder
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        parent
+            .map_or(Ok(()), sync_folder)
+            .map_err(io_error("..", action))?;
+    }
+    Ok(())
+}
+
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// `file:` address of a path, with everything percent-encoded that has a meaning there.
+fn uri(path: &Path, query: &str) -> String {
+    let mut text = String::from("file:");
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text.push('?');
+    text.push_str(query);
+    text
+}

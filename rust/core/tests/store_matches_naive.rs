@@ -1,0 +1,164 @@
+//! Random histories of puts, gets and reopenings: the store and a map in memory agree on every bit.
+
+#[path = "naive/store.rs"]
+mod naive;
+
+use std::thread;
+
+use diptych_core::store::{Key, Options, Store, StoreError};
+use naive::NaiveStore;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put {
+        space: u8,
+        dim: usize,
+        rows: Vec<(u8, f32)>,
+    },
+    Get {
+        space: u8,
+        dim: usize,
+        keys: Vec<u8>,
+    },
+    Reopen,
+}
+
+fn key(number: u8) -> Key {
+    let mut key = [0xA5; 32];
+    key[0] = number;
+    key[31] = number.wrapping_mul(7);
+    key
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Two spaces of different usual widths; now and then the wrong one.
+    let place = (0..3_u8).prop_flat_map(|space| {
+        let usual = [1, 3, 3][usize::from(space)];
+        (
+            Just(space),
+            prop_oneof![12 => Just(usual), 1 => Just(2_usize)],
+        )
+    });
+    let value = prop_oneof![
+        Just(0.0_f32),
+        Just(-0.0),
+        Just(f32::MIN_POSITIVE / 4.0),
+        Just(f32::MAX),
+        -9.0_f32..9.0
+    ];
+    let rows = prop::collection::vec((0..40_u8, value), 0..12);
+    prop_oneof![
+        4 => (place.clone(), rows).prop_map(|((space, dim), rows)| Step::Put { space, dim, rows }),
+        3 => (place, prop::collection::vec(0..40_u8, 0..12)).prop_map(|((space, dim), keys)| Step::Get { space, dim, keys }),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn fill(rows: &[(u8, f32)], dim: usize) -> (Vec<Key>, Vec<f32>) {
+    let keys = rows.iter().map(|&(number, _)| key(number)).collect();
+    let vectors = rows
+        .iter()
+        .flat_map(|&(_, value)| (0..dim).map(move |i| if i == 0 { value } else { 1.5 }))
+        .collect();
+    (keys, vectors)
+}
+
+fn check_get(store: &Store, twin: &NaiveStore, space: &str, dim: usize, keys: &[Key]) {
+    let (mut vectors, mut found) = (vec![7.0; keys.len() * dim], vec![false; keys.len()]);
+    let answer = store.get(space, keys, dim, &mut vectors, &mut found);
+    if twin.dim(space).is_some_and(|stored| stored != dim) {
+        assert!(
+            matches!(answer, Err(StoreError::SpaceWidth { .. })),
+            "{answer:?}"
+        );
+        return;
+    }
+    answer.unwrap();
+    for (i, key) in keys.iter().enumerate() {
+        let row: Vec<u32> = vectors[i * dim..(i + 1) * dim]
+            .iter()
+            .map(|v| v.to_bits())
+            .collect();
+        let expected = twin.get(space, key);
+        assert_eq!(found[i], expected.is_some());
+        let expected = expected.map_or(vec![7.0_f32.to_bits(); dim], |v| {
+            v.iter().map(|v| v.to_bits()).collect()
+        });
+        assert_eq!(row, expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_gives_what_a_map_gives(steps in prop::collection::vec(step(), 1..14), segment_bytes in 1..200_u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { segment_bytes, ..Options::default() };
+        let mut store = Store::open(folder.path(), options).unwrap();
+        let mut twin = NaiveStore::default();
+        for step in steps {
+            match step {
+                Step::Put { space, dim, rows } => {
+                    let space = format!("space {space}");
+                    let (keys, vectors) = fill(&rows, dim);
+                    let answer = store.put(&space, &keys, dim, &vectors);
+                    match twin.put(&space, &keys, dim, &vectors) {
+                        Some(new) => prop_assert_eq!(answer.unwrap(), new),
+                        None => assert!(matches!(answer, Err(StoreError::SpaceWidth { .. })), "{answer:?}"),
+                    }
+                }
+                Step::Get { space, dim, keys } => {
+                    let keys: Vec<Key> = keys.into_iter().map(key).collect();
+                    check_get(&store, &twin, &format!("space {space}"), dim, &keys);
+                }
+                Step::Reopen => {
+                    drop(store);
+                    store = Store::open(folder.path(), options).unwrap();
+                }
+            }
+        }
+        let stats: Vec<_> = store.stats().unwrap().into_iter().map(|s| (s.space, s.dim, s.rows)).collect();
+        prop_assert_eq!(stats, twin.stats());
+        prop_assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn one_two_four_and_eight_threads_leave_the_same_store() {
+    let keys: Vec<Key> = (0..64).map(key).collect();
+    for threads in [1, 2, 4, 8] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Options::default()).unwrap();
+        let new: usize = thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads)
+                .map(|_| scope.spawn(|| put_one_by_one(&store, &keys)))
+                .collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap())
+                .sum()
+        });
+        assert_eq!(new, keys.len(), "each key is new once, whoever comes first");
+        let (mut vectors, mut found) = (vec![0.0; keys.len() * 2], vec![false; keys.len()]);
+        store.get("s", &keys, 2, &mut vectors, &mut found).unwrap();
+        assert!(found.iter().all(|&f| f));
+        for (key, row) in keys.iter().zip(vectors.chunks(2)) {
+            assert_eq!(row, [f32::from(key[0]), -1.0]);
+        }
+        assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+    }
+}
+
+fn put_one_by_one(store: &Store, keys: &[Key]) -> usize {
+    keys.chunks(16)
+        .map(|chunk| {
+            let vectors: Vec<f32> = chunk
+                .iter()
+                .flat_map(|key| [f32::from(key[0]), -1.0])
+                .collect();
+            store.put("s", chunk, 2, &vectors).unwrap()
+        })
+        .sum()
+}
