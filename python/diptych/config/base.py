@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from diptych.config.loader import read_yaml
-from diptych.errors import ConfigError
+from diptych.errors import ConfigError, UnknownNameError
 
 
 class Settings(BaseModel):
@@ -43,6 +43,9 @@ class Settings(BaseModel):
             if first["type"] == "extra_forbidden":
                 known = ", ".join(cls.model_fields)
                 raise ConfigError(f"{where}: unknown setting {key!r}. Known: {known}.") from error
+            cause = first.get("ctx", {}).get("error")
+            if isinstance(cause, UnknownNameError):
+                raise cause from error
             raise ConfigError(f"{where}: {key} = {first['input']!r}: {first['msg']}") from error
 
     @classmethod

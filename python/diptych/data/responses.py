@@ -15,8 +15,6 @@ from diptych.errors import DataError
 from diptych.utils.hashing import hex_digests
 from diptych.utils.text import shorten
 
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -42,7 +40,7 @@ class Response:
     draw: int = 0
     system: str | None = None
     finish_reason: str | None = None
-    meta: Mapping[str, Any] = _EMPTY
+    meta: Mapping[str, Any] = field(default_factory=dict)
     place: str = field(default="", compare=False)
 
     def as_json(self) -> Json:
