@@ -18,24 +18,24 @@ Marker = Callable[[str], list[Span]]
 
 
 def with_examples(
-    finding: Finding, table: Table, first: FloatVector, second: FloatVector, validation: Mask, marker: Marker
+    finding: Finding, table: Table, a: FloatVector, b: FloatVector, validation: Mask, marker: Marker
 ) -> Finding:
     """The finding with its examples.
 
     Parameters
     ----------
-    finding : whose effect has the sign of second minus first
+    finding : whose effect is b minus a
     table : all responses
-    first, second : float64 (n_units,), the measure's mean in each arm at each unit, NaN where there is none
+    a, b : float64 (n_units,), the measure's mean in each arm at each unit, NaN where there is none
     validation : bool (n_units,); examples come from there
     marker : pieces of a response that show the measure
     """
     if table.pairing == "paired":
-        units = _typical(second - first, finding.effect, validation, table)
-        return replace(finding, examples=tuple(_pair(table, unit, marker) for unit in units))
-    up = finding.effect >= 0
-    units = _typical(second if up else first, 1.0, validation, table)
-    return replace(finding, examples=tuple(_pair(table, unit, marker) for unit in units))
+        units = _typical(b - a, finding.effect, validation, table)
+    else:
+        units = _typical(b if finding.effect >= 0 else a, 1.0, validation, table)
+    examples = [_pair(table, unit, float(a[unit]), float(b[unit]), marker) for unit in units]
+    return replace(finding, examples=tuple(examples))
 
 
 def _typical(values: FloatVector, effect: float, validation: Mask, table: Table) -> list[int]:
@@ -51,7 +51,7 @@ def _typical(values: FloatVector, effect: float, validation: Mask, table: Table)
     return [int(candidates[i]) for i in order[:N_EXAMPLES]]
 
 
-def _pair(table: Table, unit: int, marker: Marker) -> Example:
+def _pair(table: Table, unit: int, value_a: float, value_b: float, marker: Marker) -> Example:
     rows = np.flatnonzero(table.unit_of_row == unit)
     a, b = (_first_draw(table, rows[table.is_b[rows] == side]) for side in (False, True))
     row = a if a is not None else b
@@ -61,6 +61,8 @@ def _pair(table: Table, unit: int, marker: Marker) -> Example:
         prompt=row.prompt,
         a=a.response if a is not None else None,
         b=b.response if b is not None else None,
+        value_a=value_a if a is not None else None,
+        value_b=value_b if b is not None else None,
         marks_a=tuple(marker(a.response)) if a is not None else (),
         marks_b=tuple(marker(b.response)) if b is not None else (),
     )

@@ -23,6 +23,7 @@ class Example:
     ----------
     prompt_id, prompt : what was asked
     a, b : the responses
+    value_a, value_b : the measure of each; its mean where there were several draws
     marks_a, marks_b : pieces of them that show the measure, (start, end) in characters
     """
 
@@ -30,6 +31,8 @@ class Example:
     prompt: str
     a: str | None
     b: str | None
+    value_a: float | None = None
+    value_b: float | None = None
     marks_a: tuple[Span, ...] = ()
     marks_b: tuple[Span, ...] = ()
 
@@ -40,6 +43,8 @@ class Example:
             "prompt": self.prompt,
             "a": self.a,
             "b": self.b,
+            "value_a": self.value_a,
+            "value_b": self.value_b,
             "marks_a": [list(span) for span in self.marks_a],
             "marks_b": [list(span) for span in self.marks_b],
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from diptych._types import Mask
@@ -28,7 +30,7 @@ def split_units(table: Table, *, fraction: float, seed: int) -> Mask:
     prompts = sorted(set(table.units))
     digests = hash_rows("diptych/split/1", [[str(seed)] * len(prompts), prompts])
     ranked = sorted(range(len(prompts)), key=lambda i: digests[i].tobytes())
-    chosen = {prompts[i] for i in ranked[: round(fraction * len(prompts))]}
+    chosen = {prompts[i] for i in ranked[: math.ceil(fraction * len(prompts))]}
     discovery = np.array([unit in chosen for unit in table.units], dtype=np.bool_)
     for half, mask in (("discovery", discovery), ("validation", ~discovery)):
         for side, arm in enumerate(table.arms):
