@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diptych._types import Json, Labels, Vectors
+from diptych._types import FloatMatrix, Json, Labels, Vectors
 from diptych.comparison.report.text import visible
 from diptych.utils.text import shorten
 
 BAR_WIDTH = 200
 MAX_POINTS = 3000
-MAP_WIDTH, MAP_HEIGHT = 760, 460
+MAP_WIDTH = 640
+MIN_HEIGHT, MAX_HEIGHT = 320, 600
 _MARGIN = 14
 _TITLE_LENGTH = 80
 
@@ -70,8 +71,8 @@ class Map:
     labels: tuple[Label, ...]
     n_drawn: int
     n_responses: int
-    width: int = MAP_WIDTH
-    height: int = MAP_HEIGHT
+    width: int
+    height: int
 
 
 def draw_map(
@@ -85,7 +86,7 @@ def draw_map(
     arms : names of a and b
     shown : clusters whose number is written
     """
-    places = _fit(np.nan_to_num(np.asarray(coordinates, dtype=np.float64)).reshape(len(responses), -1))
+    places, height = _fit(np.nan_to_num(np.asarray(coordinates, dtype=np.float64)).reshape(-1, 2))
     rows = np.arange(len(responses))
     if len(rows) > MAX_POINTS:
         lot = np.random.Generator(np.random.Philox(key=0))
@@ -101,15 +102,16 @@ def draw_map(
         if len(members):
             x, y = np.median(members, axis=0).round(1).tolist()
             labels.append(Label(x, y, str(cluster)))
-    return Map(tuple(points[arms[0]]), tuple(points[arms[1]]), tuple(labels), len(rows), len(responses))
+    a, b = (tuple(points[arm]) for arm in arms)
+    return Map(a, b, tuple(labels), len(rows), len(responses), MAP_WIDTH, height)
 
 
-def _fit(coordinates: np.ndarray) -> np.ndarray:
-    """Into the picture, one scale for both axes so that distances keep their proportions, rounded to 0.1 pixel."""
-    if not len(coordinates):
-        return np.zeros((0, 2))
+def _fit(coordinates: FloatMatrix) -> tuple[FloatMatrix, int]:
+    """Places in pixels, to 0.1, and the picture's height. One scale for both axes: distances keep their proportions."""
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     span = np.maximum(high - low, 1e-12)
-    size = np.array([MAP_WIDTH, MAP_HEIGHT]) - 2 * _MARGIN
-    scaled = (coordinates - (low + high) / 2) * (size / span).min()
-    return np.asarray((scaled * [1.0, -1.0] + np.array([MAP_WIDTH, MAP_HEIGHT]) / 2).round(1))
+    inner = MAP_WIDTH - 2 * _MARGIN
+    height = round(min(max(inner * span[1] / span[0] + 2 * _MARGIN, MIN_HEIGHT), MAX_HEIGHT))
+    scale = min(inner / span[0], (height - 2 * _MARGIN) / span[1])
+    flipped = (coordinates - (low + high) / 2) * [scale, -scale]
+    return np.asarray((flipped + np.array([MAP_WIDTH, height]) / 2).round(1)), height

@@ -171,14 +171,15 @@ def moment(text: str) -> str:
 
 
 def nice_ceiling(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten: where an axis ends.
+    """The next round number, two digits at most: where an axis ends.
 
     Examples
     --------
     >>> nice_ceiling(0.285), nice_ceiling(151.0), nice_ceiling(0.0)
-    (0.5, 200.0, 1.0)
+    (0.3, 200.0, 1.0)
     """
     if not value > 0.0:
         return 1.0
     base = 10.0 ** math.floor(math.log10(value))
-    return next(step * base for step in (1.0, 2.0, 2.5, 5.0, 10.0) if step * base >= value * (1.0 - 1e-12))
+    steps = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+    return round(next(step for step in steps if step * base >= value * (1.0 - 1e-12)) * base, 12)

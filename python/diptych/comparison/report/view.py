@@ -191,11 +191,11 @@ def _check(documents: Documents) -> None:
 
 
 def _rows(findings: Json, measures: dict[str, Json]) -> list[Row]:
-    """Every tested measure, findings first, each part strongest first."""
+    """Every tested measure: findings, strongest first; then the others, nearest to passing first."""
     found = findings["findings"]
     ids = {entry["id"] for entry in found}
     others = [measure["tested"] for measure in measures.values() if measure["id"] not in ids]
-    others.sort(key=lambda entry: (-abs(entry["statistic"]), entry["id"]))
+    others.sort(key=lambda entry: (entry["q_value"], -abs(entry["statistic"]), entry["id"]))
     ends = [_axis_ends(part) for part in (found, others)]
     arms = (str(findings["arms"][0]["name"]), str(findings["arms"][1]["name"]))
     return [
