@@ -9,11 +9,11 @@ use proptest::prelude::*;
 mod naive;
 
 fn threads(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).unwrap()
+    NonZeroUsize::new(n).expect("a positive count")
 }
 
 fn hex(digest: [u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    blake3::Hash::from(digest).to_hex().to_string()
 }
 
 proptest! {

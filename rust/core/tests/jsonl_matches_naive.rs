@@ -104,7 +104,7 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn outcomes<'a>(parsed: Parsed<'a>) -> Vec<Outcome<'a>> {
+fn outcomes(parsed: Parsed<'_>) -> Vec<Outcome<'_>> {
     let mut outcomes: Vec<_> = (0..parsed.n_lines).map(|_| Outcome::Blank).collect();
     for bad in &parsed.rejects {
         outcomes[bad.line - 1] = Outcome::Bad;
