@@ -11,173 +11,175 @@ fn first_error(data: &[u8]) -> (usize, usize, String) {
     }
 }
 
+/// File, line, byte column, reason.
+const REFUSED: &[(&[u8], usize, usize, &str)] = &[
+    (
+        b"{\"a\": tru",
+        1,
+        9,
+        "the file seems cut off: its last line ends inside a value; copy the file again or delete that line. Near: {\"a\": tru",
+    ),
+    (
+        b"{\"a\": \"\xc3",
+        1,
+        8,
+        "the file seems cut off: its last line ends inside a value; copy the file again or delete that line. Near: {\"a\": \"\\xc3",
+    ),
+    (
+        b"{}\r\n{\"a\":\r\n",
+        2,
+        5,
+        "the line ends inside a value; write each object on one line. Near: {\"a\":",
+    ),
+    (
+        b"\n [1]\n",
+        2,
+        2,
+        "expected an object, found an array; each line must be one object. Near:  [1]",
+    ),
+    (
+        b"null\n",
+        1,
+        1,
+        "expected an object, found null; each line must be one object. Near: null",
+    ),
+    (
+        b"true\n",
+        1,
+        1,
+        "expected an object, found a boolean; each line must be one object. Near: true",
+    ),
+    (
+        b"1.5\n",
+        1,
+        1,
+        "expected an object, found a number; each line must be one object. Near: 1.5",
+    ),
+    (
+        b"\"a\"\n",
+        1,
+        1,
+        "expected an object, found a string; each line must be one object. Near: \"a\"",
+    ),
+    (
+        b"{\"k\":1, \"k\":2}\n",
+        1,
+        9,
+        "the key \"k\" appears twice in one object; keep one of them. Near: {\"k\":1, \"k\":2}",
+    ),
+    (
+        b"{\"x\":[{\"\\\"k\":1,\"\\u0022k\" }]}\n",
+        1,
+        16,
+        "the key \"\"k\" appears twice in one object; keep one of them. Near: \":[{\"\\\\\"k\":1,\"\\\\u0022k\" }]}",
+    ),
+    (
+        b"\xef\xbb\xbf{\"a\":NaN}\n",
+        1,
+        9,
+        "NaN is not JSON; remove the field or use null. Near: {\"a\":NaN}",
+    ),
+    (
+        b"{\"a\":-Infinity}\n",
+        1,
+        6,
+        "-Infinity is not JSON; remove the field or use null. Near: {\"a\":-Infinity}",
+    ),
+    (
+        b"{\"a\":[1,Infinity]}\n",
+        1,
+        9,
+        "Infinity is not JSON; remove the field or use null. Near: {\"a\":[1,Infinity]}",
+    ),
+    (
+        b"{\"a\":nan}\n",
+        1,
+        6,
+        "NaN is not JSON; remove the field or use null. Near: {\"a\":nan}",
+    ),
+    (
+        b"{\"a\":-1e400 }\n",
+        1,
+        6,
+        "the number is too large for a float; write it as a string or use null. Near: {\"a\":-1e400 }",
+    ),
+    (
+        b"{\"a\":1} {\"b\":2}\n",
+        1,
+        9,
+        "more text after the value; put each object on a line of its own. Near: {\"a\":1} {\"b\":2}",
+    ),
+    (
+        b"{\"a\":\"x\\udc00\"}\n",
+        1,
+        8,
+        "a \\u escape is half of a surrogate pair; write both halves or the character itself. Near: {\"a\":\"x\\\\udc00\"}",
+    ),
+    (
+        b"{\"a\":\"\\uD83D\\u0041\"}\n",
+        1,
+        7,
+        "a \\u escape is half of a surrogate pair; write both halves or the character itself. Near: {\"a\":\"\\\\uD83D\\\\u0041\"}",
+    ),
+    (
+        b"{\"a\":\"\\\\ud83d\\udc00\"}\n",
+        1,
+        14,
+        "a \\u escape is half of a surrogate pair; write both halves or the character itself. Near: \"a\":\"\\\\\\\\ud83d\\\\udc00\"}",
+    ),
+    (
+        b"{\"a\":\"\x1b[2J\"}\n",
+        1,
+        7,
+        "control character U+001B inside a string; write it as \\u001b. Near: {\"a\":\"\\u{1b}[2J\"}",
+    ),
+    (
+        b"{}\n\xef\xbb\xbf{}\n",
+        2,
+        1,
+        "a byte order mark inside the file; if files were joined, remove it. Near: \\u{feff}{}",
+    ),
+    (
+        b"{\"a\":\"\xe9t\xe9\"}\n",
+        1,
+        7,
+        "byte 0xE9 is not UTF-8; save the file as UTF-8. Near: {\"a\":\"\\xe9t\\xe9\"}",
+    ),
+    (
+        b"{\"a\":1,}\n",
+        1,
+        8,
+        "not valid JSON: trailing comma; mend the line or delete it. Near: {\"a\":1,}",
+    ),
+    (
+        b"{'a':1}\n",
+        1,
+        2,
+        "not valid JSON: key must be a string; mend the line or delete it. Near: {'a':1}",
+    ),
+    (
+        b"{\"a\":01}\n",
+        1,
+        7,
+        "not valid JSON: invalid number; mend the line or delete it. Near: {\"a\":01}",
+    ),
+    (
+        b"{\"a\":\"\\x\"}\n",
+        1,
+        8,
+        "not valid JSON: invalid escape; mend the line or delete it. Near: {\"a\":\"\\\\x\"}",
+    ),
+    (
+        b"\x0c{}\n",
+        1,
+        1,
+        "not valid JSON: expected value; mend the line or delete it. Near: \\u{c}{}",
+    ),
+];
+
 #[test]
 fn errors_say_what_is_wrong_where_and_what_to_do() {
-    let table: &[(&[u8], usize, usize, &str)] = &[
-        (
-            b"{\"a\": tru",
-            1,
-            9,
-            "the file seems cut off: its last line ends inside a value; copy the file again or delete that line. Near: {\"a\": tru",
-        ),
-        (
-            b"{\"a\": \"\xc3",
-            1,
-            8,
-            "the file seems cut off: its last line ends inside a value; copy the file again or delete that line. Near: {\"a\": \"\\xc3",
-        ),
-        (
-            b"{}\r\n{\"a\":\r\n",
-            2,
-            5,
-            "the line ends inside a value; write each object on one line. Near: {\"a\":",
-        ),
-        (
-            b"\n [1]\n",
-            2,
-            2,
-            "expected an object, found an array; each line must be one object. Near:  [1]",
-        ),
-        (
-            b"null\n",
-            1,
-            1,
-            "expected an object, found null; each line must be one object. Near: null",
-        ),
-        (
-            b"true\n",
-            1,
-            1,
-            "expected an object, found a boolean; each line must be one object. Near: true",
-        ),
-        (
-            b"1.5\n",
-            1,
-            1,
-            "expected an object, found a number; each line must be one object. Near: 1.5",
-        ),
-        (
-            b"\"a\"\n",
-            1,
-            1,
-            "expected an object, found a string; each line must be one object. Near: \"a\"",
-        ),
-        (
-            b"{\"k\":1, \"k\":2}\n",
-            1,
-            9,
-            "the key \"k\" appears twice in one object; keep one of them. Near: {\"k\":1, \"k\":2}",
-        ),
-        (
-            b"{\"x\":[{\"\\\"k\":1,\"\\u0022k\" }]}\n",
-            1,
-            16,
-            "the key \"\"k\" appears twice in one object; keep one of them. Near: \":[{\"\\\\\"k\":1,\"\\\\u0022k\" }]}",
-        ),
-        (
-            b"\xef\xbb\xbf{\"a\":NaN}\n",
-            1,
-            9,
-            "NaN is not JSON; remove the field or use null. Near: {\"a\":NaN}",
-        ),
-        (
-            b"{\"a\":-Infinity}\n",
-            1,
-            6,
-            "-Infinity is not JSON; remove the field or use null. Near: {\"a\":-Infinity}",
-        ),
-        (
-            b"{\"a\":[1,Infinity]}\n",
-            1,
-            9,
-            "Infinity is not JSON; remove the field or use null. Near: {\"a\":[1,Infinity]}",
-        ),
-        (
-            b"{\"a\":nan}\n",
-            1,
-            6,
-            "NaN is not JSON; remove the field or use null. Near: {\"a\":nan}",
-        ),
-        (
-            b"{\"a\":-1e400 }\n",
-            1,
-            6,
-            "the number is too large for a float; write it as a string or use null. Near: {\"a\":-1e400 }",
-        ),
-        (
-            b"{\"a\":1} {\"b\":2}\n",
-            1,
-            9,
-            "more text after the value; put each object on a line of its own. Near: {\"a\":1} {\"b\":2}",
-        ),
-        (
-            b"{\"a\":\"x\\udc00\"}\n",
-            1,
-            8,
-            "a \\u escape is half of a surrogate pair; write both halves or the character itself. Near: {\"a\":\"x\\\\udc00\"}",
-        ),
-        (
-            b"{\"a\":\"\\uD83D\\u0041\"}\n",
-            1,
-            7,
-            "a \\u escape is half of a surrogate pair; write both halves or the character itself. Near: {\"a\":\"\\\\uD83D\\\\u0041\"}",
-        ),
-        (
-            b"{\"a\":\"\\\\ud83d\\udc00\"}\n",
-            1,
-            14,
-            "a \\u escape is half of a surrogate pair; write both halves or the character itself. Near: \"a\":\"\\\\\\\\ud83d\\\\udc00\"}",
-        ),
-        (
-            b"{\"a\":\"\x1b[2J\"}\n",
-            1,
-            7,
-            "control character U+001B inside a string; write it as \\u001b. Near: {\"a\":\"\\u{1b}[2J\"}",
-        ),
-        (
-            b"{}\n\xef\xbb\xbf{}\n",
-            2,
-            1,
-            "a byte order mark inside the file; if files were joined, remove it. Near: \\u{feff}{}",
-        ),
-        (
-            b"{\"a\":\"\xe9t\xe9\"}\n",
-            1,
-            7,
-            "byte 0xE9 is not UTF-8; save the file as UTF-8. Near: {\"a\":\"\\xe9t\\xe9\"}",
-        ),
-        (
-            b"{\"a\":1,}\n",
-            1,
-            8,
-            "not valid JSON: trailing comma; mend the line or delete it. Near: {\"a\":1,}",
-        ),
-        (
-            b"{'a':1}\n",
-            1,
-            2,
-            "not valid JSON: key must be a string; mend the line or delete it. Near: {'a':1}",
-        ),
-        (
-            b"{\"a\":01}\n",
-            1,
-            7,
-            "not valid JSON: invalid number; mend the line or delete it. Near: {\"a\":01}",
-        ),
-        (
-            b"{\"a\":\"\\x\"}\n",
-            1,
-            8,
-            "not valid JSON: invalid escape; mend the line or delete it. Near: {\"a\":\"\\\\x\"}",
-        ),
-        (
-            b"\x0c{}\n",
-            1,
-            1,
-            "not valid JSON: expected value; mend the line or delete it. Near: \\u{c}{}",
-        ),
-    ];
-    for &(data, line, column, reason) in table {
+    for &(data, line, column, reason) in REFUSED {
         assert_eq!(
             first_error(data),
             (line, column, reason.to_owned()),

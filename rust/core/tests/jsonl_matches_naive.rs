@@ -122,7 +122,7 @@ fn encoded_otherwise(bytes: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn the_same_lines_are_accepted_with_the_same_values(bytes in mutated()) {
