@@ -35,7 +35,7 @@ def _compress(chain: tuple[int, ...], block: bytes, counter: int, flags: int) ->
 
 
 def _node(data: bytes, first_chunk: int, root: int) -> tuple[int, ...]:
-    """Chaining value of a subtree; its left child holds the most chunks, a power of two, that leave some for the right."""
+    """Chaining value of a subtree; its left child holds the most chunks, a power of two, that leave the right some."""
     if len(data) <= CHUNK_BYTES:
         blocks = [data[i : i + BLOCK_BYTES] for i in range(0, len(data), BLOCK_BYTES)] or [b""]
         chain: tuple[int, ...] = IV
