@@ -23,7 +23,9 @@ def hash_rows(domain: str, columns: list[list[str]], threads: int) -> NDArray[np
     Raises
     ------
     ShapeError
-        If the columns differ in length, or there is none.
+        If the columns differ in length, there is none, or a string holds a lone surrogate.
+    ConfigError
+        If ``threads`` is below 1.
     """
 
 def read_file(path: str) -> bytes:
@@ -34,7 +36,8 @@ def read_file(path: str) -> bytes:
     FileNotFoundError, PermissionError, IsADirectoryError
         As ``open`` does.
     RecordError
-        If the compressed stream is cut short, has a wrong checksum or trailing garbage (line 0).
+        If the compressed stream is cut short, has a wrong checksum or trailing garbage, or expands beyond both 1 GiB and
+        200 times its size (line 0).
     """
 
 def parse_jsonl(
@@ -59,7 +62,9 @@ def parse_jsonl(
     Raises
     ------
     RecordError
-        At the first bad line, with line and byte column.
+        At the first bad line, with line and byte column (0 if the line is too long); at line 0 if the file is UTF-16 or UTF-32.
+    ConfigError
+        If ``on_bad_line`` is another word, or ``max_line_bytes`` or ``threads`` is below 1.
     """
 
 @final
