@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics.cluster import contingency_matrix
+from sklearn.metrics.cluster import contingency_matrix  # type: ignore[import-untyped,unused-ignore]
 
 from diptych import _core
 from diptych.errors import ShapeError
@@ -35,21 +36,24 @@ def test_contingency_equals_scikit_learn() -> None:
     assert (_core.contingency(a, b, 5, 7, 2) == contingency_matrix(a, b)).all()
 
 
+def costs(rng: np.random.Generator, kind: str, shape: tuple[int, int]) -> NDArray[np.float64]:
+    if kind == "ties":
+        return rng.integers(0, 3, shape).astype(np.float64)
+    if kind == "counts":
+        return rng.poisson(rng.gamma(0.3, 30.0, shape)).astype(np.float64)
+    spread = rng.integers(-6, 7, shape) if kind == "far apart" else np.zeros(shape)
+    return np.asarray(rng.normal(size=shape) * 10.0**spread)
+
+
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("kind", ["real", "ties", "counts", "far apart"])
 def test_assignment_costs_what_scipy_finds(kind: str, maximize: bool) -> None:
     rng = np.random.default_rng(8)
     for _ in range(60):
-        shape = tuple(int(n) for n in rng.integers(1, 61, 2))
-        cost = {
-            "real": lambda shape=shape: rng.normal(size=shape),
-            "ties": lambda shape=shape: rng.integers(0, 3, shape).astype(np.float64),
-            "counts": lambda shape=shape: rng.poisson(rng.gamma(0.3, 30, shape)).astype(np.float64),
-            "far apart": lambda shape=shape: rng.normal(size=shape) * 10.0 ** rng.integers(-6, 7, shape),
-        }[kind]()
+        cost = costs(rng, kind, (int(rng.integers(1, 61)), int(rng.integers(1, 61))))
         rows, columns = _core.assign(cost, maximize)
         assert rows.dtype == columns.dtype == np.int64
-        assert (np.diff(rows) > 0).all() and rows.size == np.unique(columns).size == min(shape)
+        assert (np.diff(rows) > 0).all() and rows.size == np.unique(columns).size == min(cost.shape)
         best = cost[linear_sum_assignment(cost, maximize=maximize)].sum()
         assert cost[rows, columns].sum() == pytest.approx(best, rel=1e-12, abs=1e-12)
 

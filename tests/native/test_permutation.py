@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from math import comb
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_exact_sign_flips_equal_scipy() -> None:
             return rounded(np.abs(np.sum(x, axis=axis)) / norm)
 
         oracle = stats.permutation_test(
-            (d,), statistic, permutation_type="samples", vectorized=True, n_resamples=np.inf, alternative="greater"
+            (d,), statistic, permutation_type="samples", vectorized=True, n_resamples=10**9, alternative="greater"
         )
         z, exceed, exceed_max = flips(d[:, None], 0, 2**d.size, exact=True)
         assert exceed[0] / 2**d.size == pytest.approx(oracle.pvalue, abs=1e-12)
@@ -90,7 +91,7 @@ def test_exact_label_permutations_equal_scipy() -> None:
             return rounded(np.abs(welch(x, y, axis)))
 
         oracle = stats.permutation_test(
-            (x, y), statistic, permutation_type="independent", vectorized=True, n_resamples=np.inf, alternative="greater"
+            (x, y), statistic, permutation_type="independent", vectorized=True, n_resamples=10**9, alternative="greater"
         )
         total = comb(n1 + n2, n1)
         first = np.arange(n1 + n2) < n1
@@ -174,7 +175,8 @@ def test_order_of_measures_scale_and_names_of_groups_change_no_count(seed: int, 
     d[:, 4] = -d[:, 0]
     order = rng.permutation(5)
     first = rng.random(n) < 0.5
-    for run in (lambda x: flips(x, 0, 200), lambda x: labels(x, first, 0, 200)):
+    tests: list[Callable[[Floats], Any]] = [lambda x: flips(x, 0, 200), lambda x: labels(x, first, 0, 200)]
+    for run in tests:
         base, moved, scaled = run(d), run(d[:, order]), run(d * scale)
         for kind in range(3):
             assert (moved[kind] == base[kind][order]).all()
