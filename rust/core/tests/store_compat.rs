@@ -1,6 +1,10 @@
 //! A store written by format version 1 opens for ever: `golden/store-v1` was written once and is never written again.
 //!
 //! Its content: row `i` of a space has the key `[i; 32]` and the values `i + column / 4`, negative in space "b".
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,10 @@
 //! The store under SIGKILL, several processes, flipped bits and cut files.
 //!
 //! A writer is this test binary run again with [`ROLE`] set. `DIPTYCH_SLOW=1` runs the full number of rounds.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -32,7 +36,7 @@ fn key(writer: u32, batch: u32, row: u32) -> Key {
 
 fn batch(writer: u32, number: u32) -> (Vec<Key>, Vec<f32>) {
     let keys: Vec<Key> = (0..BATCH).map(|row| key(writer, number, row)).collect();
-    let vectors = keys.iter().flat_map(|key| vector(key)).collect();
+    let vectors = keys.iter().flat_map(vector).collect();
     (keys, vectors)
 }
 
@@ -40,8 +44,8 @@ fn vector(key: &Key) -> Vec<f32> {
     let seed = key.iter().fold(17_u32, |hash, &byte| {
         hash.wrapping_mul(31).wrapping_add(u32::from(byte))
     });
-    (0..DIM as u32)
-        .map(|i| f64::from(seed.wrapping_mul(i + 1)) as f32)
+    (0_u16..96)
+        .map(|i| f32::from_bits(seed.wrapping_mul(u32::from(i) + 1) >> 2))
         .collect()
 }
 
@@ -170,7 +174,7 @@ fn two_writing_processes_and_a_reader_lose_nothing_and_see_whole_batches() {
             Ok(store) => break store,
             // Until the first writer has made it there is no store, or one without tables.
             Err(StoreError::Missing | StoreError::NotAStore { .. }) => {
-                thread::sleep(Duration::from_millis(1))
+                thread::sleep(Duration::from_millis(1));
             }
             Err(other) => panic!("{other}"),
         }

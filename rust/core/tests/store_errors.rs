@@ -1,4 +1,8 @@
 //! Every error of the store: when it comes, and its exact words.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 use std::fs;
 use std::io;
