@@ -4,7 +4,7 @@ pub fn contingency(a: &[i32], b: &[i32], n_a: i32, n_b: i32) -> Vec<i64> {
     let count = |i: i32, j: i32| a.iter().zip(b).filter(|&(&x, &y)| x == i && y == j).count();
     (0..n_a)
         .flat_map(|i| (0..n_b).map(move |j| (i, j)))
-        .map(|(i, j)| count(i, j).try_into().unwrap())
+        .map(|(i, j)| count(i, j).try_into().expect("fits"))
         .collect()
 }
 

@@ -66,7 +66,7 @@ pub fn counts(z: &[f64], null: &[Vec<f64>]) -> (Vec<i64>, Vec<i64>) {
     let reaches = |star: f64, z: f64| star >= z.abs() - 100.0 * f64::EPSILON * z.abs().max(1.0);
     let count = |m: usize, largest: &dyn Fn(&Vec<f64>) -> f64| {
         let hits = null.iter().filter(|row| reaches(largest(row), z[m]));
-        i64::try_from(hits.count()).unwrap()
+        i64::try_from(hits.count()).expect("fits")
     };
     let alone = (0..z.len()).map(|m| count(m, &|row| row[m].abs()));
     let joint = (0..z.len()).map(|m| {

@@ -17,9 +17,9 @@ fn block(key: [u8; 32], nonce: u64, counter: u64) -> Vec<u64> {
         .collect();
     let start: Vec<u32> = bytes
         .chunks(4)
-        .map(|b| u32::from_le_bytes(b.try_into().unwrap()))
+        .map(|b| u32::from_le_bytes(b.try_into().expect("four bytes")))
         .collect();
-    let mut s: [u32; 16] = start.clone().try_into().unwrap();
+    let mut s: [u32; 16] = start.clone().try_into().expect("sixteen words");
     for _ in 0..4 {
         for i in 0..4 {
             quarter(&mut s, [i, i + 4, i + 8, i + 12]);
@@ -59,12 +59,12 @@ pub fn subset(seed: u64, resample: u64, n: usize, k: usize) -> BTreeSet<usize> {
     for j in n - k..n {
         let span = j as u128 + 1;
         let product = loop {
-            let product = u128::from(words.next().unwrap()) * span;
+            let product = u128::from(words.next().expect("enough words")) * span;
             if product % (1 << 64) >= (1 << 64) % span {
                 break product;
             }
         };
-        let t = usize::try_from(product >> 64).unwrap();
+        let t = usize::try_from(product >> 64).expect("below n");
         if !chosen.insert(t) {
             chosen.insert(j);
         }
