@@ -229,6 +229,7 @@ fn extreme_magnitudes_neither_overflow_nor_vanish() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // one table, a case per line
 fn every_error_says_what_where_and_what_to_do() {
     let flips = |data: &[f64], rows, range: &Resamples, threads| {
         let columns = 2;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+// The letters are those of the ChaCha paper.
+#[allow(clippy::many_single_char_names)]
 fn quarter(s: &mut [u32; 16], [a, b, c, d]: [usize; 4]) {
     for (x, y, z, turn) in [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)] {
         s[x] = s[x].wrapping_add(s[y]);
