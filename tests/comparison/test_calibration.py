@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import diptych
-from diptych import CompareConfig, Result
+from diptych import Result
 from diptych.bench.corpora import generate_corpus, generate_prompts
 
 ALPHA = 0.05
@@ -29,9 +29,8 @@ def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     return shuffled[: len(rows) // 2], shuffled[len(rows) // 2 :]
 
 
-def compare(a: Rows, b: Rows, seed: int, cache: Path, **settings: Any) -> Result:
-    config = CompareConfig.parse({"name_a": "a", "name_b": "b", "seed": seed, **settings})
-    return diptych.compare(a, b, config=config, threads=1, cache_dir=cache)
+def compare(a: Rows, b: Rows, seed: int, cache: Path) -> Result:
+    return diptych.compare(a, b, name_a="a", name_b="b", seed=seed, threads=1, cache_dir=cache)
 
 
 @pytest.fixture(scope="module")

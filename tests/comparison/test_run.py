@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import diptych
-from diptych import CompareConfig, Result
+from diptych import Result
+from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.folder import read_run
 from diptych.errors import DataError
 
@@ -25,7 +26,7 @@ def demo(name: str) -> Rows:
 
 
 def compare(a: Rows, b: Rows, *, threads: int = 1, **settings: Any) -> Result:
-    return diptych.compare(a, b, config=CompareConfig.parse({"name_a": "before", "name_b": "after", **settings}), threads=threads)
+    return diptych.compare(a, b, threads=threads, **{"name_a": "before", "name_b": "after", **settings})
 
 
 def without_time_and_sources(result: Result) -> dict[str, Any]:
@@ -115,6 +116,10 @@ def test_shuffled_rows_give_the_same_bytes(planted: Result) -> None:
 def test_threads_change_nothing(planted: Result, threads: int) -> None:
     again = compare(demo("before"), demo("after"), threads=threads)
     assert json.dumps(without_time_and_sources(again)) == json.dumps(without_time_and_sources(planted))
+
+
+def test_every_setting_is_a_keyword_of_compare() -> None:
+    assert set(CompareOptions.__annotations__) == set(CompareConfig.model_fields)
 
 
 def test_another_seed_splits_otherwise(planted: Result) -> None:

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from diptych._types import FloatMatrix, Json, Labels, Mask, Progress, Silent, Vectors
 from diptych.comparison import inference
-from diptych.comparison.config import CompareConfig
+from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings
 from diptych.comparison.hypotheses import Ledger
@@ -60,10 +60,10 @@ def compare(
     a: Any,
     b: Any,
     *,
-    config: CompareConfig | None = None,
     threads: int | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    **settings: Unpack[CompareOptions],
 ) -> Result:
     """Compare two arms: how do their responses differ?
 
@@ -71,10 +71,10 @@ def compare(
     ----------
     a, b : file of responses (.jsonl, .json, .csv, .parquet, each optionally .gz or .zst), list of dicts, pandas or
         polars data frame, or ``Responses``
-    config : settings; ``CompareConfig()`` has the defaults
     threads : for parsing and testing, by default one per processor; the result is the same for every value
     cache_dir : folder of the embedding store; by default nothing is kept
     progress : where it says how far it is
+    **settings : fields of ``CompareConfig``, such as ``lenses``, ``seed``, ``alpha``, ``resamples``, ``name_a``
 
     Returns
     -------
@@ -97,7 +97,8 @@ def compare(
     True
     """
     threads = threads or os.cpu_count() or 1
-    prepared = prepare(a, b, config=config or CompareConfig(), threads=threads)
+    config = CompareConfig.parse(dict(settings), source="compare")
+    prepared = prepare(a, b, config=config, threads=threads)
     return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
 
 
