@@ -32,6 +32,7 @@ from diptych.utils.hashing import content_hash, derive_seed
 from diptych.utils.logging import EventLog
 
 _GLOBAL_RESAMPLES = 10_000
+_ROWS_AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
@@ -223,13 +224,19 @@ class _Analysis:
         return ledger
 
     def measure(self, proposals: Sequence[Proposal]) -> FloatMatrix:
-        self.progress.start("measure", len(proposals))
-        columns = [np.zeros((len(self.table.rows), 0))]
+        rows = self.table.rows
+        self.progress.start("measure", len(proposals) * len(rows))
+        values = np.empty((len(rows), sum(len(proposal.measures) for proposal in proposals)))
+        column = 0
         for proposal in proposals:
-            columns.append(proposal.values(self.table.rows))
-            self.progress.advance()
+            end = column + len(proposal.measures)
+            for start in range(0, len(rows), _ROWS_AT_A_TIME):
+                batch = rows[start : start + _ROWS_AT_A_TIME]
+                values[start : start + len(batch), column:end] = proposal.values(batch)
+                self.progress.advance(len(batch))
+            column = end
         self.progress.finish()
-        return np.concatenate(columns, axis=1)
+        return values
 
     def global_test(self, vectors: Vectors) -> GlobalTest:
         """MMD² on the validation prompts, with the bandwidth chosen on the discovery prompts."""
