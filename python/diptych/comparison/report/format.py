@@ -1,0 +1,184 @@
+"""Numbers and dates as a reader wants them, each with the exact value behind it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+SHARES = ("share of responses", "share of letters")
+"""Units that are shown in per cent, and their differences in percentage points."""
+
+_MINUS, _SPACE = "\u2212", "\u00a0"
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+_MAX_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number as it is printed, and as it stands in the run's files."""
+
+    text: str
+    exact: float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How the numbers of one measure are printed: all with the same decimals, shares in per cent.
+
+    Parameters
+    ----------
+    unit : of the measure, as in ``findings.json``
+    decimals : after the point
+    """
+
+    unit: str
+    decimals: int
+
+    @property
+    def is_share(self) -> bool:
+        return self.unit in SHARES
+
+    def mean(self, value: float) -> Figure:
+        """``60 %``, or ``175.4`` without its unit."""
+        suffix = f"{_SPACE}%" if self.is_share else ""
+        return Figure(fixed(self._scaled(value), self.decimals) + suffix, value)
+
+    def difference(self, value: float) -> Figure:
+        """``−23``, with a sign and without its unit."""
+        scaled = self._scaled(value)
+        text = fixed(scaled, self.decimals)
+        return Figure("+" + text if scaled > 0 else text, value)
+
+    @property
+    def difference_unit(self) -> str:
+        return "points" if self.is_share else self.unit
+
+    def _scaled(self, value: float) -> float:
+        return 100.0 * float(value) if self.is_share else float(value)
+
+
+def scale_for(unit: str, low: float, high: float, others: Iterable[float] = ()) -> Scale:
+    """The scale whose decimals fit the width of an interval.
+
+    Parameters
+    ----------
+    unit : of the measure
+    low, high : the interval
+    others : further numbers to print; decimals are added, up to two, until none that differs from 0 reads as 0
+
+    Notes
+    -----
+    Decimals by the Particle Data Group's rule (Review of Particle Physics, §5.3): the half width keeps two digits
+    when they are 10 to 35, else one.
+
+    Examples
+    --------
+    >>> scale = scale_for("words", -151.7, -132.8)
+    >>> scale.difference(-141.8).text
+    '−142'
+    >>> scale_for("share of responses", -0.0731, -0.0304).difference(-0.0473).text
+    '−4.7'
+    """
+    factor = 100.0 if unit in SHARES else 1.0
+    half = factor * abs(high - low) / 2.0
+    values = [factor * abs(value) for value in (low, high, *others) if value]
+    if half > 0.0:
+        exponent = math.floor(math.log10(half))
+        decimals = -exponent if half / 10.0**exponent >= 3.55 else 1 - exponent
+    else:
+        decimals = 2 - math.floor(math.log10(max(values))) if values else 0
+    decimals = min(max(decimals, 0), _MAX_DECIMALS)
+    for _ in range(2):
+        if any(value < 0.5 * 10.0**-decimals for value in values):
+            decimals = min(decimals + 1, _MAX_DECIMALS)
+    return Scale(unit, decimals)
+
+
+def fixed(value: float, decimals: int) -> str:
+    """With thousands separators and a true minus sign, never ``−0``; very large numbers in powers of ten.
+
+    Examples
+    --------
+    >>> fixed(-1234.56, 1)
+    '−1,234.6'
+    """
+    if abs(value) >= 1e9:
+        return f"{value:.3g}".replace("-", _MINUS)
+    text = f"{value:,.{decimals}f}"
+    return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", _MINUS)
+
+
+def significant(value: float, digits: int = 2) -> str:
+    """With so many significant digits, for numbers without an interval.
+
+    Examples
+    --------
+    >>> significant(0.04182), significant(383.0), significant(1.0)
+    ('0.042', '383', '1')
+    """
+    value = float(value)
+    if value == 0.0 or value == int(value):
+        return fixed(value, 0)
+    decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    return fixed(value, min(decimals, _MAX_DECIMALS))
+
+
+def probability(value: float) -> Figure:
+    """Two significant digits, or ``< 0.0001``.
+
+    Examples
+    --------
+    >>> probability(3e-9).text, probability(0.0214).text
+    ('<\\xa00.0001', '0.021')
+    """
+    value = float(value)
+    return Figure(f"<{_SPACE}0.0001" if value < 0.0001 else significant(value), value)
+
+
+def effect_size(value: float | None) -> Figure:
+    """Two decimals; a dash where there is none."""
+    return Figure("–", None) if value is None else Figure(fixed(float(value), 2), value)  # noqa: RUF001
+
+
+def percent(value: float) -> str:
+    """A level such as alpha: ``5 %``."""
+    return f"{100.0 * float(value):g}{_SPACE}%"
+
+
+def count(value: int) -> str:
+    """With thousands separators."""
+    return f"{int(value):,}"
+
+
+def moment(text: str) -> str:
+    """``23 November 2026, 05:57 UTC``; text that is no date stays as it is.
+
+    Examples
+    --------
+    >>> moment("2026-11-23T05:57:05+00:00")
+    '23 November 2026, 05:57 UTC'
+    """
+    try:
+        when = datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return text
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}, {when:%H:%M} UTC"
+
+
+def nice_ceiling(value: float) -> float:
+    """The next of 1, 2, 2.5, 5 times a power of ten: where an axis ends.
+
+    Examples
+    --------
+    >>> nice_ceiling(0.285), nice_ceiling(151.0), nice_ceiling(0.0)
+    (0.5, 200.0, 1.0)
+    """
+    if not value > 0.0:
+        return 1.0
+    base = 10.0 ** math.floor(math.log10(value))
+    return next(step * base for step in (1.0, 2.0, 2.5, 5.0, 10.0) if step * base >= value * (1.0 - 1e-12))
