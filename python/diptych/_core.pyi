@@ -23,7 +23,9 @@ def hash_rows(domain: str, columns: list[list[str]], threads: int) -> NDArray[np
     Raises
     ------
     ShapeError
-        If the columns differ in length, or there is none.
+        If the columns differ in length, there is none, or a string holds a lone surrogate.
+    ConfigError
+        If ``threads`` is below 1.
     """
 
 def read_file(path: str) -> bytes:
@@ -34,7 +36,8 @@ def read_file(path: str) -> bytes:
     FileNotFoundError, PermissionError, IsADirectoryError
         As ``open`` does.
     RecordError
-        If the compressed stream is cut short, has a wrong checksum or trailing garbage (line 0).
+        If the compressed stream is cut short, has a wrong checksum or trailing garbage, or expands beyond both 1 GiB and
+        200 times its size (line 0).
     """
 
 def parse_jsonl(
@@ -59,7 +62,9 @@ def parse_jsonl(
     Raises
     ------
     RecordError
-        At the first bad line, with line and byte column.
+        At the first bad line, with line and byte column (0 if the line is too long); at line 0 if the file is UTF-16 or UTF-32.
+    ConfigError
+        If ``on_bad_line`` is another word, or ``max_line_bytes`` or ``threads`` is below 1.
     """
 
 @final
@@ -100,6 +105,8 @@ def contingency(
 def assign(cost: NDArray[np.float64], maximize: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Optimal assignment of rows to columns (Jonker & Volgenant 1987; Crouse 2016): rows ascending, and their columns.
 
+    Of columns that are equally near a row, a free one is taken first, then the lowest index.
+
     Raises
     ------
     ShapeError
@@ -115,7 +122,7 @@ def sign_flips(
     ----------
     differences : float64, shape (p, m), finite; 0 for a missing pair
     seed, start, stop : resample b depends on (seed, b) alone
-    exact : the signs of resample b are the bits of b; p <= 62
+    exact : the signs of resample b are the bits of b (set: minus); p <= 62, stop <= 2**p
     threads : >= 1; the result is the same for every value
 
     Returns
@@ -123,7 +130,12 @@ def sign_flips(
     z : float64 (m,), ``sum(d) / sqrt(sum(d^2))``, 0 where all d are 0
     exceed : int64 (m,), resamples with ``|z*| >= |z|``
     exceed_max : int64 (m,), resamples whose largest ``|z*|`` over this measure and all weaker ones is ``>= |z|``
-        (Westfall & Young step-down)
+        (Westfall & Young step-down); take a running maximum from the strongest measure down
+
+    Raises
+    ------
+    ShapeError
+        If a value is not finite (names row and measure), ``threads`` is 0, ``start > stop``, or an exact run is too large.
     """
 
 def sign_flip_null(
@@ -148,11 +160,19 @@ def label_permutations(
     values : float64, shape (n, m), finite where present
     present : bool, shape (n, m); False drops that value
     first : bool, shape (n,): who is in the first group; t is second minus first
-    seed, start, stop, exact, threads : as in ``sign_flips``; exact takes the b-th subset in lexicographic order
+    seed, start, stop, threads : as in ``sign_flips``
+    exact : resample b gives the smaller group (of two equal ones, that without row 0) the b-th subset of rows in
+        lexicographic order; there must be fewer than 2**64, and stop may not exceed their number
 
     Returns
     -------
-    z, exceed, exceed_max : as in ``sign_flips``
+    z, exceed, exceed_max : as in ``sign_flips``; z is t. Where a group has fewer than 2 values, or neither group any
+        spread, t is 0 for equal means, else 1e154 with the sign of the difference
+
+    Raises
+    ------
+    ShapeError
+        As ``sign_flips``, and if the shapes differ.
     """
 
 def label_permutation_null(

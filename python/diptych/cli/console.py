@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from diptych._types import Progress
 from diptych.errors import DiptychError, RunError, StoreError
 from diptych.utils.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+    from diptych._types import Progress
 
 _PLAIN_INTERVAL_S = 5.0
 

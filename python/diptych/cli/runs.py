@@ -11,6 +11,7 @@ from diptych._types import Json, Progress
 from diptych.cli.console import note, say
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents, read_run
+from diptych.comparison.report.format import percent, probability, scale_for
 from diptych.comparison.run import Prepared, analyse
 from diptych.config.loader import read_yaml
 from diptych.errors import RunError
@@ -112,17 +113,13 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
     a, b = findings["arms"]
     found, family = findings["findings"], findings["family_size"]
     say(f"{a['name']} against {b['name']}: {findings['n_prompts']} prompts, {findings['pairing']}")
-    share = f"{100 * findings['alpha']:g} %"
-    say(f"{len(found)} of {family} measures differ (false discovery rate {share}).")
-    say(f"As a whole: {findings['global']['statistic']}, p = {findings['global']['p_value']:.2g}.")
+    say(f"{len(found)} of {family} measures differ (false discovery rate {percent(findings['alpha'])}).")
+    say(f"As a whole: {findings['global']['statistic']}, p {probability(findings['global']['p_value']).text}.")
     if found:
         say()
     for finding in found[:_SHOWN]:
         say(f"  {finding['statement']}")
-        say(
-            f"      {finding['effect']:+.3g} {finding['unit']} [{finding['ci_low']:.3g}, {finding['ci_high']:.3g}]"
-            f"   {finding['mean_a']:.3g} to {finding['mean_b']:.3g}   q = {finding['q_value']:.2g}"
-        )
+        say(f"      {_numbers(finding)}")
     if len(found) > _SHOWN:
         say(f"  … and {len(found) - _SHOWN} more in the report")
     if not found:
@@ -131,3 +128,13 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
             say(f"A change of {100 * detectable:.0f} points in a share of responses would have been seen (80 % power).")
     say()
     say(f"report: {folder / 'report.html'}")
+
+
+def _numbers(finding: Json) -> str:
+    """``−142 words [−152, −133]   317 to 175   q 0.0005``."""
+    low, high = finding["ci_low"], finding["ci_high"]
+    scale = scale_for(finding["unit"], low, high, (finding["mean_a"], finding["mean_b"]))
+    interval = f"[{scale.difference(low).text}, {scale.difference(high).text}]"
+    means = f"{scale.mean(finding['mean_a']).text} to {scale.mean(finding['mean_b']).text}"
+    effect = f"{scale.difference(finding['effect']).text} {scale.difference_unit}"
+    return f"{effect} {interval}   {means}   q {probability(finding['q_value']).text}"

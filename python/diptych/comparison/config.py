@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, TypedDict
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,6 +12,25 @@ from diptych.config import Settings
 from diptych.utils.names import check_name
 
 LABELLERS = ("keywords",)
+
+
+class CompareOptions(TypedDict, total=False):
+    """The settings as keyword arguments of ``diptych.compare``; ``CompareConfig`` says what each means."""
+
+    name_a: str | None
+    name_b: str | None
+    prompt_field: str | None
+    response_field: str | None
+    score_fields: Sequence[str]
+    pairing: Literal["auto", "paired", "unpaired"]
+    lenses: Sequence[str]
+    embedder: str
+    labeller: str
+    limit: int | None
+    seed: int
+    alpha: float
+    resamples: int
+    discovery_fraction: float
 
 
 class CompareConfig(Settings):

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from diptych._types import FloatMatrix, Json, Labels, Mask, Progress, Silent, Vectors
 from diptych.comparison import inference
-from diptych.comparison.config import CompareConfig
+from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings
 from diptych.comparison.hypotheses import Ledger
@@ -32,6 +32,7 @@ from diptych.utils.hashing import content_hash, derive_seed
 from diptych.utils.logging import EventLog
 
 _GLOBAL_RESAMPLES = 10_000
+_ROWS_AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ def compare(
     a: Any,
     b: Any,
     *,
-    config: CompareConfig | None = None,
     threads: int | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    **settings: Unpack[CompareOptions],
 ) -> Result:
     """Compare two arms: how do their responses differ?
 
@@ -71,10 +72,10 @@ def compare(
     ----------
     a, b : file of responses (.jsonl, .json, .csv, .parquet, each optionally .gz or .zst), list of dicts, pandas or
         polars data frame, or ``Responses``
-    config : settings; ``CompareConfig()`` has the defaults
     threads : for parsing and testing, by default one per processor; the result is the same for every value
     cache_dir : folder of the embedding store; by default nothing is kept
     progress : where it says how far it is
+    **settings : fields of ``CompareConfig``, such as ``lenses``, ``seed``, ``alpha``, ``resamples``, ``name_a``
 
     Returns
     -------
@@ -97,7 +98,8 @@ def compare(
     True
     """
     threads = threads or os.cpu_count() or 1
-    prepared = prepare(a, b, config=config or CompareConfig(), threads=threads)
+    config = CompareConfig.parse(dict(settings), source="compare")
+    prepared = prepare(a, b, config=config, threads=threads)
     return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
 
 
@@ -222,13 +224,19 @@ class _Analysis:
         return ledger
 
     def measure(self, proposals: Sequence[Proposal]) -> FloatMatrix:
-        self.progress.start("measure", len(proposals))
-        columns = [np.zeros((len(self.table.rows), 0))]
+        rows = self.table.rows
+        self.progress.start("measure", len(proposals) * len(rows))
+        values = np.empty((len(rows), sum(len(proposal.measures) for proposal in proposals)))
+        column = 0
         for proposal in proposals:
-            columns.append(proposal.values(self.table.rows))
-            self.progress.advance()
+            end = column + len(proposal.measures)
+            for start in range(0, len(rows), _ROWS_AT_A_TIME):
+                batch = rows[start : start + _ROWS_AT_A_TIME]
+                values[start : start + len(batch), column:end] = proposal.values(batch)
+                self.progress.advance(len(batch))
+            column = end
         self.progress.finish()
-        return np.concatenate(columns, axis=1)
+        return values
 
     def global_test(self, vectors: Vectors) -> GlobalTest:
         """MMD² on the validation prompts, with the bandwidth chosen on the discovery prompts."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diptych._types import Encoder, Vectors
 from diptych.utils.names import check_name
@@ -23,7 +22,7 @@ class LexicalEncoder:
     """
 
     dim = 384
-    _n_word, _n_char = 1 << 14, 1 << 13
+    _n_word, _n_char = 1 << 12, 1 << 12
 
     @property
     def fingerprint(self) -> str:
@@ -46,7 +45,8 @@ class LexicalEncoder:
         parts = []
         for analyzer, n_gram, size in (("word", (1, 2), self._n_word), ("char_wb", (4, 4), self._n_char)):
             counts = HashingVectorizer(
-                analyzer=analyzer, ngram_range=n_gram, n_features=size, norm=None, token_pattern=r"(?u)\b\w+\b"
+                analyzer=analyzer, ngram_range=n_gram, n_features=size, norm=None, token_pattern=r"(?u)\b\w+\b",
+                dtype=np.float32,
             ).transform(texts)
             counts.data = np.sign(counts.data) * np.log1p(np.abs(counts.data))
             parts.append(normalize(counts))
@@ -55,9 +55,10 @@ class LexicalEncoder:
 
 
 @functools.cache
-def _projection(n_in: int, n_out: int) -> NDArray[np.float64]:
+def _projection(n_in: int, n_out: int) -> Vectors:
     # RandomState's stream is frozen for ever by NumPy's compatibility policy; Generator's is not.
-    return np.random.RandomState(20260101).standard_normal((n_in, n_out)) / np.sqrt(n_out)
+    gaussian = np.random.RandomState(20260101).standard_normal((n_in, n_out))
+    return np.asarray(gaussian / np.sqrt(n_out), dtype=np.float32)
 
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {"lexical": LexicalEncoder}

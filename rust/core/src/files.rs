@@ -7,7 +7,7 @@
 //!
 //! O(output) time and memory. Output stops at the larger of 1 GiB and 200 times the compressed size.
 //!
-//! Tried and dropped: `flate2::MultiGzDecoder`, which reports one stray byte after the last member as a stream cut short.
+//! Not used: `flate2::MultiGzDecoder`, which takes what follows the last member for the header of another.
 
 use std::fs;
 use std::io::{self, Read};

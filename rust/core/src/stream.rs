@@ -14,7 +14,7 @@
 //! `word * s`; the word is drawn again while the low half is below `2^64 mod s` (Lemire 2019), so there is no bias.
 //!
 //! Cost: O(n / 64) words for signs; k draws and n / 64 words of memory for a subset. A golden vector in
-//! `tests/stream.rs` pins both.
+//! `tests/stream_matches_naive.rs` pins both.
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};

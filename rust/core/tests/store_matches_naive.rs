@@ -1,4 +1,8 @@
 //! Random histories of puts, gets and reopenings: the store and a map in memory agree on every bit.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 #[path = "naive/store.rs"]
 mod naive;

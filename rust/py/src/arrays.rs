@@ -1,4 +1,4 @@
-//! NumPy in: dtype, rank, C order, checked once and named in the error.
+//! `NumPy` in: dtype, rank, C order, checked once and named in the error.
 
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::PyResult;
@@ -7,7 +7,13 @@ use crate::errors::ShapeError;
 
 /// The rows of a C-contiguous matrix as one slice.
 pub fn matrix<'a, T: Element>(name: &str, array: &'a PyReadonlyArray2<'_, T>) -> PyResult<&'a [T]> {
-    array.as_slice().map_err(|_| {
+    // `as_slice` alone would hand out a Fortran-ordered matrix with its rows and columns exchanged.
+    let rows = if array.is_c_contiguous() {
+        array.as_slice().ok()
+    } else {
+        None
+    };
+    rows.ok_or_else(|| {
         ShapeError::new_err(format!(
             "{name}: expected a C-contiguous array, got shape {:?} with other strides; pass numpy.ascontiguousarray({name})",
             array.shape()

@@ -23,7 +23,7 @@ fn os_error(path: PathBuf, error: &io::Error) -> PyErr {
             PyOSError::new_err((errno, text, path.into_os_string()))
         }
         None if error.kind() == io::ErrorKind::InvalidInput => {
-            PyValueError::new_err(format!("{}: {text}", path.display()))
+            PyValueError::new_err(format!("{}: {text}", path.to_string_lossy().escape_debug()))
         }
         None => PyOSError::new_err(format!("{}: {text}", path.display())),
     }

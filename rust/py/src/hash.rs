@@ -38,7 +38,8 @@ fn strings(index: usize, column: &Bound<'_, PyAny>) -> PyResult<Vec<PyBackedStr>
     column.iter().enumerate().map(text).collect()
 }
 
-fn wrong_type(name: &str, expected: &str, found: &Bound<'_, PyAny>) -> PyErr {
+/// `TypeError` that names the argument, what it should be and what it is.
+pub fn wrong_type(name: &str, expected: &str, found: &Bound<'_, PyAny>) -> PyErr {
     match found.get_type().name() {
         Ok(found) => PyTypeError::new_err(format!("{name}: expected {expected}, got {found}")),
         Err(error) => error,

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
 use crate::errors::{ConfigError, RecordError};
-use crate::hash::at_least_one;
+use crate::hash::{at_least_one, wrong_type};
 
 /// Distinct keys that are shared between records; more than any sane schema has.
 const SHARED_KEYS: usize = 1024;
@@ -90,7 +90,7 @@ fn record_error(path: String, error: JsonlError) -> PyErr {
 #[pyo3(signature = (data, path, on_bad_line, max_line_bytes, threads))]
 fn parse_jsonl<'py>(
     py: Python<'py>,
-    data: &Bound<'py, PyBytes>,
+    data: &Bound<'py, PyAny>,
     path: String,
     on_bad_line: &str,
     max_line_bytes: i64,
@@ -102,7 +102,10 @@ fn parse_jsonl<'py>(
         threads: at_least_one("threads", threads)?,
         ..Options::default()
     };
-    let bytes = data.as_bytes();
+    let bytes = data
+        .cast::<PyBytes>()
+        .map_err(|_| wrong_type("data", "bytes", data))?
+        .as_bytes();
     let parsed = py
         .detach(|| jsonl::parse_jsonl(bytes, options))
         .map_err(|error| record_error(path, error))?;

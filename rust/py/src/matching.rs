@@ -1,4 +1,8 @@
 //! `contingency` and `assign`.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "pyo3 hands over arrays by value"
+)]
 
 use diptych_core::matching::{self, MatchingError};
 use numpy::{

@@ -1,4 +1,8 @@
 //! `Store`: the vector store of `diptych_core::store`, for `diptych.embeddings.cache`.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "pyo3 extracts an array by value or not at all"
+)]
 
 use std::path::Path;
 
@@ -9,7 +13,7 @@ use pyo3::prelude::*;
 use crate::arrays::matrix;
 use crate::errors::{CorruptStoreError, ShapeError, StoreError, StoreVersionError};
 
-/// Vectors on disk by (space, digest): append-only segment files, SQLite as the truth.
+/// Vectors on disk by (space, digest): append-only segment files, `SQLite` as the truth.
 #[pyclass(frozen, module = "diptych._core")]
 struct Store {
     path: String,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -30,7 +31,7 @@ class PhrasesLens:
     """Proposes phrases by log-odds with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008, eq. 16, 22)."""
 
     def propose(self, discovery: Discovery, tools: Tools) -> PhrasesProposal:
-        phrases, matrix = _phrase_matrix([row.response for row in discovery])
+        phrases, matrix = frequent_phrases([row.response for row in discovery])
         if not phrases:
             return PhrasesProposal(())
         is_b = np.array(discovery.is_b)
@@ -44,39 +45,98 @@ class PhrasesProposal:
     """For each phrase: does a response contain it, as whole words, in any case?"""
 
     def __init__(self, phrases: tuple[str, ...]) -> None:
-        self._phrases = phrases
         self.measures = tuple(_as_measure(number, phrase) for number, phrase in enumerate(phrases, start=1))
-        self._of = {measure.id: phrase for measure, phrase in zip(self.measures, phrases, strict=True)}
+        self._phrases = [tuple(phrase.split(" ")) for phrase in phrases]
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
-        columns = {phrase: j for j, phrase in enumerate(self._phrases)}
+        starting_with: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
+        for column, words in enumerate(self._phrases):
+            starting_with.setdefault(words[0], []).append((column, words))
         values = np.zeros((len(responses), len(self._phrases)))
         for i, row in enumerate(responses):
-            for phrase, _ in n_grams(row.response):
-                if phrase in columns:
-                    values[i, columns[phrase]] = 1.0
+            for run in runs_of_words(row.response):
+                for start, word in enumerate(run.words):
+                    for column, words in starting_with.get(word, ()):
+                        if run.words[start : start + len(words)] == words:
+                            values[i, column] = 1.0
         return values
 
     def evidence(self, measure: Measure, text: str) -> list[Span]:
-        wanted = self._of[measure.id]
-        return find_spans(span for phrase, span in n_grams(text) if phrase == wanted)
+        words = tuple(measure.definition["phrase"].split(" "))
+        return find_spans(
+            (run.spans[start][0], run.spans[start + len(words) - 1][1])
+            for run in runs_of_words(text)
+            for start in range(len(run.words) - len(words) + 1)
+            if run.words[start : start + len(words)] == words
+        )
 
 
-def n_grams(text: str, max_words: int = MAX_WORDS) -> Iterator[tuple[str, Span]]:
-    """Every run of 1 to ``max_words`` words that no sentence end, line end or bracket breaks, with its place.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive lower-case words that no sentence end, line end or bracket breaks, and the place of each."""
+
+    words: tuple[str, ...]
+    spans: tuple[Span, ...]
+
+
+def runs_of_words(text: str) -> Iterator[Run]:
+    """The runs of a text, in order.
 
     Examples
     --------
-    >>> [phrase for phrase, _ in n_grams("Hope this helps! Bye")]
-    ['hope', 'hope this', 'hope this helps', 'this', 'this helps', 'helps', 'bye']
+    >>> [run.words for run in runs_of_words("Hope this helps! Bye")]
+    [('hope', 'this', 'helps'), ('bye',)]
     """
     begin = 0
     for end in [match.start() for match in _BREAK.finditer(text)] + [len(text)]:
-        words = [(match[0].lower(), match.start(), match.end()) for match in WORD.finditer(text, begin, end)]
-        for first, (_, start, _) in enumerate(words):
-            for last in range(first, min(first + max_words, len(words))):
-                yield " ".join(word for word, _, _ in words[first : last + 1]), (start, words[last][2])
+        matches = list(WORD.finditer(text, begin, end))
+        if matches:
+            yield Run(tuple(match[0].lower() for match in matches), tuple(match.span() for match in matches))
         begin = end
+
+
+def frequent_phrases(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]:
+    """Phrases of 1 to 4 words that occur in enough texts but not in all.
+
+    Parameters
+    ----------
+    texts : n texts
+
+    Returns
+    -------
+    phrases : m phrases, sorted
+    matrix : float64 (n, m), 1 where the text contains the phrase
+
+    Notes
+    -----
+    Level by level (Agrawal & Srikant 1994): a phrase can only be frequent if it is when its last word is left off, so
+    longer ones are looked for only where a frequent shorter one stands.
+    """
+    runs = [[run.words for run in runs_of_words(text)] for text in texts]
+    # level[t][r][i] is the phrase of the present length that begins at word i of run r of text t, or None
+    level: list[list[list[str | None]]] = [[[""] * len(run) for run in text] for text in runs]
+    found: dict[str, list[int]] = {}
+    for n_words in range(1, MAX_WORDS + 1):
+        level = [
+            [
+                [None if head is None or i + n_words > len(run) else f"{head} {run[i + n_words - 1]}"
+                 for i, head in enumerate(heads)]
+                for heads, run in zip(text_level, text, strict=True)
+            ]
+            for text_level, text in zip(level, runs, strict=True)
+        ]  # fmt: skip
+        where: dict[str, list[int]] = {}
+        for t, text_level in enumerate(level):
+            for phrase in {phrase for heads in text_level for phrase in heads if phrase is not None}:
+                where.setdefault(phrase, []).append(t)
+        frequent = {phrase: ts for phrase, ts in where.items() if len(ts) >= MIN_RESPONSES}
+        level = [[[p if p in frequent else None for p in heads] for heads in text_level] for text_level in level]
+        found.update((phrase[1:], ts) for phrase, ts in frequent.items() if len(ts) < len(texts))
+    phrases = sorted(found)
+    indices = np.array([t for phrase in phrases for t in found[phrase]], dtype=np.int64)
+    indptr = np.cumsum([0, *(len(found[phrase]) for phrase in phrases)])
+    by_phrase = sparse.csc_array((np.ones(len(indices)), indices, indptr), shape=(len(texts), len(phrases)))
+    return phrases, by_phrase.tocsr()
 
 
 def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
@@ -112,21 +172,6 @@ def _as_measure(number: int, phrase: str) -> Measure:
         kind="indicator",
         definition={"phrase": phrase},
     )
-
-
-def _phrase_matrix(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]:
-    """Phrases in enough texts but not in all, sorted, and which text contains which."""
-    counts: dict[str, int] = {}
-    sets = [{phrase for phrase, _ in n_grams(text)} for text in texts]
-    for phrases in sets:
-        for phrase in phrases:
-            counts[phrase] = counts.get(phrase, 0) + 1
-    kept = sorted(phrase for phrase, count in counts.items() if MIN_RESPONSES <= count < len(texts))
-    column = {phrase: j for j, phrase in enumerate(kept)}
-    rows = [[column[phrase] for phrase in phrases if phrase in column] for phrases in sets]
-    indptr = np.cumsum([0, *map(len, rows)])
-    indices = np.array([j for row in rows for j in sorted(row)], dtype=np.int64)
-    return kept, sparse.csr_array((np.ones(len(indices)), indices, indptr), shape=(len(texts), len(kept)))
 
 
 def _choose(phrases: Sequence[str], matrix: sparse.csr_array, scores: FloatVector) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from diptych._types import FloatMatrix, Span
+from diptych._types import FloatMatrix, FloatVector, Span
 from diptych.comparison.measures import Discovery, Measure, Tools, find_spans
 from diptych.data import Response
 
@@ -38,11 +38,11 @@ class Feature:
 
 
 def _words(text: str) -> float:
-    return float(sum(1 for _ in WORD.finditer(text)))
+    return float(len(WORD.findall(text)))
 
 
 def _sentences(text: str) -> float:
-    return float(max(sum(1 for _ in SENTENCE_END.finditer(text)), bool(text.strip())))
+    return float(max(len(SENTENCE_END.findall(text)), bool(text.strip())))
 
 
 def _words_per_sentence(text: str) -> float:
@@ -50,17 +50,19 @@ def _words_per_sentence(text: str) -> float:
 
 
 def _letters_per_word(text: str) -> float:
-    lengths = [len(match[0]) for match in WORD.finditer(text)]
+    lengths = [len(word) for word in WORD.findall(text)]
     return sum(lengths) / max(len(lengths), 1)
 
 
 def _type_token_ratio(text: str) -> float:
     """Over the first 100 words only, because the ratio falls with the length of the text."""
-    words = [match[0].lower() for match in WORD.finditer(text)][:_TTR_WORDS]
+    words = [word.lower() for word in WORD.findall(text)[:_TTR_WORDS]]
     return len(set(words)) / max(len(words), 1)
 
 
 def _non_latin(text: str) -> float:
+    if text.isascii():
+        return 0.0
     letters = [char for char in text if char.isalpha()]
     return sum(ord(char) > 0x24F for char in letters) / max(len(letters), 1)
 
@@ -154,19 +156,21 @@ class SurfaceLens:
     """Proposes every feature that varies at all among the discovery responses."""
 
     def propose(self, discovery: Discovery, tools: Tools) -> SurfaceProposal:
-        values = _measure(FEATURES, discovery)
-        return SurfaceProposal(tuple(f for f, column in zip(FEATURES, values.T, strict=True) if np.ptp(column) > 0))
+        counted: dict[str, FloatVector] = {}
+        values = _measure(discovery, counted)
+        return SurfaceProposal(np.flatnonzero(np.ptp(values, axis=0) > 0).tolist(), counted)
 
 
 class SurfaceProposal:
-    """The features chosen, as measures."""
+    """The features chosen, as measures; texts that were counted once are not counted again."""
 
-    def __init__(self, features: tuple[Feature, ...]) -> None:
-        self._features = {f"surface.{feature.name}": feature for feature in features}
+    def __init__(self, chosen: list[int], counted: dict[str, FloatVector]) -> None:
+        self._chosen, self._counted = chosen, counted
+        self._features = {f"surface.{FEATURES[j].name}": FEATURES[j] for j in chosen}
         self.measures = tuple(_as_measure(name, feature) for name, feature in self._features.items())
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
-        return _measure(tuple(self._features.values()), responses)
+        return _measure(responses, self._counted)[:, self._chosen]
 
     def evidence(self, measure: Measure, text: str) -> list[Span]:
         count = self._features[measure.id].count
@@ -186,13 +190,12 @@ def _as_measure(name: str, feature: Feature) -> Measure:
     )
 
 
-def _measure(features: tuple[Feature, ...], responses: Sequence[Response]) -> FloatMatrix:
-    values = np.empty((len(responses), len(features)))
-    for i, row in enumerate(responses):
-        words = max(_words(row.response), 1.0)
-        for j, feature in enumerate(features):
-            values[i, j] = _score(feature, row.response, words)
-    return values
+def _measure(responses: Sequence[Response], counted: dict[str, FloatVector]) -> FloatMatrix:
+    """Every feature of each response, float64 (n, n_features)."""
+    for text in {row.response for row in responses} - counted.keys():
+        words = max(_words(text), 1.0)
+        counted[text] = np.array([_score(feature, text, words) for feature in FEATURES])
+    return np.array([counted[row.response] for row in responses]).reshape(len(responses), len(FEATURES))
 
 
 def _score(feature: Feature, text: str, words: float) -> float:
@@ -200,5 +203,5 @@ def _score(feature: Feature, text: str, words: float) -> float:
         return feature.count(text)
     if feature.scale == "any":
         return float(feature.count.search(text) is not None)
-    count = float(sum(1 for _ in feature.count.finditer(text)))
+    count = float(len(feature.count.findall(text)))
     return count * 100.0 / words if feature.scale == "per 100 words" else count

@@ -4,7 +4,7 @@
 //! parser, which is correctly rounded as Python's is. That feature presents a number as a map with one magic key; the magic key
 //! never answers `deserialize_option` with "some", a real key always does, so no object in a file can pass for a number.
 //!
-//! Tried and dropped: the feature `float_roundtrip` alone, which turns integers of more than 64 bits into floats.
+//! Not used: the feature `float_roundtrip` alone, which turns integers of more than 64 bits into floats.
 
 use std::borrow::Cow;
 use std::cell::Cell;

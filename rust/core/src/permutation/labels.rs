@@ -335,7 +335,7 @@ impl Statistic for Labels {
 /// The rows whose bit is set, ascending.
 fn members(bits: &[u64]) -> impl Iterator<Item = usize> {
     bits.iter().enumerate().flat_map(|(at, &word)| {
-        std::iter::successors(Some(word), |rest| Some(rest & (rest - 1)))
+        std::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
             .take_while(|&rest| rest != 0)
             .map(move |rest| at * 64 + rest.trailing_zeros() as usize)
     })
@@ -389,7 +389,7 @@ fn integers(values: &[f64]) -> Option<Vec<f64>> {
     (bound < EXACT).then_some(steps)
 }
 
-/// The values minus their mean. Halved first if they are so large that their differences overflow.
+/// The values minus their mean, scaled first, so that neither sum nor differences overflow.
 fn centred(values: Vec<f64>) -> Vec<f64> {
     let values = grid::scaled(values);
     let mean = values.iter().sum::<f64>() / values.len() as f64;

@@ -37,7 +37,7 @@
 //! # Cost
 //!
 //! For `n` keys of `N` stored: put and get O(n log N) in the index plus O(n d) bytes; two syncs a put, whatever its size.
-//! On disk 4 d bytes and about 80 bytes of index a row.
+//! On disk 4 d bytes and about 60 bytes of index a row.
 //!
 //! # Dropped
 //!

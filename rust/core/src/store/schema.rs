@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,9 +14,11 @@ use super::segment::{private_file, sync_folder};
 use super::{APPLICATION_ID, VERSION};
 
 const INDEX: &str = "index.sqlite";
+const LOG: &str = "index.sqlite-wal";
+const HEADER_BYTES: usize = 100;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-// WITHOUT ROWID keeps each key once: about 80 bytes a row; a rowid table and its unique index took about 120.
+// WITHOUT ROWID keeps each key once: about 60 bytes a row on disk; a rowid table and a unique index hold it twice.
 const TABLES: &str = "
 CREATE TABLE spaces (
     id          INTEGER PRIMARY KEY,
@@ -74,6 +76,7 @@ fn open_to_read(folder: &Path) -> Result<Index, StoreError> {
     if !path.exists() {
         return Err(StoreError::Missing);
     }
+    check_length(folder)?;
     let frozen = is_frozen(folder)?;
     let action = "opening the index";
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -92,6 +95,7 @@ fn open_to_read(folder: &Path) -> Result<Index, StoreError> {
 
 fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
     create_files(folder)?;
+    check_length(folder)?;
     let action = "opening the index";
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
@@ -110,13 +114,47 @@ fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
 ///
 /// Writers never remove their log (see [`configure`]), so its absence means that nobody is writing.
 pub(super) fn is_frozen(folder: &Path) -> Result<bool, StoreError> {
-    if folder.join("index.sqlite-wal").exists() {
+    if folder.join(LOG).exists() {
         return Ok(false);
     }
-    let mut header = [0_u8; 20];
-    let read = fs::File::open(folder.join(INDEX)).and_then(|mut file| file.read(&mut header));
-    read.map_err(io_error(INDEX, "opening the index"))?;
+    let (header, _) = header(folder).map_err(io_error(INDEX, "opening the index"))?;
     Ok(header[18] == 2)
+}
+
+/// The first bytes of the index and its length.
+fn header(folder: &Path) -> io::Result<([u8; HEADER_BYTES], u64)> {
+    let mut file = fs::File::open(folder.join(INDEX))?;
+    let mut header = [0; HEADER_BYTES];
+    let length = file.metadata()?.len();
+    if length >= HEADER_BYTES as u64 {
+        file.read_exact(&mut header)?;
+    }
+    Ok((header, length))
+}
+
+/// Refuse an index that is no whole number of pages, which `SQLite` would read as if zeros followed.
+///
+/// With a log the last page may rightly be unfinished: a checkpoint met a full disk, and the log has the page still.
+fn check_length(folder: &Path) -> Result<(), StoreError> {
+    if fs::metadata(folder.join(LOG)).is_ok_and(|log| log.len() > 0) {
+        return Ok(());
+    }
+    let (header, length) = header(folder).map_err(io_error(INDEX, "opening the index"))?;
+    // The format writes 65536 as 1 and keeps the high byte first.
+    let page = match (u64::from(header[16]) << 8) | u64::from(header[17]) {
+        1 => 1 << 16,
+        page => page,
+    };
+    if length == 0 || !header.starts_with(b"SQLite format 3\0") && length >= HEADER_BYTES as u64 {
+        return Ok(());
+    }
+    if length < HEADER_BYTES as u64 || page == 0 || length % page != 0 {
+        let what = format!(
+            "index.sqlite is {length} bytes long, expected a multiple of its page size {page}"
+        );
+        return Err(StoreError::corrupt(what));
+    }
+    Ok(())
 }
 
 /// Settings of a connection that leave the file unchanged.
@@ -216,7 +254,7 @@ fn create_files(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn create_folder(folder: &Path) -> std::io::Result<()> {
+fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
