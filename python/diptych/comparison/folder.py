@@ -17,7 +17,7 @@ from diptych._types import FloatMatrix, Json, Labels, Vectors
 from diptych.comparison.findings import Finding
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
-from diptych.utils.text import spreadsheet_safe
+from diptych.utils.text import json_text, spreadsheet_safe
 
 if TYPE_CHECKING:
     from diptych.comparison.result import Result
@@ -176,7 +176,7 @@ def _cell(value: Any) -> Any:
 
 
 def _json(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json_text(value) + "\n"
 
 
 def _read_json(path: Path) -> Json:
