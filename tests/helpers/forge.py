@@ -61,10 +61,16 @@ class Forge:
 
 
 def _serve() -> None:
-    from diptych.cli import app, runs
-    from diptych.comparison import run
+    import diptych.cli.app
+    import diptych.cli.runs
+    import diptych.comparison.lenses.clusters
+    import diptych.comparison.lenses.phrases
+    import diptych.comparison.report
+    import scipy.stats
+    import sklearn.cluster
+    from diptych.embeddings.encoders import LexicalEncoder
 
-    assert app, (runs, run)  # imported ahead of the forks
+    LexicalEncoder().encode(["its table is made once"])  # no thread is started: a fork would lose it
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
