@@ -41,15 +41,19 @@ class UnknownNameError(ConfigError, LookupError):
     name : what was asked for
     near : names that look like it, best first
     known : all names that would have been accepted
+    place : the flag, the variable or the line of the file that asked for it; empty when it is obvious
     """
 
-    def __init__(self, kind: str, name: str, near: Iterable[str] = (), known: Iterable[str] = ()) -> None:
-        self.kind, self.name = kind, name
+    def __init__(
+        self, kind: str, name: str, near: Iterable[str] = (), known: Iterable[str] = (), place: str = ""
+    ) -> None:
+        self.kind, self.name, self.place = kind, name, place
         self.near, self.known = tuple(near), tuple(known)
-        super().__init__(kind, name, self.near, self.known)
+        super().__init__(kind, name, self.near, self.known, place)
 
     def __str__(self) -> str:
-        text = f"unknown {self.kind} {self.name!r}."
+        text = f"{self.place}: " if self.place else ""
+        text += f"unknown {self.kind} {self.name!r}."
         if self.near:
             text += f" Did you mean {' or '.join(repr(n) for n in self.near)}?"
         if self.known:

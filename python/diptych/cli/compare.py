@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
+from diptych.errors import ConfigError
 
 _INPUT = "Input"
 _METHOD = "Method"
@@ -22,7 +23,27 @@ def _option(flag: str, text: str, panel: str, default: str | bool = False, *, sh
     return typer.Option(*names, help=text, rich_help_panel=panel, envvar=variable, show_envvar=False, show_default=default)
 
 
+_PARAMETER = {"score_fields": "score_field", "pairing": "paired"}
+"""Settings whose flag has another name."""
+
+
+def _place(context: typer.Context, setting: str) -> str:
+    """The flag or the variable that gave a setting, for messages."""
+    parameter = _PARAMETER.get(setting, setting)
+    source = context.get_parameter_source(parameter)
+    if source is not None and source.name == "ENVIRONMENT":
+        return f"DIPTYCH_{parameter.upper()}"
+    return f"--{parameter.replace('_', '-')}"
+
+
+def _threads(given: int | None) -> int:
+    if given is not None and given < 1:
+        raise ConfigError(f"--threads = {given}: it should be at least 1")
+    return given or os.cpu_count() or 1
+
+
 def compare(
+    context: typer.Context,
     a: Annotated[str, typer.Argument(help="Responses of the first model: .jsonl, .json, .csv, .parquet (.gz, .zst).")],
     b: Annotated[str, typer.Argument(help="Responses of the second model.")],
     name_a: Annotated[str | None, _option("name-a", "What to call A.", _INPUT, "its model, or its file")] = None,
@@ -99,8 +120,9 @@ def compare(
         from diptych.cli.runs import describe_plan, make_config, print_findings, run_comparison
         from diptych.comparison.run import prepare
 
-        chosen = make_config(config, {key: value for key, value in settings.items() if value is not None})
-        n_threads = threads or os.cpu_count() or 1
+        given = {key: value for key, value in settings.items() if value is not None}
+        chosen = make_config(config, given, {key: _place(context, key) for key in given})
+        n_threads = _threads(threads)
         prepared = prepare(a, b, config=chosen, threads=n_threads)
         if dry_run:
             for line in describe_plan(prepared, out):

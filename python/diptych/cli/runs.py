@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,38 @@ from diptych.comparison.report.format import percent, probability, scale_for
 from diptych.comparison.run import Prepared, analyse
 from diptych.config.loader import read_yaml
 from diptych.errors import RunError
+from diptych.utils.files import check_new_folder
 from diptych.utils.names import slug
+from diptych.utils.text import json_text
 
 _SHOWN = 20
 
 
-def make_config(path: Path | None, given: dict[str, Any]) -> CompareConfig:
-    """Settings from a YAML file with flags on top; naming score fields asks for their lens."""
+def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str, str]) -> CompareConfig:
+    """Settings from a YAML file with flags on top; naming score fields asks for their lens.
+
+    Parameters
+    ----------
+    path : YAML file, if there is one
+    given : settings from flags and the environment
+    places : flag or variable of each of those, for messages
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or does not fit; a flag does not hide a mistake in the file.
+    """
     values, lines = read_yaml(path) if path is not None else ({}, {})
-    CompareConfig.parse(values, source=str(path), lines=lines)
+    for name in values.keys() & given.keys() - {"lenses", "score_fields"}:  # those two are checked together
+        _parse({name: values[name]}, lines)
     merged = {**values, **given}
     if merged.get("score_fields") and "lenses" not in merged:
         merged["lenses"] = [*CompareConfig().lenses, "scores"]
-    return CompareConfig.parse(merged, source="compare")
+    return _parse(merged, {**lines, **places})
+
+
+def _parse(values: Mapping[str, Any], places: Mapping[str, str]) -> CompareConfig:
+    return CompareConfig.parse(values, source="settings", places=places)
 
 
 def run_comparison(
@@ -41,17 +60,25 @@ def run_comparison(
         If the folder holds another run; names the settings that differ.
     """
     folder = out if out is not None else _free_folder(prepared)
-    if (folder / "manifest.json").exists():
+    if _holds_run(folder):
         documents = read_run(folder)
         _refuse_other_run(folder, documents.manifest, prepared.manifest)
         note(f"{folder} already holds this very comparison; nothing was computed again")
         return folder, documents
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} already exists and is not a run. Choose another --out, or delete it.")
+    check_new_folder(folder)
     result = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
     documents = result.documents()
     result.save(folder)
     return folder, documents
+
+
+def _holds_run(folder: Path) -> bool:
+    try:
+        return (folder / "manifest.json").exists()
+    except OSError as error:
+        raise RunError(f"{folder}: {error.strerror}. Choose another --out.") from error
 
 
 def _free_folder(prepared: Prepared) -> Path:
@@ -108,7 +135,7 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
     """Findings to stdout, as JSON or as lines for people."""
     findings = documents.findings
     if as_json:
-        say(json.dumps(findings, ensure_ascii=False, indent=1))
+        say(json_text(findings))
         return
     a, b = findings["arms"]
     found, family = findings["findings"], findings["family_size"]

@@ -89,5 +89,5 @@ class CompareConfig(Settings):
     @model_validator(mode="after")
     def _scores_need_their_lens(self) -> CompareConfig:
         if ("scores" in self.lenses) != bool(self.score_fields):
-            raise ValueError("the lens 'scores' and at least one score field go together")
+            raise ValueError("the lens 'scores' and score fields go together; name both (--score-field), or neither")
         return self

@@ -17,7 +17,7 @@ from diptych._types import FloatMatrix, Json, Labels, Vectors
 from diptych.comparison.findings import Finding
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
-from diptych.utils.text import spreadsheet_safe
+from diptych.utils.text import json_text, printable, spreadsheet_safe
 
 if TYPE_CHECKING:
     from diptych.comparison.result import Result
@@ -161,7 +161,7 @@ def rewrite_report(folder: Path) -> Path:
 
 
 def findings_csv(findings: Sequence[Json]) -> str:
-    """Findings for spreadsheets: text cells that look like formulas get an apostrophe in front."""
+    """Findings for spreadsheets: cells that look like formulas get an apostrophe in front, controls become hexadecimal."""
     names = [field.name for field in fields(Finding) if field.name not in ("examples", "warnings")]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -172,11 +172,11 @@ def findings_csv(findings: Sequence[Json]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return spreadsheet_safe(value) if isinstance(value, str) else value
+    return spreadsheet_safe(printable(value)) if isinstance(value, str) else value
 
 
 def _json(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json_text(value) + "\n"
 
 
 def _read_json(path: Path) -> Json:

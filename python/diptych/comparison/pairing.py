@@ -114,8 +114,9 @@ def pair_arms(
         raise DataError(_no_common_prompts(a, b))
     paired = bool(common) and pairing != "unpaired"
     notices: list[str] = []
+    for arms in [(a, b)] if paired else [(a,), (b,)]:
+        _refuse_conflicts(*arms)
     if paired:
-        _refuse_conflicts(a, b)
         for arm in (a, b):
             left_out = len({row.prompt_id for row in arm} - common)
             if left_out:
@@ -182,16 +183,18 @@ def _limited(ids: set[str], limit: int | None, seed: int) -> set[str]:
     return {ordered[i] for i in sorted(range(len(ordered)), key=lambda i: digests[i].tobytes())[:limit]}
 
 
-def _refuse_conflicts(a: Responses, b: Responses) -> None:
-    prompts = {row.prompt_id: row.prompt for row in a}
-    for row in b:
-        other = prompts.get(row.prompt_id)
-        if other is not None and other != row.prompt:
-            raise DataError(
-                f"prompt_id {row.prompt_id!r} has two prompts: {shorten(other, 50)!r} in {a.source}, "
-                f"{shorten(row.prompt, 50)!r} in {b.source}.\n"
-                "Make the ids agree, or leave the field out to pair by the prompts' text."
-            )
+def _refuse_conflicts(*arms: Responses) -> None:
+    """One prompt id stands for one prompt, within an arm and, when pairing, in both."""
+    seen: dict[str, tuple[Response, Responses]] = {}
+    for arm in arms:
+        for row in arm:
+            other, where = seen.setdefault(row.prompt_id, (row, arm))
+            if other.prompt != row.prompt:
+                raise DataError(
+                    f"prompt_id {row.prompt_id!r} has two prompts: {shorten(other.prompt, 50)!r} in {where.source}, "
+                    f"{other.place}; {shorten(row.prompt, 50)!r} in {arm.source}, {row.place}.\n"
+                    "Make the ids agree, or leave the field out to pair by the prompts' text."
+                )
 
 
 def _no_common_prompts(a: Responses, b: Responses) -> str:

@@ -19,6 +19,7 @@ from diptych.comparison.findings import Finding, build_findings
 from diptych.comparison.hypotheses import Ledger
 from diptych.comparison.lenses import make_lens
 from diptych.comparison.lenses.clusters import ClustersProposal
+from diptych.comparison.lenses.scores import check_scores
 from diptych.comparison.manifest import build_manifest
 from diptych.comparison.measures import Measure, Proposal, Tools
 from diptych.comparison.pairing import Table, pair_arms
@@ -121,6 +122,7 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
         )
         for source, arm in ((a, "a"), (b, "b"))
     ]
+    check_scores(arms, config.score_fields)
     table = pair_arms(
         arms[0],
         arms[1],

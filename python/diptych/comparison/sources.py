@@ -42,7 +42,8 @@ def _records(source: Any, arm: str, threads: int) -> Records:
     if hasattr(source, "to_dicts"):  # polars
         return _numbered(source.to_dicts(), f"data frame {arm}")
     if hasattr(source, "to_dict") and hasattr(source, "columns"):  # pandas
-        return _numbered(source.to_dict("records"), f"data frame {arm}")
+        present = source.astype(object).where(source.notna(), None)  # pandas writes a missing value as NaN
+        return _numbered(present.to_dict("records"), f"data frame {arm}")
     if isinstance(source, list | tuple) and all(isinstance(row, Mapping) for row in source):
         return _numbered([dict(row) for row in source], f"list {arm}")
     kind = type(source).__name__

@@ -38,7 +38,7 @@ def split_units(table: Table, *, fraction: float, seed: int) -> Mask:
             if n < MIN_PROMPTS:
                 raise DataError(
                     f"too few prompts: {n} of {arm.name!r} fall into the {half} half, at least {MIN_PROMPTS} are needed. "
-                    "Give more prompts, or change --discovery-fraction."
+                    "Give more prompts, a greater --limit, or another --discovery-fraction."
                 )
     return discovery
 

@@ -29,8 +29,8 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """Settings of a YAML file and the line of each top-level key.
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings of a YAML file, and the place of each: ``"config.yaml:3: alpha"``.
 
     Raises
     ------
@@ -51,5 +51,5 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         loader.dispose()  # type: ignore[no-untyped-call]
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected settings as 'name: value' lines, got a {type(values).__name__}")
-    lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value} if node is not None else {}
-    return values, lines
+    keys = [key for key, _ in node.value] if node is not None else []
+    return values, {str(key.value): f"{path}:{key.start_mark.line + 1}: {key.value}" for key in keys}

@@ -165,7 +165,7 @@ def _response(records: Records, index: int, fields: Fields, arm: str) -> Respons
         draw=_draw(records, index, fields.draw),
         system=_optional_text(records, index, fields.system),
         finish_reason=_optional_text(records, index, fields.finish_reason),
-        meta=MappingProxyType({key: value for key, value in row.items() if key not in fields.used}),
+        meta=MappingProxyType(_other_fields(records, index, fields)),
         place=records.place(index),
     )
 
@@ -191,13 +191,28 @@ def _optional_text(records: Records, index: int, name: str | None) -> str | None
     return _text(records, index, name)
 
 
+def _other_fields(records: Records, index: int, fields: Fields) -> Json:
+    """What no column holds, as JSON values: what is not one (a date, a decimal) becomes text."""
+    other = {key: value for key, value in records.rows[index].items() if key not in fields.used}
+    for name, value in other.items():
+        try:
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except UnicodeEncodeError as error:
+            raise records.error(index, f"field {name!r} holds half of a surrogate pair; mend or remove it") from error
+        except ValueError as error:
+            raise records.error(index, f"field {name!r} holds NaN or an infinity; remove it, or give null") from error
+        except TypeError:
+            other[name] = json.loads(json.dumps(value, default=str))
+    return other
+
+
 def _identifier(records: Records, index: int, name: str | None) -> str:
     if name is None:
         return ""
     value = records.rows[index].get(name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise records.error(index, f"field {name!r} is {_kind(value)}, expected text or a whole number")
-    return str(value)
+    return str(value) if isinstance(value, int) else _text(records, index, name)
 
 
 def _draw(records: Records, index: int, name: str | None) -> int:
@@ -212,8 +227,9 @@ def _draw(records: Records, index: int, name: str | None) -> int:
 
 
 def _kind(value: Any) -> str:
-    names = {type(None): "null", bool: "true/false", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return names.get(type(value), f"{value!r:.40}" if isinstance(value, str) else type(value).__name__)
+    names = {type(None): "null", bool: "true/false", list: "a list", dict: "an object"}
+    shown = f"{value!r:.40}" if isinstance(value, str | int | float) else type(value).__name__
+    return names.get(type(value), shown)
 
 
 def _refuse_duplicates(rows: Iterable[Response], source: str, *, has_draws: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from diptych._types import FloatVector
 
@@ -40,6 +39,8 @@ def sign_test(n_plus: NDArray[np.int64], n_minus: NDArray[np.int64]) -> FloatVec
     >>> sign_test(np.array([6, 0]), np.array([0, 0])).tolist()
     [0.03125, 1.0]
     """
+    from scipy import stats
+
     n = n_plus + n_minus
     return np.minimum(1.0, 2.0 * stats.binom.cdf(np.minimum(n_plus, n_minus), n, 0.5))
 
@@ -64,6 +65,8 @@ def shares_test(hits: NDArray[np.int64], first: NDArray[np.bool_]) -> FloatVecto
     >>> shares_test(np.array([[1], [1], [0], [0]]), np.array([True, True, False, False])).round(4).tolist()
     [0.3333]
     """
+    from scipy import stats
+
     n, n_first = len(first), int(first.sum())
     totals, observed = hits.sum(axis=0), hits[first].sum(axis=0)
     p_values = np.ones(hits.shape[1])

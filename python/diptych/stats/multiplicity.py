@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from diptych._types import FloatVector
 
@@ -20,4 +19,6 @@ def q_values(p_values: FloatVector) -> FloatVector:
     >>> q_values(np.array([0.01, 0.02, 0.5])).round(3).tolist()
     [0.03, 0.03, 0.5]
     """
+    from scipy import stats
+
     return np.asarray(stats.false_discovery_control(p_values, method="bh")) if len(p_values) else p_values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from diptych._types import FloatVector
 
@@ -34,5 +33,7 @@ def minimum_detectable_effect(
     >>> minimum_detectable_effect(np.array([0.01]), family_size=1, alpha=0.05).round(4).tolist()
     [0.028]
     """
+    from scipy import stats
+
     z = stats.norm.ppf(1.0 - alpha / (2.0 * max(family_size, 1))) + stats.norm.ppf(power)
     return np.asarray(z * standard_error)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from diptych.errors import RunError
@@ -49,12 +50,16 @@ def new_folder(path: Path) -> Iterator[Path]:
     RunError
         If ``path`` exists and is not an empty folder, or cannot be created.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(f"{path} already exists and is not empty. Choose another folder, or delete it.")
+    made: list[Path] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} already exists and is not empty. Choose another folder, or delete it.")
+        _make_parents(path.parent, made)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except RunError:
+        raise
     except OSError as error:
+        _remove_empty(made)
         raise RunError(f"cannot write to {path.parent}: {error.strerror}. Choose another folder.") from error
     try:
         yield temporary
@@ -67,5 +72,42 @@ def new_folder(path: Path) -> Iterator[Path]:
         os.rename(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        _remove_empty(made)
         raise
     sync_folder(path.parent)
+
+
+def check_new_folder(path: Path) -> None:
+    """Find out before long work whether `new_folder` will be able to do its part; leaves nothing.
+
+    Raises
+    ------
+    RunError
+        As `new_folder` does.
+    """
+    made: list[Path] = []
+    try:
+        _make_parents(path.parent, made)
+        os.rmdir(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise RunError(f"cannot write to {path.parent}: {error.strerror}. Choose another folder.") from error
+    finally:
+        _remove_empty(made)
+
+
+def _make_parents(folder: Path, made: list[Path]) -> None:
+    """Create a folder and those above it, and note the new ones as they are made."""
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    _make_parents(folder.parent, made)
+    with suppress(FileExistsError):  # another process made it just now
+        folder.mkdir()
+        made.append(folder)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in reversed(folders):
+        with suppress(OSError):  # something else is in it by now
+            folder.rmdir()

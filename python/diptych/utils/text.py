@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 # C0 and C1 controls but tab and newline; bidirectional overrides and isolates; zero-width and line/paragraph separators.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -17,6 +19,25 @@ def printable(text: str) -> str:
     'plain \\x1b[31mred'
     """
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def json_text(value: Any) -> str:
+    r"""JSON that keeps letters of every script, and that no terminal can be tricked with.
+
+    Characters that `printable` would replace stand as ``\uNNNN``, so that printing the text changes nothing in it.
+
+    Examples
+    --------
+    >>> json_text({"a": "é\x9b"})
+    '{\n "a": "é\\u009b"\n}'
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinities.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def shorten(text: str, max_length: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from diptych._types import FloatMatrix, Span
 from diptych.comparison.measures import Discovery, Measure, Tools
-from diptych.data import Response
+from diptych.data import Response, Responses
 from diptych.errors import DataError
 from diptych.utils.names import slug
 
@@ -47,17 +47,32 @@ class ScoresProposal:
         return []
 
 
+def check_scores(arms: Sequence[Responses], fields: Sequence[str]) -> None:
+    """Refuse scores that cannot be tested, before anything is computed.
+
+    Raises
+    ------
+    DataError
+        If a score is not a finite number, or no record of an arm has one; names the place or the fields found.
+    """
+    for arm in arms:
+        for name in fields:
+            present = [row for row in arm if row.meta.get(name) is not None]
+            if not present:
+                found = ", ".join(repr(key) for key in arm[0].meta) or "none"
+                raise DataError(f"{arm.source}: no record has a score field {name!r}; other fields found: {found}.")
+            for row in present:
+                if math.isnan(_score(row, name)):
+                    raise DataError(
+                        f"{arm.source}, {row.place}: score field {name!r} is {row.meta[name]!r:.40}, expected a finite "
+                        "number.\nLeave the field out, or write null, where there is no score."
+                    )
+
+
 def _score(row: Response, name: str) -> float:
-    value = row.meta.get(name)
-    if value is None:
-        return math.nan
+    """The score, NaN where there is none."""
     try:
-        score = float(value)
+        score = float(row.meta.get(name, math.nan))
     except (TypeError, ValueError):
-        score = math.nan
-    if not math.isfinite(score):
-        raise DataError(
-            f"arm {row.arm}, {row.place}: score field {name!r} is {value!r}, expected a finite number.\n"
-            "Leave the field out, or write null, where there is no score."
-        )
-    return score
+        return math.nan
+    return score if math.isfinite(score) else math.nan

@@ -1,0 +1,110 @@
+"""What scripts rely on: exit codes, what is printed where, what is written, and that nothing is computed twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.cli import Outcome, listing, run_cli
+from tests.helpers.forge import Forge
+from tests.helpers.records import jsonl, records, write, write_pair
+
+QUICK = ("--lenses", "surface", "--resamples", "100")
+FILES = {
+    "manifest.json", "responses.jsonl", "measures.npz", "measures.json", "hypotheses.jsonl", "findings.json",
+    "findings.csv", "report.html", "events.jsonl",
+}  # fmt: skip
+
+
+def compare(forge: Forge, folder: Path, *more: str) -> Outcome:
+    return forge.run("compare", "a.jsonl", "b.jsonl", *QUICK, *more, cwd=folder)
+
+
+def test_a_run_is_written_under_the_names_of_both_files(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    outcome = compare(forge, tmp_path)
+    assert outcome.code == 0
+    assert {path.name for path in (tmp_path / "runs" / "a-vs-b").iterdir()} == FILES
+    assert outcome.out.rstrip().endswith("report: runs/a-vs-b/report.html")
+    assert "b writes more words" in outcome.out
+
+
+def test_the_same_command_again_reads_the_run_and_changes_no_byte(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    first = compare(forge, tmp_path)
+    before = listing(tmp_path)
+    again = compare(forge, tmp_path)
+    assert "already holds this very comparison; nothing was computed again" in again.err
+    assert "done in" not in again.err
+    assert again.out == first.out
+    assert listing(tmp_path) == before
+
+
+def test_another_comparison_of_the_same_names_gets_a_folder_of_its_own(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    compare(forge, tmp_path)
+    assert "runs/a-vs-b-2/report.html" in compare(forge, tmp_path, "--seed", "7").out
+    assert "runs/a-vs-b/report.html" in compare(forge, tmp_path).out
+
+
+def test_dry_run_says_what_would_be_done_and_writes_nothing(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    before = listing(tmp_path)
+    outcome = compare(forge, tmp_path, "--dry-run", "--seed", "3")
+    assert (outcome.code, outcome.err) == (0, "")
+    for piece in ("a: 24 responses from a.jsonl", "24 prompts, paired", "12 prompts to propose measures from, 12 to test",
+                  "lenses surface;", "seed 3", "would write runs/a-vs-b; calls no model"):  # fmt: skip
+        assert piece in outcome.out
+    assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize("answer", ["No, {i}.", "No\u200b \x7f\x9b31m\u2028\u202e caf\u00e9 \U0001f600, {i}."])
+def test_json_prints_findings_json_byte_for_byte(forge: Forge, tmp_path: Path, answer: str) -> None:
+    write_pair(tmp_path, b=answer)
+    outcome = compare(forge, tmp_path, "--json", "--out", "run")
+    assert outcome.out == (tmp_path / "run" / "findings.json").read_text(encoding="utf-8")
+    findings = json.loads(outcome.out)
+    assert findings["findings"][0]["examples"][0]["b"].startswith(answer[:3])
+    assert compare(forge, tmp_path, "--json", "--out", "run").out == outcome.out
+
+
+def test_progress_and_notes_go_to_stderr_only(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    write(tmp_path, {"b.jsonl": jsonl(records(answer="No, {i}.", first=2))})
+    outcome = compare(forge, tmp_path)
+    assert "embed: done in" in outcome.err
+    assert "note: 2 prompts of a.jsonl have no counterpart and were left out" in outcome.err
+    assert "done in" not in outcome.out
+    assert "note:" not in outcome.out
+    assert "\x1b" not in outcome.out + outcome.err
+
+
+def test_fail_on_difference_exits_100_when_there_is_one_and_0_when_there_is_none(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    write(tmp_path, {"c.jsonl": jsonl(records(answer="Yes."))})
+    assert compare(forge, tmp_path, "--fail-on-difference").code == 100
+    assert compare(forge, tmp_path, "--fail-on-difference").code == 100, "reading the run again"
+    same = forge.run("compare", "a.jsonl", "c.jsonl", *QUICK, "--fail-on-difference", cwd=tmp_path)
+    assert same.code == 0
+    assert "0 of" in same.out
+
+
+def test_the_cache_changes_no_result_and_is_used(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    plain, first, second = (
+        json.loads(compare(forge, tmp_path, "--json", "--out", out, *cache).out)
+        for out, cache in (("1", ()), ("2", ("--cache-dir", "cache")), ("3", ("--cache-dir", "cache")))
+    )
+    for findings in (plain, first, second):
+        findings.pop("created")
+    assert plain == first == second
+    assert (tmp_path / "cache" / "index.sqlite").exists()
+
+
+def test_the_real_command_line_starts_and_compares(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    outcome = run_cli("compare", "a.jsonl", "b.jsonl", *QUICK, cwd=tmp_path)
+    assert outcome.code == 0
+    assert "24 prompts, paired" in outcome.out

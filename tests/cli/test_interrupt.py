@@ -1,0 +1,39 @@
+"""Ctrl-C: exit code 130, the command to start again, and no trace on disk."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.cli import command, environment, listing
+from tests.helpers.records import jsonl, records, write
+
+
+@pytest.mark.parametrize("out", [(), ("--out", "deep/er/run")])
+def test_interrupting_a_run_exits_130_and_leaves_no_folder(tmp_path: Path, out: tuple[str, ...]) -> None:
+    """The signal is sent once stderr shows that the work has begun; the test that follows takes far longer than that."""
+    rows = records(1200, answer="Yes, {i} is so; " + "it was said of {i} " * 20)
+    other = [{**row, "response": f"No. {row['response'][i % 40 :]}"} for i, row in enumerate(rows)]
+    write(tmp_path, {"a.jsonl": jsonl(rows), "b.jsonl": jsonl(other)})
+    before = listing(tmp_path)
+    process = subprocess.Popen(
+        command("compare", "a.jsonl", "b.jsonl", "--resamples", "900000000", *out),
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        assert first.startswith("embed: ")
+        process.send_signal(signal.SIGINT)
+        printed, rest = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert printed == ""
+    assert "interrupted" in rest
+    assert "diptych compare a.jsonl b.jsonl --resamples 900000000" in rest
+    assert "Traceback" not in rest
+    assert listing(tmp_path) == before

@@ -1,0 +1,106 @@
+"""A flag goes before the environment, that before the config file, that before the default: for every setting."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diptych.comparison.config import CompareConfig
+from tests.helpers.forge import Forge
+from tests.helpers.records import jsonl, records, write
+
+SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]]] = [
+    # setting in the file, flag, (value in the file as YAML, as read), (in the environment), (as flag)
+    ("name_a", "name-a", ("file", "file"), ("env", "env"), ("flag", "flag")),
+    ("name_b", "name-b", ("file", "file"), ("env", "env"), ("flag", "flag")),
+    ("prompt_field", "prompt-field", ("p1", "p1"), ("p2", "p2"), ("p3", "p3")),
+    ("response_field", "response-field", ("r1", "r1"), ("r2", "r2"), ("r3", "r3")),
+    ("score_fields", "score-field", ("[s1]", ["s1"]), ("s2 s3", ["s2", "s3"]), ("s3", ["s3"])),
+    ("limit", "limit", ("21", 21), ("22", 22), ("23", 23)),
+    ("lenses", "lenses", ("[surface]", ["surface"]), ("phrases,surface", ["phrases", "surface"]), ("phrases", ["phrases"])),
+    ("alpha", "alpha", ("0.1", 0.1), ("0.2", 0.2), ("0.3", 0.3)),
+    ("resamples", "resamples", ("101", 101), ("102", 102), ("103", 103)),
+    ("discovery_fraction", "discovery-fraction", ("0.4", 0.4), ("0.45", 0.45), ("0.6", 0.6)),
+    ("seed", "seed", ("1", 1), ("2", 2), ("3", 3)),
+    ("embedder", "embedder", ("lexical", "lexical"), ("lexical", "lexical"), ("lexical", "lexical")),
+    ("labeller", "labeller", ("keywords", "keywords"), ("keywords", "keywords"), ("keywords", "keywords")),
+]  # fmt: skip
+
+
+def settings_of_run(forge: Forge, folder: Path, *flags: str, env: dict[str, str] | None = None) -> dict[str, Any]:
+    """The settings that a run's manifest holds."""
+    number = len(list(folder.glob("run*")))
+    usual = () if any(flag in ("--lenses", "-c") for flag in flags) or env else ("--lenses", "surface")
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--out", f"run{number}", *usual, *flags, cwd=folder, env=env)
+    assert outcome.code == 0, outcome.err
+    config: dict[str, Any] = json.loads((folder / f"run{number}" / "manifest.json").read_bytes())["config"]
+    return config
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    other = {f"{letter}{n}": "Text {i}." for letter in "pr" for n in (1, 2, 3)}
+    scores = {f"s{n}": n for n in (1, 2, 3)}
+    rows = [records(answer=answer, **other, **scores) for answer in ("Yes.", "No, {i}.")]
+    write(tmp_path, {"a.jsonl": jsonl(rows[0]), "b.jsonl": jsonl(rows[1])})
+    return tmp_path
+
+
+def test_every_setting_has_a_case() -> None:
+    assert {case[0] for case in SETTINGS} | {"pairing"} == set(CompareConfig.model_fields)
+
+
+@pytest.mark.parametrize(("name", "flag", "in_file", "in_env", "as_flag"), SETTINGS, ids=[case[0] for case in SETTINGS])
+def test_flag_before_environment_before_file(
+    name: str, flag: str, in_file: tuple[str, Any], in_env: tuple[str, Any], as_flag: tuple[str, Any],
+    inputs: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Through ``--dry-run``'s parsing, in this process: each of the three sources alone, then the better of two."""
+    import diptych.comparison.run as run_module
+    from tests.helpers.cli import invoke
+
+    seen: list[CompareConfig] = []
+
+    def stop(*_: object, config: CompareConfig, **__: object) -> None:
+        seen.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "prepare", stop)
+    (inputs / "c.yaml").write_text(f"{name}: {in_file[0]}\n")
+    variable = {"DIPTYCH_" + flag.upper().replace("-", "_"): in_env[0]}
+    file, given = ("-c", str(inputs / "c.yaml")), (f"--{flag}", as_flag[0])
+    for flags, env in ((file, {}), ((), variable), (file, variable), (given, variable), ((*file, *given), variable)):
+        assert invoke("compare", "a", "b", *flags, env=env).code == 130
+    found = [config.model_dump(mode="json")[name] for config in seen]
+    assert found == [in_file[1], in_env[1], in_env[1], as_flag[1], as_flag[1]]
+
+
+def test_the_seed_of_the_environment_reaches_the_run_and_a_flag_replaces_it(forge: Forge, inputs: Path) -> None:
+    (inputs / "c.yaml").write_text("seed: 4\nlenses: [surface]\nresamples: 100\n")
+    assert settings_of_run(forge, inputs)["seed"] == 0
+    assert settings_of_run(forge, inputs, "-c", "c.yaml")["seed"] == 4
+    assert settings_of_run(forge, inputs, "-c", "c.yaml", env={"DIPTYCH_SEED": "5"})["seed"] == 5
+    assert settings_of_run(forge, inputs, "-c", "c.yaml", "--seed", "6", env={"DIPTYCH_SEED": "5"})["seed"] == 6
+
+
+def test_score_fields_of_a_file_ask_for_their_lens_and_a_flag_may_complete_the_file(forge: Forge, inputs: Path) -> None:
+    (inputs / "c.yaml").write_text("score_fields: [s1]\nresamples: 100\n")
+    assert settings_of_run(forge, inputs, "-c", "c.yaml")["lenses"][-1] == "scores"
+    (inputs / "c.yaml").write_text("lenses: [surface, scores]\nresamples: 100\n")
+    assert settings_of_run(forge, inputs, "-c", "c.yaml", "--score-field", "s2")["score_fields"] == ["s2"]
+
+
+@pytest.mark.parametrize(("flag", "pairing"), [("--paired", "paired"), ("--unpaired", "unpaired")])
+def test_pairing_by_flag_goes_before_pairing_in_the_file(forge: Forge, inputs: Path, flag: str, pairing: str) -> None:
+    (inputs / "c.yaml").write_text("pairing: auto\nlenses: [surface]\nresamples: 100\n")
+    assert settings_of_run(forge, inputs, "-c", "c.yaml", flag)["pairing"] == pairing
+
+
+def test_a_mistake_in_the_file_is_told_even_where_a_flag_replaces_it(forge: Forge, inputs: Path) -> None:
+    (inputs / "c.yaml").write_text("alpha: 7\n")
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "-c", "c.yaml", "--alpha", "0.1", cwd=inputs)
+    assert outcome.code == 2
+    assert "c.yaml:1: alpha = 7" in outcome.err
