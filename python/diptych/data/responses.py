@@ -181,7 +181,8 @@ def _text(records: Records, index: int, name: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise records.error(index, f"field {name!r} holds half of a surrogate pair at character {error.start}") from error
+        where = f"at character {error.start}"
+        raise records.error(index, f"field {name!r} holds half of a surrogate pair {where}") from error
     return value
 
 
@@ -212,7 +213,14 @@ def _draw(records: Records, index: int, name: str | None) -> int:
 
 
 def _kind(value: Any) -> str:
-    names = {type(None): "null", bool: "true/false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    names = {
+        type(None): "null",
+        bool: "true/false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), f"{value!r:.40}" if isinstance(value, str) else type(value).__name__)
 
 
