@@ -5,6 +5,20 @@ from typing import Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Store",
+    "__version__",
+    "assign",
+    "contingency",
+    "hash_rows",
+    "label_permutation_null",
+    "label_permutations",
+    "parse_jsonl",
+    "read_file",
+    "sign_flip_null",
+    "sign_flips",
+]
+
 __version__: str
 
 def hash_rows(domain: str, columns: list[list[str]], threads: int) -> NDArray[np.uint8]:
@@ -36,8 +50,8 @@ def read_file(path: str) -> bytes:
     FileNotFoundError, PermissionError, IsADirectoryError
         As ``open`` does.
     RecordError
-        If the compressed stream is cut short, has a wrong checksum or trailing garbage, or expands beyond both 1 GiB and
-        200 times its size (line 0).
+        If the compressed stream is cut short, has a wrong checksum or trailing garbage, or expands beyond both
+        1 GiB and 200 times its size (line 0).
     """
 
 def parse_jsonl(
@@ -62,7 +76,8 @@ def parse_jsonl(
     Raises
     ------
     RecordError
-        At the first bad line, with line and byte column (0 if the line is too long); at line 0 if the file is UTF-16 or UTF-32.
+        At the first bad line, with line and byte column (0 if the line is too long); at line 0 if the file is
+        UTF-16 or UTF-32.
     ConfigError
         If ``on_bad_line`` is another word, or ``max_line_bytes`` or ``threads`` is below 1.
     """
@@ -135,7 +150,8 @@ def sign_flips(
     Raises
     ------
     ShapeError
-        If a value is not finite (names row and measure), ``threads`` is 0, ``start > stop``, or an exact run is too large.
+        If a value is not finite (names row and measure), ``threads`` is 0, ``start > stop``, or an exact run is too
+        large.
     """
 
 def sign_flip_null(

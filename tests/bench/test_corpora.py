@@ -201,7 +201,7 @@ def test_every_subject_has_facts_and_tips_of_its_own() -> None:
 
 def test_choices_are_drawn_evenly() -> None:
     draws = Draws(4, "even")
-    counts = {word: 0 for word in "abc"}
+    counts = dict.fromkeys("abc", 0)
     for _ in range(3000):
         counts[draws.fill("[a|b|c]")] += 1
     assert all(abs(n - 1000) < 4 * math.sqrt(3000 * 2 / 9) for n in counts.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -83,7 +82,7 @@ def test_marks_lie_on_the_evidence(planted: Result) -> None:
 def test_examples_are_validation_prompts(planted: Result) -> None:
     ledger = [json.loads(line) for line in planted.hypotheses.splitlines()]
     assert len(ledger) == len(planted.tested)
-    validation = {u for u in planted.table.units} - _discovery_prompts(planted)
+    validation = set(planted.table.units) - _discovery_prompts(planted)
     assert {example.prompt_id for finding in planted.findings for example in finding.examples} <= validation
 
 
@@ -182,8 +181,8 @@ def test_identical_arms_differ_in_nothing() -> None:
 
 
 @pytest.fixture
-def saved(planted: Result, tmp_path: Any) -> Iterator[Any]:
-    yield planted.save(tmp_path / "run")
+def saved(planted: Result, tmp_path: Any) -> Any:
+    return planted.save(tmp_path / "run")
 
 
 def test_a_saved_run_reads_back_whole(planted: Result, saved: Any) -> None:

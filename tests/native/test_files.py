@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from diptych import _core
-from diptych.errors import RecordError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from diptych import _core
+from diptych.errors import RecordError
 
 # One zstandard frame with a checksum, holding b"text\n"; the standard library cannot make one.
 ZSTD_FRAME = bytes.fromhex("28b52ffd0448290000746578740a2c51a1bf")
@@ -100,7 +101,7 @@ def test_a_missing_file_is_reported_as_open_does(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as ours:
         _core.read_file(path)
     with pytest.raises(FileNotFoundError) as theirs:
-        open(path)  # noqa: SIM115
+        Path(path).open()  # noqa: SIM115
     assert str(ours.value) == str(theirs.value)
     assert (ours.value.errno, ours.value.filename) == (errno.ENOENT, path)
 

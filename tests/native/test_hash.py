@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diptych import _core
-from diptych.errors import ConfigError, ShapeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diptych import _core
+from diptych.errors import ConfigError, ShapeError
 from tests.helpers.blake3_twin import blake3, row_digest
 
 text = st.text(max_size=40)

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diptych import _core
-from diptych.errors import ConfigError, RecordError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from diptych import _core
+from diptych.errors import ConfigError, RecordError
 
 MAX = 1 << 20
 

@@ -50,7 +50,7 @@ def absolute_welch(x: FloatVector, y: FloatVector, axis: int = -1) -> FloatVecto
     difference = y.mean(axis=axis) - x.mean(axis=axis)
     difference = np.where(np.abs(difference) < 1e-12, 0.0, difference)
     t = np.where(error > 1e-12, difference / np.where(error > 1e-12, error, 1.0), np.sign(difference) * 1e9)
-    return np.round(np.abs(t), 7)
+    return np.asarray(np.round(np.abs(t), 7), dtype=np.float64)
 
 
 @pytest.mark.parametrize("case", range(40))

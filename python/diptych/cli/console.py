@@ -61,7 +61,7 @@ def errors_as_messages() -> Iterator[None]:
     except (DiptychError, MemoryError) as error:
         if os.environ.get("DIPTYCH_DEBUG"):
             traceback.print_exc()
-        note(f"diptych: {error or 'out of memory'}")
+        note(f"diptych: {str(error) or 'out of memory'}")
         failed = isinstance(error, StoreError | MemoryError) and not isinstance(error, RunError)
         raise typer.Exit(Exit.ERROR if failed else Exit.BAD_INPUT) from None
 

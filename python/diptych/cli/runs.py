@@ -127,7 +127,8 @@ def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
     yield from (f"note: {notice}" for notice in table.notices)
     seen, tested = prepared.n_prompts(prepared.discovery), prepared.n_prompts(~prepared.discovery)
     yield f"{seen} prompts to propose measures from, {tested} to test them on"
-    yield f"lenses {', '.join(config.lenses)}; embedder {config.embedder}; {config.resamples} resamples; seed {config.seed}"
+    lenses = ", ".join(config.lenses)
+    yield f"lenses {lenses}; embedder {config.embedder}; {config.resamples} resamples; seed {config.seed}"
     yield f"would write {out or _free_folder(prepared)}; calls no model, costs nothing"
 
 

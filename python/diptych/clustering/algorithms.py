@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,7 @@ def number_of_clusters(n: int) -> int:
     >>> number_of_clusters(800)
     20
     """
-    return max(2, min(_MAX_CLUSTERS, round((n / 2) ** 0.5)))
+    return max(2, min(_MAX_CLUSTERS, round(math.sqrt(n / 2))))
 
 
 def kmeans(vectors: Vectors, n_clusters: int, *, seed: int) -> Clustering:

@@ -31,7 +31,7 @@ def keywords(texts: Sequence[str], labels: Labels, n_clusters: int, *, n_words: 
 
     Notes
     -----
-    Grootendorst (2022), "BERTopic", eq. 3: the share of word t in cluster c times ``log(1 + A / f_t)``, where f_t is the
+    Grootendorst (2022), "BERTopic", eq. 3: share of word t in cluster c times ``log(1 + A / f_t)``, where f_t is the
     word's count over all clusters and A the mean number of words in a cluster.
 
     Examples

@@ -209,7 +209,7 @@ def _unpaired(
 
 
 def _mean(values: FloatMatrix, present: Mask) -> FloatVector:
-    return np.where(present, values, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    return np.asarray(np.where(present, values, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1))
 
 
 def _spread(values: FloatMatrix, present: Mask) -> FloatVector:

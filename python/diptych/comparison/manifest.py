@@ -47,6 +47,6 @@ def build_manifest(sources: Sequence[Any], arms: Sequence[Responses], config: Co
 def _sha256(source: Any, arm: Responses) -> str:
     """Of the file's bytes, as ``sha256sum`` gives it; of the rows, for data that was handed in."""
     if isinstance(source, str | Path) and Path(source).is_file():  # a pipe can be read only once
-        with open(source, "rb") as file:
+        with Path(source).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     return hashlib.sha256(arm.to_jsonl().encode()).hexdigest()

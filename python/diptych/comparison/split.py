@@ -37,7 +37,8 @@ def split_units(table: Table, *, fraction: float, seed: int) -> Mask:
             n = len(np.unique(table.unit_of_row[mask[table.unit_of_row] & (table.is_b == bool(side))]))
             if n < MIN_PROMPTS:
                 raise DataError(
-                    f"too few prompts: {n} of {arm.name!r} fall into the {half} half, at least {MIN_PROMPTS} are needed. "
+                    f"too few prompts: {n} of {arm.name!r} fall into the {half} half, "
+                    f"at least {MIN_PROMPTS} are needed. "
                     "Give more prompts, a greater --limit, or another --discovery-fraction."
                 )
     return discovery

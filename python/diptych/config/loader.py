@@ -13,7 +13,7 @@ from diptych.errors import ConfigError
 class _Loader(yaml.SafeLoader):
     """Plain YAML 1.1 that refuses duplicate keys and aliases (an alias bomb is a small file)."""
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:  # type: ignore[override]
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.YAMLError(f"line {mark.line + 1}: aliases are not supported; write the value out")
@@ -44,11 +44,11 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-        values = loader.construct_document(node) if node is not None else {}  # type: ignore[no-untyped-call]
+        values = loader.construct_document(node) if node is not None else {}
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected settings as 'name: value' lines, got a {type(values).__name__}")
     keys = [key for key, _ in node.value] if node is not None else []

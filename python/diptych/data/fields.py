@@ -81,5 +81,7 @@ def _require(role: str, names: Sequence[str], wanted: Sequence[str], given: str 
     name = _first(names, wanted)
     if name is None:
         expected = ", ".join(wanted)
-        raise DataError(f"{source}: no {role} field; found {found}.\nExpected one of {expected}: or give --{role}-field.")
+        raise DataError(
+            f"{source}: no {role} field; found {found}.\nExpected one of {expected}: or give --{role}-field."
+        )
     return name

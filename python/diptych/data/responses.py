@@ -181,7 +181,8 @@ def _text(records: Records, index: int, name: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise records.error(index, f"field {name!r} holds half of a surrogate pair at character {error.start}") from error
+        where = f"at character {error.start}"
+        raise records.error(index, f"field {name!r} holds half of a surrogate pair {where}") from error
     return value
 
 

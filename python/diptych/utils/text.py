@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-# C0 and C1 controls but tab and newline; bidirectional overrides and isolates; zero-width and line/paragraph separators.
+# C0 and C1 controls but tab and newline; bidirectional overrides, isolates; zero-width, line/paragraph separators.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 

@@ -56,7 +56,7 @@ class ClustersProposal:
         return nearest_centroid(self._embed([row.response for row in responses]), self.centroids)
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
-        return (self.labels(responses)[:, None] == np.array(self._proposed, np.int32)).astype(np.float64)
+        return np.asarray(self.labels(responses)[:, None] == np.array(self._proposed, np.int32), dtype=np.float64)
 
     def evidence(self, measure: Measure, text: str) -> list[Span]:
         words = measure.definition["keywords"]

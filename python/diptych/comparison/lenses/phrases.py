@@ -35,9 +35,8 @@ class PhrasesLens:
         if not phrases:
             return PhrasesProposal(())
         is_b = np.array(discovery.is_b)
-        scores = log_odds(
-            np.asarray(matrix[~is_b].sum(axis=0)).ravel(), np.asarray(matrix[is_b].sum(axis=0)).ravel()
-        )
+        count_a, count_b = (np.asarray(matrix[rows].sum(axis=0), dtype=np.float64) for rows in (~is_b, is_b))
+        scores = log_odds(count_a, count_b)
         return PhrasesProposal(tuple(phrases[j] for j in _choose(phrases, matrix, np.abs(scores))))
 
 
@@ -156,7 +155,7 @@ def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
     total = prior.sum()
 
     def odds(count: FloatVector) -> FloatVector:
-        return np.log((count + prior) / (count.sum() + total - count - prior))
+        return np.asarray(np.log((count + prior) / (count.sum() + total - count - prior)))
 
     variance = 1.0 / (count_a + prior) + 1.0 / (count_b + prior)
     return np.asarray((odds(count_b) - odds(count_a)) / np.sqrt(variance))

@@ -13,7 +13,7 @@ from diptych._types import FloatMatrix, FloatVector, Span
 from diptych.comparison.measures import Discovery, Measure, Tools, find_spans
 from diptych.data import Response
 
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")  # noqa: RUF001
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)")
 PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n(?=[^\n]*\S)[^\n]*)*")
 _TTR_WORDS = 100
@@ -76,9 +76,9 @@ _HEDGES = _phrase(
     "typically", "usually", "often", "in some cases", "it depends", "i think", "i believe", "not sure", "roughly",
 )  # fmt: skip
 _REFUSALS = _phrase(
-    r"i (?:cannot|can['’]?t|can not|won['’]?t|will not) (?:help|assist|provide|do that|answer|comply|fulfill|support)",  # noqa: RUF001
-    r"i['’]?m (?:unable|not able) to", "i am (?:unable|not able) to", "as an ai", r"i must decline",  # noqa: RUF001
-    r"i['’]?m sorry,? but i", "i am sorry,? but i",  # noqa: RUF001
+    r"i (?:cannot|can['’]?t|can not|won['’]?t|will not) (?:help|assist|provide|do that|answer|comply|fulfill|support)",
+    r"i['’]?m (?:unable|not able) to", "i am (?:unable|not able) to", "as an ai", r"i must decline",
+    r"i['’]?m sorry,? but i", "i am sorry,? but i",
 )  # fmt: skip
 _APOLOGIES = _phrase("sorry", "apologi[sz]e", "apologies", "i regret")
 _WARNINGS = _phrase(
@@ -129,7 +129,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("exclamations", "uses more exclamation marks", "uses fewer exclamation marks", "exclamation marks",
             re.compile(r"!")),
     Feature("first_person", "speaks of itself more", "speaks of itself less", "first-person words per 100 words",
-            _phrase("i", "me", "my", "mine", "myself", r"i['’](?:m|ve|d|ll)"), "per 100 words"),  # noqa: RUF001
+            _phrase("i", "me", "my", "mine", "myself", r"i['’](?:m|ve|d|ll)"), "per 100 words"),
     Feature("second_person", "addresses the reader more", "addresses the reader less",
             "second-person words per 100 words", _phrase("you", "your", "yours", "yourself"), "per 100 words"),
     Feature("hedges", "hedges more", "hedges less", "hedging words per 100 words", _HEDGES, "per 100 words"),
