@@ -12,7 +12,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-SOURCE = Path(__file__).resolve().parents[2] / "python"
+import diptych
+
+SOURCE = Path(diptych.__file__).parents[1]
+"""Where the package under test lies: the installed wheel, or the source tree."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Forge:
     """
 
     def __enter__(self) -> Self:
-        path = os.pathsep.join([str(SOURCE.parent), str(SOURCE)])
+        path = os.pathsep.join([str(Path(__file__).parents[2]), str(SOURCE)])
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.helpers.forge"],
             stdin=subprocess.PIPE,
