@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from html.parser import HTMLParser
+from typing import Any
 
 _RUN = "document.title='OWNED'"
 
@@ -95,10 +96,10 @@ HOSTILE = (
     "\U0001f468\u200d\U0001f469\u200d\U0001f467 emoji",
 )  # fmt: skip
 
-_MARKUP = {char: "x" for char in "<>&\"'`{}%$#=;!/\\:()[]|"}
+_MARKUP = dict.fromkeys("<>&\"'`{}%$#=;!/\\:()[]|", "x")
 
 
-def harmless(value: object) -> object:
+def harmless(value: Any) -> Any:
     """The same documents with every character of markup and every unprintable one replaced by a letter."""
     if isinstance(value, str):
         return "".join(_MARKUP.get(char, char) if char.isprintable() or char == "\n" else "x" for char in value)

@@ -11,6 +11,7 @@ import subprocess
 from dataclasses import replace
 from html import unescape
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ from tests.comparison.report.hostile import HOSTILE, Page, harmless
 
 Rows = list[dict[str, Any]]
 
-_NAMES = {"name_a": "<img src=x onerror=document.title='OWNED'>", "name_b": "b\"'>{{ 7 * 7 }}</title>\u202e</script>"}
+_NAMES: dict[str, Any] = {
+    "name_a": "<img src=x onerror=document.title='OWNED'>",
+    "name_b": "b\"'>{{ 7 * 7 }}</title>\u202e</script>",
+}
 _FIELDS = ("<svg onload=document.title='OWNED'>", "\"'></td>{% if %}")
 _FILES = ("<img src=x onerror=alert(1)>.jsonl", "\"'><script>{{ 7 }}.jsonl")
 _KEYWORDS = ["<b>", "\"'>", "{{ 7 }}", "\u202e"]
@@ -39,7 +43,7 @@ def hostile_rows(opening: str, shift: float) -> Rows:
         {
             "prompt": f"{number}: {text}",
             "response": f"{opening} {text}",
-            **{field: number % 7 + shift for field in _FIELDS},
+            **dict.fromkeys(_FIELDS, number % 7 + shift),
         }
         for number, text in enumerate(HOSTILE)
     ]
@@ -54,7 +58,7 @@ def plain_rows(opening: str, n: int = 60, *, first: int = 0) -> Rows:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Documents:
-    """A real comparison of hostile files; every hostile text is an example too, and the clusters' keywords are hostile."""
+    """A real comparison of hostile files; every hostile text is an example, every keyword hostile."""
     folder = tmp_path_factory.mktemp("hostile")
     for name, rows in zip(
         _FILES, (hostile_rows("No.", 0.0), hostile_rows("Well, I do hope this helps:", 2.0)), strict=True
@@ -93,7 +97,10 @@ def harmless_twin(documents: Documents) -> Documents:
     """Equal structure: the arms' names in the responses must stay the arms' names."""
     return replace(
         documents,
-        **{name: harmless(getattr(documents, name)) for name in ("manifest", "findings", "measures", "responses")},
+        manifest=harmless(documents.manifest),
+        findings=harmless(documents.findings),
+        measures=harmless(documents.measures),
+        responses=harmless(documents.responses),
     )
 
 
@@ -275,7 +282,7 @@ def test_headings_are_in_order_and_tables_name_their_headers(plain: Result) -> N
     levels = [int(level) for level in re.findall(r"<h([1-6])", html)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert not [attrs for tag, *attrs in Page(html).elements if tag == "th" and "scope" not in attrs]
     ids = re.findall(r' id="([^"]+)"', html)
     assert len(set(ids)) == len(ids)

@@ -41,6 +41,16 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """The test of the answers as a whole."""
+
+    statistic: str
+    value: str
+    p: Figure
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The page. ``highlights`` are the strongest findings of different lenses, for the opening paragraph."""
 
@@ -60,15 +70,15 @@ class View:
     lenses: tuple[tuple[str, int], ...]
     sizes: tuple[tuple[str, int], ...]
     share_axis: str
-    global_statistic: str
-    global_value: str
-    global_p: Figure
-    global_differs: bool
+    whole: Whole
     detectable_share: Figure | None
     detectable_words: Figure | None
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
     draws: str
+    is_lexical: bool
+    embedder: str
+    has_scores: bool
     map: Map
     clusters: tuple[ClusterRow, ...]
     config: tuple[tuple[str, str], ...]
@@ -112,22 +122,16 @@ def build_view(documents: Documents) -> View:
         lenses=tuple(Counter(row.lens for row in found).items()),
         sizes=_sizes(found),
         share_axis=f"{100 * axis_ends(findings['findings']).get('share of responses', 1.0):g}",
-        global_statistic=visible(str(findings["global"]["statistic"])),
-        global_value=f"{float(findings['global']['value']):.3g}",
-        global_p=fmt.probability(findings["global"]["p_value"]),
-        global_differs=float(findings["global"]["p_value"]) <= float(findings["alpha"]),
-        detectable_share=detectable("share of responses", share) if share is not None else None,
+        whole=_whole(findings),
+        detectable_share=detectable("share of responses", share) if share else None,
         detectable_words=detectable("words", words["tested"]["minimum_detectable_effect"]) if words else None,
         warnings=tuple(dict.fromkeys(warning for row in found for warning in row.warnings)),
         notices=tuple(visible(str(notice)) for notice in findings["notices"]),
         draws=_draws(documents.responses),
-        map=draw_map(
-            documents.responses,
-            documents.coordinates,
-            documents.clusters,
-            names,
-            [cluster.number for cluster in clusters],
-        ),
+        is_lexical=manifest["config"]["embedder"] == "lexical",
+        embedder=visible(str(manifest["config"]["embedder"])),
+        has_scores=any(row.lens == "scores" for row in rows),
+        map=draw_map(documents, names, [cluster.number for cluster in clusters]),
         clusters=clusters,
         config=tuple((key, visible(_plain(value))) for key, value in sorted(manifest["config"].items())),
         versions=tuple((key, visible(str(value))) for key, value in _versions(manifest)),
@@ -144,6 +148,16 @@ def _check(documents: Documents) -> None:
         )
 
 
+def _whole(findings: Json) -> Whole:
+    test = findings["global"]
+    return Whole(
+        statistic=visible(str(test["statistic"])),
+        value=f"{float(test['value']):.3g}",
+        p=fmt.probability(test["p_value"]),
+        differs=float(test["p_value"]) <= float(findings["alpha"]),
+    )
+
+
 def _highlights(found: Sequence[Row]) -> tuple[Row, ...]:
     """The strongest finding, then the strongest of each other lens, then whatever is strongest."""
     first = list({row.lens: row for row in reversed(found)}.values())
@@ -152,11 +166,14 @@ def _highlights(found: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def _sizes(found: Sequence[Row]) -> tuple[tuple[str, int], ...]:
-    names = [_size(row.size.exact) for row in found if row.size.exact is not None]
-    return tuple((name, names.count(name)) for name in ("large", "medium", "small", "very small") if name in names)
+    counts = Counter(_size(row.size.exact) for row in found)
+    order = ("large", "medium", "small", "very small", "without a spread to judge them by")
+    return tuple((name, counts[name]) for name in order if counts[name])
 
 
-def _size(value: float) -> str:
+def _size(value: float | None) -> str:
+    if value is None:
+        return "without a spread to judge them by"
     bounds = ((_LARGE, "large"), (_MEDIUM, "medium"), (_SMALL, "small"))
     return next((name for bound, name in bounds if abs(value) >= bound), "very small")
 
