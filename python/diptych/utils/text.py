@@ -6,8 +6,12 @@ import json
 import re
 from typing import Any
 
-# C0 and C1 controls but tab and newline; bidirectional overrides, isolates; zero-width, line/paragraph separators.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+# C0 and C1 controls but tab and newline; bidirectional marks, overrides and isolates; zero-width and line/paragraph
+# separators; soft hyphens, invisible tags, and the half surrogates of file names that are not UTF-8.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def printable(text: str) -> str:

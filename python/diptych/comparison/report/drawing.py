@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diptych._types import FloatMatrix, Json, Labels, Vectors
+from diptych._types import FloatMatrix
+from diptych.comparison.folder import Documents
 from diptych.comparison.report.text import visible
 from diptych.utils.text import shorten
 
@@ -75,18 +76,17 @@ class Map:
     height: int
 
 
-def draw_map(
-    responses: Sequence[Json], coordinates: Vectors, clusters: Labels, arms: tuple[str, str], shown: Sequence[int]
-) -> Map:
+def draw_map(documents: Documents, arms: tuple[str, str], shown: Sequence[int]) -> Map:
     """All responses, or ``MAX_POINTS`` of them drawn by lot, always the same ones.
 
     Parameters
     ----------
-    responses, coordinates, clusters : one row each
+    documents : of a run; responses, coordinates and clusters are used
     arms : names of a and b
     shown : clusters whose number is written
     """
-    places, height = _fit(np.nan_to_num(np.asarray(coordinates, dtype=np.float64)).reshape(-1, 2))
+    responses, clusters = documents.responses, np.asarray(documents.clusters)
+    places, height = _fit(np.nan_to_num(np.asarray(documents.coordinates, dtype=np.float64)).reshape(-1, 2))
     rows = np.arange(len(responses))
     if len(rows) > MAX_POINTS:
         lot = np.random.Generator(np.random.Philox(key=0))
@@ -98,7 +98,7 @@ def draw_map(
         points[row["arm"]].append(Point(float(places[i, 0]), float(places[i, 1]), title))
     labels = []
     for cluster in shown:
-        members = places[np.asarray(clusters) == cluster]
+        members = places[clusters == cluster]
         if len(members):
             x, y = np.median(members, axis=0).round(1).tolist()
             labels.append(Label(x, y, str(cluster)))

@@ -49,7 +49,7 @@ class Scale:
         return Figure(fixed(self._scaled(value), self.decimals) + suffix, value)
 
     def difference(self, value: float) -> Figure:
-        """``−23``, with a sign and without its unit."""
+        """With a sign and without its unit."""
         scaled = self._scaled(value)
         text = fixed(scaled, self.decimals)
         return Figure("+" + text if scaled > 0 else text, value)
@@ -63,7 +63,7 @@ class Scale:
 
 
 def scale_for(unit: str, low: float, high: float, others: Iterable[float] = ()) -> Scale:
-    """The scale whose decimals fit the width of an interval.
+    r"""The scale whose decimals fit the width of an interval.
 
     Parameters
     ----------
@@ -79,10 +79,10 @@ def scale_for(unit: str, low: float, high: float, others: Iterable[float] = ()) 
     Examples
     --------
     >>> scale = scale_for("words", -151.7, -132.8)
-    >>> scale.difference(-141.8).text
-    '−142'
-    >>> scale_for("share of responses", -0.0731, -0.0304).difference(-0.0473).text
-    '−4.7'
+    >>> scale.difference(-141.8).text == "\u2212142"
+    True
+    >>> scale_for("share of responses", -0.0731, -0.0304).difference(-0.0473).text == "\u22124.7"
+    True
     """
     factor = 100.0 if unit in SHARES else 1.0
     half = factor * abs(high - low) / 2.0
@@ -100,12 +100,12 @@ def scale_for(unit: str, low: float, high: float, others: Iterable[float] = ()) 
 
 
 def fixed(value: float, decimals: int) -> str:
-    """With thousands separators and a true minus sign, never ``−0``; very large numbers in powers of ten.
+    r"""With thousands separators and a true minus sign, zero without a sign; very large numbers in powers of ten.
 
     Examples
     --------
-    >>> fixed(-1234.56, 1)
-    '−1,234.6'
+    >>> fixed(-1234.56, 1) == "\u22121,234.6"
+    True
     """
     if abs(value) >= 1e9:
         return f"{value:.3g}".replace("-", _MINUS)

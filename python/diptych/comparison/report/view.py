@@ -10,61 +10,15 @@ from typing import Any
 from diptych._types import Json
 from diptych.comparison.folder import Documents
 from diptych.comparison.report import format as fmt
-from diptych.comparison.report.drawing import Bar, Map, draw_map, interval_bar
-from diptych.comparison.report.format import Figure, Scale, nice_ceiling, scale_for
-from diptych.comparison.report.text import Piece, pieces, visible
+from diptych.comparison.report.drawing import Map, draw_map
+from diptych.comparison.report.format import Figure
+from diptych.comparison.report.rows import Row, axis_ends, build_rows, detectable
+from diptych.comparison.report.text import visible
 from diptych.errors import RunError
 
 _HIGHLIGHTS = 3
 _LARGE, _MEDIUM, _SMALL = 0.8, 0.5, 0.2
 """Cohen's conventions for d and h."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One response of an example."""
-
-    arm: str
-    value: str
-    pieces: tuple[Piece, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleView:
-    """Responses to one prompt, side by side; one of them when unpaired."""
-
-    prompt_id: str
-    prompt: str
-    sides: tuple[Side, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A tested measure. ``predicate`` goes on from the second arm's name; ``question`` is the same, always "more"."""
-
-    number: int
-    id: str
-    lens: str
-    predicate: str
-    question: str
-    unit: str
-    mean_unit: str
-    mean_a: Figure
-    mean_b: Figure
-    effect: Figure
-    low: Figure
-    high: Figure
-    size: Figure
-    p: Figure
-    q: Figure
-    fwer: Figure
-    n_prompts: str
-    counts: str
-    detectable: Figure
-    is_found: bool
-    bar: Bar
-    warnings: tuple[str, ...]
-    examples: tuple[ExampleView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +41,16 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """The test of the answers as a whole."""
+
+    statistic: str
+    value: str
+    p: Figure
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The page. ``highlights`` are the strongest findings of different lenses, for the opening paragraph."""
 
@@ -106,15 +70,15 @@ class View:
     lenses: tuple[tuple[str, int], ...]
     sizes: tuple[tuple[str, int], ...]
     share_axis: str
-    global_statistic: str
-    global_value: str
-    global_p: Figure
-    global_differs: bool
+    whole: Whole
     detectable_share: Figure | None
     detectable_words: Figure | None
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
     draws: str
+    is_lexical: bool
+    embedder: str
+    has_scores: bool
     map: Map
     clusters: tuple[ClusterRow, ...]
     config: tuple[tuple[str, str], ...]
@@ -133,7 +97,7 @@ def build_view(documents: Documents) -> View:
     _check(documents)
     findings, manifest = documents.findings, documents.manifest
     measures = {measure["id"]: measure for measure in documents.measures["measures"]}
-    rows = _rows(findings, measures)
+    rows = build_rows(findings, measures)
     found = tuple(row for row in rows if row.is_found)
     not_found = tuple(row for row in rows if not row.is_found)
     clusters = _clusters(rows, measures)
@@ -157,23 +121,17 @@ def build_view(documents: Documents) -> View:
         highlights=_highlights(found),
         lenses=tuple(Counter(row.lens for row in found).items()),
         sizes=_sizes(found),
-        share_axis=f"{100 * _axis_ends(findings['findings']).get('share of responses', 1.0):g}",
-        global_statistic=visible(str(findings["global"]["statistic"])),
-        global_value=f"{float(findings['global']['value']):.3g}",
-        global_p=fmt.probability(findings["global"]["p_value"]),
-        global_differs=float(findings["global"]["p_value"]) <= float(findings["alpha"]),
-        detectable_share=_detectable("share of responses", share) if share is not None else None,
-        detectable_words=_detectable("words", words["tested"]["minimum_detectable_effect"]) if words else None,
+        share_axis=f"{100 * axis_ends(findings['findings']).get('share of responses', 1.0):g}",
+        whole=_whole(findings),
+        detectable_share=detectable("share of responses", share) if share else None,
+        detectable_words=detectable("words", words["tested"]["minimum_detectable_effect"]) if words else None,
         warnings=tuple(dict.fromkeys(warning for row in found for warning in row.warnings)),
         notices=tuple(visible(str(notice)) for notice in findings["notices"]),
         draws=_draws(documents.responses),
-        map=draw_map(
-            documents.responses,
-            documents.coordinates,
-            documents.clusters,
-            names,
-            [cluster.number for cluster in clusters],
-        ),
+        is_lexical=manifest["config"]["embedder"] == "lexical",
+        embedder=visible(str(manifest["config"]["embedder"])),
+        has_scores=any(row.lens == "scores" for row in rows),
+        map=draw_map(documents, names, [cluster.number for cluster in clusters]),
         clusters=clusters,
         config=tuple((key, visible(_plain(value))) for key, value in sorted(manifest["config"].items())),
         versions=tuple((key, visible(str(value))) for key, value in _versions(manifest)),
@@ -185,108 +143,19 @@ def _check(documents: Documents) -> None:
     sizes = {len(documents.responses), len(documents.coordinates), len(documents.clusters)}
     if len(sizes) > 1:
         raise RunError(
-            f"the run is damaged: {len(documents.responses)} responses, {len(documents.coordinates)} places on the map, "
-            f"{len(documents.clusters)} cluster labels. Run the comparison again."
+            f"the run is damaged: {len(documents.responses)} responses, {len(documents.coordinates)} places on the "
+            f"map, {len(documents.clusters)} cluster labels. Run the comparison again."
         )
 
 
-def _rows(findings: Json, measures: dict[str, Json]) -> list[Row]:
-    """Every tested measure: findings, strongest first; then the others, nearest to passing first."""
-    found = findings["findings"]
-    ids = {entry["id"] for entry in found}
-    others = [measure["tested"] for measure in measures.values() if measure["id"] not in ids]
-    others.sort(key=lambda entry: (entry["q_value"], -abs(entry["statistic"]), entry["id"]))
-    ends = [_axis_ends(part) for part in (found, others)]
-    arms = (str(findings["arms"][0]["name"]), str(findings["arms"][1]["name"]))
-    return [
-        _row(number, entry, measures[entry["id"]], ends[entry["id"] not in ids], arms, is_found=entry["id"] in ids)
-        for number, entry in enumerate([*found, *others], start=1)
-    ]
-
-
-def _row(
-    number: int, entry: Json, measure: Json, ends: dict[str, float], arms: tuple[str, str], *, is_found: bool
-) -> Row:
-    low, high, effect = float(entry["ci_low"]), float(entry["ci_high"]), float(entry["effect"])
-    scale = scale_for(str(entry["unit"]), low, high, (effect, entry["mean_a"], entry["mean_b"]))
-    unit = str(entry["unit"])
-    return Row(
-        number=number,
-        id=visible(str(entry["id"])),
-        lens=visible(str(entry["lens"])),
-        predicate=visible(str(measure["more"] if effect >= 0 else measure["fewer"])),
-        question=visible(str(measure["more"])),
-        unit=visible(scale.difference_unit),
-        mean_unit="" if scale.is_share else visible(unit),
-        mean_a=scale.mean(entry["mean_a"]),
-        mean_b=scale.mean(entry["mean_b"]),
-        effect=scale.difference(effect),
-        low=scale.difference(low),
-        high=scale.difference(high),
-        size=fmt.effect_size(entry["effect_size"]),
-        p=fmt.probability(entry["p_value"]),
-        q=fmt.probability(entry["q_value"]),
-        fwer=fmt.probability(entry["p_fwer"]),
-        n_prompts=fmt.count(entry["n_prompts"]),
-        counts=_counts(entry),
-        detectable=_detectable(unit, entry["minimum_detectable_effect"]),
-        is_found=is_found,
-        bar=interval_bar(effect, low, high, ends[unit]),
-        warnings=tuple(visible(str(warning)) for warning in entry["warnings"]),
-        examples=tuple(_example(example, entry, measure) for example in entry.get("examples", ())),
+def _whole(findings: Json) -> Whole:
+    test = findings["global"]
+    return Whole(
+        statistic=visible(str(test["statistic"])),
+        value=f"{float(test['value']):.3g}",
+        p=fmt.probability(test["p_value"]),
+        differs=float(test["p_value"]) <= float(findings["alpha"]),
     )
-
-
-def _axis_ends(entries: Sequence[Json]) -> dict[str, float]:
-    """Where the axis of each unit ends, over the entries that are drawn together."""
-    ends: dict[str, float] = {}
-    for entry in entries:
-        reach = max(abs(float(entry["ci_low"])), abs(float(entry["ci_high"])), abs(float(entry["effect"])))
-        ends[entry["unit"]] = max(ends.get(entry["unit"], 0.0), reach)
-    return {unit: nice_ceiling(reach) for unit, reach in ends.items()}
-
-
-def _counts(entry: Json) -> str:
-    """How many prompts go which way, where prompts are paired."""
-    if entry["n_up"] is None or entry["n_down"] is None:
-        return f"{fmt.count(entry['n_prompts'])} prompts, unpaired"
-    this, other = int(entry["n_up"]), int(entry["n_down"])
-    if float(entry["effect"]) < 0:
-        this, other = other, this
-    total = fmt.count(entry["n_prompts"])
-    return f"{fmt.count(this)} of {total} prompts go this way, {fmt.count(other)} the other"
-
-
-def _detectable(unit: str, value: float) -> Figure:
-    """A smallest change; a dash where every prompt gave the same, so that nothing is known about the spread."""
-    value = float(value)
-    if value == 0.0:
-        return Figure("–", value)  # noqa: RUF001
-    return Figure(fmt.significant(100.0 * value if unit in fmt.SHARES else value), value)
-
-
-def _example(example: Json, entry: Json, measure: Json) -> ExampleView:
-    sides = tuple(
-        Side(
-            arm=arm,
-            value=_value(example[f"value_{arm}"], str(entry["unit"]), measure),
-            pieces=pieces(str(example[arm]), example[f"marks_{arm}"]),
-        )
-        for arm in ("a", "b")
-        if example[arm] is not None
-    )
-    return ExampleView(visible(str(example["prompt_id"])), visible(str(example["prompt"])), sides)
-
-
-def _value(value: float | None, unit: str, measure: Json) -> str:
-    if value is None:
-        return "not measured"
-    if measure["kind"] == "indicator" and value in (0.0, 1.0):
-        yes, no = ("in this cluster", "not in it") if measure["lens"] == "clusters" else ("present", "absent")
-        return yes if value else no
-    if unit in fmt.SHARES:
-        return Scale(unit, 0).mean(value).text
-    return f"{fmt.significant(value, 3)} {visible(unit)}"
 
 
 def _highlights(found: Sequence[Row]) -> tuple[Row, ...]:
@@ -297,11 +166,14 @@ def _highlights(found: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def _sizes(found: Sequence[Row]) -> tuple[tuple[str, int], ...]:
-    names = [_size(row.size.exact) for row in found if row.size.exact is not None]
-    return tuple((name, names.count(name)) for name in ("large", "medium", "small", "very small") if name in names)
+    counts = Counter(_size(row.size.exact) for row in found)
+    order = ("large", "medium", "small", "very small", "without a spread to judge them by")
+    return tuple((name, counts[name]) for name in order if counts[name])
 
 
-def _size(value: float) -> str:
+def _size(value: float | None) -> str:
+    if value is None:
+        return "without a spread to judge them by"
     bounds = ((_LARGE, "large"), (_MEDIUM, "medium"), (_SMALL, "small"))
     return next((name for bound, name in bounds if abs(value) >= bound), "very small")
 
