@@ -61,7 +61,7 @@ def test_a_config_survives_the_way_through_the_manifest() -> None:
         ("sed: 2", "c.yaml:1: unknown setting 'sed'. Did you mean 'seed'"),
         ("seed: 1\nseed: 2", "line 2: key 'seed' was given before, on line 1"),
         ("seed: &x 1\nlimit: *x", "line 2: aliases are not supported"),
-        ("<<: {seed: -1}", "c.yaml: seed = -1"),
+        ("<<: {seed: -1}", "c.yaml:1: seed = -1"),
         ("seed: 1\n--- \nseed: 2", "document"),
         ("seed: !!python/name:os.system", "python/name"),
         ("seed", "expected settings as 'name: value' lines, got a str"),
