@@ -70,7 +70,8 @@ def test_what_is_escaped_in_json_is_read_back_as_it_was(forge: Forge, tmp_path: 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_of_findings_csv_is_a_formula(forge: Forge, tmp_path: Path, start: str) -> None:
     name = f"{start}HYPERLINK(1)"
-    write(tmp_path, {"a.jsonl": jsonl(records(**{name: 1})), "b.jsonl": jsonl(records(**{name: 2}, answer="No, {i} is not."))})
+    second = records(**{name: 2}, answer="No. That is not so: there is more to be said!")
+    write(tmp_path, {"a.jsonl": jsonl(records(**{name: 1})), "b.jsonl": jsonl(second)})
     outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--resamples", "2000", "--lenses", "surface,scores", f"--score-field={name}",
                         f"--name-b={name}", "--out", "run", cwd=tmp_path)  # fmt: skip
     assert outcome.code == 0, outcome.err
@@ -78,7 +79,7 @@ def test_no_cell_of_findings_csv_is_a_formula(forge: Forge, tmp_path: Path, star
         rows = list(csv.DictReader(file))
     assert len(rows) > 3
     texts = [row[column] for row in rows for column in ("id", "lens", "statement", "unit")]
-    assert sum(text.startswith((f"'{start}HYPERLINK", r"\x0dHYPERLINK")) for text in texts) > 3
+    assert sum(text.startswith((f"'{start}HYPERLINK", r"\rHYPERLINK")) for text in texts) > 3
     assert [text for text in texts if text[:1] in "=+-@\t\r"] == []
     assert {row["lens"] for row in rows} == {"surface", "scores"}
     assert all(float(row["mean_a"]) <= 1e9 for row in rows), "numbers stay numbers, negative ones too"

@@ -74,6 +74,13 @@ class CompareConfig(Settings):
             raise ValueError("name at least one lens, each once")
         return lenses
 
+    @field_validator("score_fields")
+    @classmethod
+    def _each_once(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(fields)) < len(fields):
+            raise ValueError("name each score field once")
+        return fields
+
     @field_validator("labeller")
     @classmethod
     def _known_labeller(cls, name: str) -> str:

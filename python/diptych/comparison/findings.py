@@ -65,7 +65,7 @@ class Finding:
     p_exact : whether ``p_value`` is free of Monte-Carlo error
     n_prompts, n_missing : validation prompts with and without a measurement
     n_up, n_down : of those, where b is above or below a; None when unpaired
-    minimum_detectable_effect : the smallest change this run had 80 % power to find
+    minimum_detectable_effect : the smallest change this run had 80 % power to find; None where nothing varied
     warnings : what a reader should know
     examples : typical responses behind it
     """
@@ -89,7 +89,7 @@ class Finding:
     n_missing: int
     n_up: int | None
     n_down: int | None
-    minimum_detectable_effect: float
+    minimum_detectable_effect: float | None
     warnings: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
@@ -156,7 +156,7 @@ def _finding(
         n_missing=int(tested.n_missing[j]),
         n_up=counts[0] if paired else None,
         n_down=counts[1] if paired else None,
-        minimum_detectable_effect=float(detectable[j]),
+        minimum_detectable_effect=float(detectable[j]) or None,
         warnings=_warnings(j, tested),
     )
 
@@ -178,5 +178,6 @@ def strongest_first(findings: Sequence[Finding]) -> list[Finding]:
 
 def median_share_detectable(findings: Sequence[Finding]) -> float | None:
     """Median smallest detectable change among measures that are shares of responses."""
-    shares = [f.minimum_detectable_effect for f in findings if f.unit == "share of responses"]
+    effects = [f.minimum_detectable_effect for f in findings if f.unit == "share of responses"]
+    shares = [effect for effect in effects if effect is not None]
     return float(np.median(shares)) if shares else None

@@ -14,7 +14,13 @@ from diptych.comparison.pairing import Table
 from diptych.errors import DataError
 from diptych.stats.effect_sizes import cohen_h, standardised_mean
 from diptych.stats.exact import shares_test, sign_test
-from diptych.stats.intervals import paired_intervals, unpaired_intervals
+from diptych.stats.intervals import (
+    choose,
+    paired_intervals,
+    paired_share_intervals,
+    unpaired_intervals,
+    unpaired_share_intervals,
+)
 from diptych.stats.multiplicity import q_values
 from diptych.stats.permutation import TestResult, paired_test, unpaired_test
 from diptych.utils.hashing import derive_seed
@@ -142,8 +148,13 @@ def _paired(first: FloatMatrix, second: FloatMatrix, indicator: Mask, resampling
         threads=resampling.threads,
         progress=resampling.progress,
     )
-    interval = paired_intervals(differences, present, seed=derive_seed(resampling.seed, "bootstrap"), level=_LEVEL)
     n = present.sum(axis=0)
+    n_up, n_down = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
+    interval = choose(
+        indicator,
+        paired_share_intervals(n_up, n_down, n, level=_LEVEL),
+        paired_intervals(differences, present, seed=derive_seed(resampling.seed, "bootstrap"), level=_LEVEL),
+    )
     mean_first, mean_second = _mean(first, present), _mean(second, present)
     effect, spread = _mean(differences, present), _spread(differences, present)
     missing_first, missing_second = np.isnan(first), np.isnan(second)
@@ -155,11 +166,11 @@ def _paired(first: FloatMatrix, second: FloatMatrix, indicator: Mask, resampling
         low=np.maximum(interval.low, differences.min(axis=0)),
         high=np.minimum(interval.high, differences.max(axis=0)),
         effect_size=np.where(indicator, cohen_h(mean_first, mean_second), standardised_mean(effect, spread)),
-        standard_error=spread / np.sqrt(np.maximum(n, 1)),
+        standard_error=interval.error,
         n_prompts=n,
         n_missing=len(first) - n,
-        n_up=(differences > 0).sum(axis=0),
-        n_down=(differences < 0).sum(axis=0),
+        n_up=n_up,
+        n_down=n_down,
         drop_out_p=sign_test(
             (missing_second & ~missing_first).sum(axis=0), (missing_first & ~missing_second).sum(axis=0)
         ),
@@ -182,12 +193,17 @@ def _unpaired(
         threads=resampling.threads,
         progress=resampling.progress,
     )
-    interval = unpaired_intervals(
-        values, present, in_first, seed=derive_seed(resampling.seed, "bootstrap"), level=_LEVEL
-    )
     groups = [(values[side], present[side]) for side in (in_first, ~in_first)]
     means, spreads = [_mean(*group) for group in groups], [_spread(*group) for group in groups]
     sizes = [group_present.sum(axis=0) for _, group_present in groups]
+    hits = [(group_values == 1.0).sum(axis=0) for group_values, _ in groups]
+    interval = choose(
+        indicator,
+        unpaired_share_intervals(hits[0], sizes[0], hits[1], sizes[1], level=_LEVEL),
+        unpaired_intervals(
+            values, present, in_first, seed=derive_seed(resampling.seed, "bootstrap"), level=_LEVEL
+        ),
+    )
     pooled = _pooled_spread(spreads, sizes)
     zeros = np.zeros(values.shape[1], dtype=np.int64)
     bound = values.max(axis=0) - values.min(axis=0)
@@ -199,7 +215,7 @@ def _unpaired(
         low=np.maximum(interval.low, -bound),
         high=np.minimum(interval.high, bound),
         effect_size=np.where(indicator, cohen_h(*means), standardised_mean(means[1] - means[0], pooled)),
-        standard_error=np.sqrt(sum(s**2 / np.maximum(n, 1) for s, n in zip(spreads, sizes, strict=True))),
+        standard_error=interval.error,
         n_prompts=present.sum(axis=0),
         n_missing=(~present).sum(axis=0),
         n_up=zeros,

@@ -43,8 +43,8 @@ class JsonCache:
             stored = json.loads(path.read_bytes())
             if stored["key"] != key:
                 raise ValueError("it belongs to another key")
+            return stored["value"]
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: damaged cache file: {error}. Delete it.") from error
-        return stored["value"]

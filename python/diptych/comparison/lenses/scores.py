@@ -26,9 +26,11 @@ class ScoresProposal:
 
     def __init__(self, fields: tuple[str, ...]) -> None:
         self._fields = fields
+        slugs = [slug(name) for name in fields]
+        ids = [s if slugs.count(s) == 1 else f"{s}_{n}" for n, s in enumerate(slugs, start=1)]
         self.measures = tuple(
             Measure(
-                id=f"scores.{slug(name)}",
+                id=f"scores.{unique}",
                 lens="scores",
                 more=f"scores higher on “{name}”",
                 fewer=f"scores lower on “{name}”",
@@ -36,7 +38,7 @@ class ScoresProposal:
                 kind="number",
                 definition={"field": name},
             )
-            for name in fields
+            for name, unique in zip(fields, ids, strict=True)
         )
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:

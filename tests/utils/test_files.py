@@ -1,0 +1,110 @@
+"""Files and folders are whole or absent, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from diptych.errors import RunError
+from diptych.utils.files import check_new_folder, new_folder, write_atomic
+from tests.helpers.cli import listing
+
+INTERRUPTIONS = [KeyboardInterrupt, OSError, ValueError, SystemExit]
+
+
+def test_write_atomic_writes_and_replaces(tmp_path: Path) -> None:
+    for data in (b"one", b"", b"three\x00"):
+        write_atomic(tmp_path / "f", data)
+        assert (tmp_path / "f").read_bytes() == data
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("interruption", INTERRUPTIONS)
+def test_write_atomic_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, interruption: type[BaseException]
+) -> None:
+    (tmp_path / "f").write_bytes(b"old")
+
+    def fail(*_: object) -> None:
+        raise interruption
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(interruption):
+        write_atomic(tmp_path / "f", b"new")
+    assert os.listdir(tmp_path) == ["f"]
+    assert (tmp_path / "f").read_bytes() == b"old"
+
+
+def test_new_folder_appears_only_when_the_block_has_ended(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "deep" / "run") as temporary:
+        (temporary / "f").write_bytes(b"x")
+        assert not (tmp_path / "deep" / "run").exists()
+    assert listing(tmp_path / "deep").keys() == {"run", "run/f"}
+    assert stat.S_IMODE((tmp_path / "deep" / "run").stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "deep" / "run" / "f").stat().st_mode) == 0o644
+
+
+def test_new_folder_may_take_the_place_of_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with new_folder(tmp_path / "run") as temporary:
+        (temporary / "f").write_bytes(b"x")
+    assert listing(tmp_path).keys() == {"run", "run/f"}
+
+
+@pytest.mark.parametrize("interruption", INTERRUPTIONS)
+@pytest.mark.parametrize("name", ["run", "deep/er/run"])
+def test_new_folder_leaves_nothing_behind_on_an_exception(
+    tmp_path: Path, name: str, interruption: type[BaseException]
+) -> None:
+    with pytest.raises(interruption), new_folder(tmp_path / name) as temporary:
+        (temporary / "f").write_bytes(b"x")
+        (temporary / "g").mkdir()
+        raise interruption
+    assert listing(tmp_path) == {}
+
+
+def test_new_folder_keeps_parents_in_which_something_else_appeared(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "runs" / "run"):
+        (tmp_path / "runs" / "other").mkdir()
+        raise KeyboardInterrupt
+    assert listing(tmp_path).keys() == {"runs", "runs/other"}
+
+
+@pytest.mark.parametrize("block", [new_folder, check_new_folder])
+def test_a_folder_that_cannot_be_made_is_a_run_error_before_any_work(tmp_path: Path, block: object) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    for target, message in (
+        (tmp_path / "file" / "run", "Not a directory"),
+        (tmp_path / "file" / "er" / "run", "Not a directory"),
+        (tmp_path / "new" / ("x" * 300), "name too long"),
+        (Path("/proc/nowhere/run"), "cannot write to /proc/nowhere"),
+    ):
+        with pytest.raises(RunError, match=message):
+            if block is new_folder:
+                with new_folder(target):
+                    pytest.fail("the block was entered")
+            check_new_folder(target)
+    assert listing(tmp_path).keys() == {"file"}
+
+
+@pytest.mark.parametrize("content", ["file", "full folder"])
+def test_new_folder_refuses_what_is_there_and_leaves_it_alone(tmp_path: Path, content: str) -> None:
+    target = tmp_path / "run"
+    if content == "file":
+        target.write_bytes(b"mine")
+    else:
+        target.mkdir()
+        (target / "f").write_bytes(b"mine")
+    before = listing(tmp_path)
+    with pytest.raises(RunError, match="already exists and is not empty. Choose another"), new_folder(target):
+        pytest.fail("the block was entered")
+    assert listing(tmp_path) == before
+
+
+def test_check_new_folder_leaves_nothing(tmp_path: Path) -> None:
+    check_new_folder(tmp_path / "deep" / "er" / "run")
+    assert listing(tmp_path) == {}
