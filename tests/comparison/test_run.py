@@ -169,7 +169,7 @@ def test_a_score_that_is_no_finite_number_is_an_error_with_its_place(score: Any)
     for row in (*a, *b):
         row["reward"] = 1.0
     b[17]["reward"] = score
-    with pytest.raises(DataError, match="arm b, row 18: score field 'reward' is"):
+    with pytest.raises(DataError, match=r"list b[:,] row 18: .*field 'reward'"):
         compare(a, b, lenses=["scores"], score_fields=["reward"])
 
 

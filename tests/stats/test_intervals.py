@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from diptych._types import FloatMatrix
-from diptych.stats.intervals import paired_intervals, unpaired_intervals
+from diptych.stats.intervals import (
+    paired_intervals,
+    paired_share_intervals,
+    unpaired_intervals,
+    unpaired_share_intervals,
+)
 
 Draw = Callable[[np.random.Generator, int, int], FloatMatrix]
 
@@ -70,3 +75,36 @@ def test_a_wider_level_contains_a_narrower_one() -> None:
     narrow = paired_intervals(values, everything(values), seed=0, level=0.8)
     assert (wide.low < narrow.low).all()
     assert (wide.high > narrow.high).all()
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.3, 0.1), (0.02, 0.01), (0.005, 0.005), (0.6, 0.0)])
+def test_intervals_of_paired_shares_cover_rare_and_frequent_events(up: float, down: float) -> None:
+    n = 200
+    counts = np.random.default_rng(6).multinomial(n, [up, down, 1 - up - down], size=4000)
+    interval = paired_share_intervals(counts[:, 0], counts[:, 1], np.full(4000, n))
+    covered = ((interval.low <= up - down) & (up - down <= interval.high)).mean()
+    assert covered >= 0.94
+    assert (interval.high - interval.low).max() < 0.25
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.5, 0.3), (0.02, 0.05), (0.01, 0.01)])
+def test_intervals_of_unpaired_shares_cover_rare_and_frequent_events(first: float, second: float) -> None:
+    rng = np.random.default_rng(7)
+    hits = rng.binomial(150, first, 4000), rng.binomial(120, second, 4000)
+    interval = unpaired_share_intervals(hits[0], np.full(4000, 150), hits[1], np.full(4000, 120))
+    assert ((interval.low <= second - first) & (second - first <= interval.high)).mean() >= 0.94
+
+
+def test_share_intervals_stay_within_one_and_turn_with_the_signs() -> None:
+    up, down, n = np.array([0, 5, 9]), np.array([3, 5, 0]), np.array([10, 10, 9])
+    here, there = paired_share_intervals(up, down, n), paired_share_intervals(down, up, n)
+    assert (here.low == -there.high).all()
+    assert (np.abs(here.low) <= 1).all()
+    assert here.low[1] < 0 < here.high[1]
+
+
+def test_a_handful_of_prompts_makes_no_endless_interval() -> None:
+    values = np.zeros((400, 1))
+    values[:3] = 2.0
+    interval = paired_intervals(values, everything(values), seed=0)
+    assert interval.low[0] <= values.mean() <= interval.high[0] < 10 * values.mean()

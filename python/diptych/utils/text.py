@@ -41,7 +41,7 @@ def json_text(value: Any) -> str:
         For NaN and infinities.
     """
     text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _UNPRINTABLE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def shorten(text: str, max_length: int) -> str:

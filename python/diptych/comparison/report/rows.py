@@ -126,11 +126,10 @@ def _counts(entry: Json) -> str:
     return f"{fmt.count(this)} of {total} prompts go this way, {fmt.count(other)} the other"
 
 
-def detectable(unit: str, value: float) -> Figure:
+def detectable(unit: str, value: float | None) -> Figure:
     """A smallest change; a dash where every prompt gave the same, so that nothing is known about the spread."""
-    value = float(value)
-    if value == 0.0:
-        return Figure("–", value)  # noqa: RUF001
+    if value is None:
+        return Figure("–", None)  # noqa: RUF001
     return Figure(fmt.significant(100.0 * value if unit in fmt.SHARES else value), value)
 
 
