@@ -54,7 +54,8 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(forge: Forge, tmp_pa
     before = listing(tmp_path)
     outcome = compare(forge, tmp_path, "--dry-run", "--seed", "3")
     assert (outcome.code, outcome.err) == (0, "")
-    for piece in ("a: 24 responses from a.jsonl", "24 prompts, paired", "12 prompts to propose measures from, 12 to test",
+    for piece in ("a: 24 responses from a.jsonl", "24 prompts, paired",
+            "12 prompts to propose measures from, 12 to test",
                   "lenses surface;", "seed 3", "would write runs/a-vs-b; calls no model"):  # fmt: skip
         assert piece in outcome.out
     assert listing(tmp_path) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,8 @@ ATTACKS = {
 RAW = frozenset(map(chr, [*range(0x0, 0x9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x202E, 0x2066]))
 
 
-def raw_characters(text: str) -> set[str]:
-    return RAW & set(text)
+def raw_characters(text: str) -> frozenset[str]:
+    return RAW & frozenset(text)
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
@@ -37,7 +38,10 @@ def test_no_escape_of_a_prompt_response_name_or_field_is_printed_raw(forge: Forg
         {**row, "prompt": attack + row["prompt"], "response": f"No {attack}, {i}.", attack: 1, "model": attack}
         for i, row in enumerate(rows)
     ]
-    write(tmp_path, {"a.jsonl": jsonl({**row, "prompt": attack + row["prompt"]} for row in rows), "b.jsonl": jsonl(hostile)})
+    write(
+        tmp_path,
+        {"a.jsonl": jsonl({**row, "prompt": attack + row["prompt"]} for row in rows), "b.jsonl": jsonl(hostile)},
+    )
     write(tmp_path, {"twice.jsonl": jsonl([hostile[0], hostile[0]]), "fields.jsonl": jsonl([{attack: "x"}])})
     commands = [
         ("b.jsonl", *QUICK, "--name-b", attack),
@@ -53,7 +57,7 @@ def test_no_escape_of_a_prompt_response_name_or_field_is_printed_raw(forge: Forg
     codes = []
     for arguments in commands:
         outcome = forge.run("compare", "a.jsonl", *arguments, cwd=tmp_path)
-        assert raw_characters(outcome.out + outcome.err) == set(), arguments
+        assert not raw_characters(outcome.out + outcome.err), arguments
         assert "Traceback" not in outcome.err
         codes.append(outcome.code)
     assert codes == [0, 0, 0, 2, 2, 2, 2, 2, 2]
@@ -70,9 +74,11 @@ def test_what_is_escaped_in_json_is_read_back_as_it_was(forge: Forge, tmp_path: 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_of_findings_csv_is_a_formula(forge: Forge, tmp_path: Path, start: str) -> None:
     name = f"{start}HYPERLINK(1)"
-    second = records(**{name: 2}, answer="No. That is not so: there is more to be said!")
-    write(tmp_path, {"a.jsonl": jsonl(records(**{name: 1})), "b.jsonl": jsonl(second)})
-    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--resamples", "2000", "--lenses", "surface,scores", f"--score-field={name}",
+    first: dict[str, Any] = {name: 1}
+    second = records(**{**first, name: 2}, answer="No. That is not so: there is more to be said!")
+    write(tmp_path, {"a.jsonl": jsonl(records(**first)), "b.jsonl": jsonl(second)})
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--resamples", "2000", "--lenses", "surface,scores",
+            f"--score-field={name}",
                         f"--name-b={name}", "--out", "run", cwd=tmp_path)  # fmt: skip
     assert outcome.code == 0, outcome.err
     with (tmp_path / "run" / "findings.csv").open(newline="", encoding="utf-8") as file:

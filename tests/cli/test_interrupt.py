@@ -14,7 +14,7 @@ from tests.helpers.records import jsonl, records, write
 
 @pytest.mark.parametrize("out", [(), ("--out", "deep/er/run")])
 def test_interrupting_a_run_exits_130_and_leaves_no_folder(tmp_path: Path, out: tuple[str, ...]) -> None:
-    """The signal is sent once stderr shows that the work has begun; the test that follows takes far longer than that."""
+    """The signal is sent once stderr shows that the work has begun; what is left would take far longer."""
     rows = records(1200, answer="Yes, {i} is so; " + "it was said of {i} " * 20)
     other = [{**row, "response": f"No. {row['response'][i % 40 :]}"} for i, row in enumerate(rows)]
     write(tmp_path, {"a.jsonl": jsonl(rows), "b.jsonl": jsonl(other)})

@@ -59,7 +59,10 @@ def test_csv_gives_the_same_but_for_the_type_of_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("frame", [pandas.DataFrame, polars.DataFrame])
 def test_a_missing_value_of_a_frame_is_null(frame: Any) -> None:
-    rows = [{"prompt": "1", "response": ".", "reward": 0.5}, {"prompt": "2", "response": ".", "reward": None}]
+    rows: list[dict[str, Any]] = [
+        {"prompt": "1", "response": ".", "reward": 0.5},
+        {"prompt": "2", "response": ".", "reward": None},
+    ]
     assert [row.meta["reward"] for row in load(frame(rows))] == [0.5, None]
     rows[1]["response"] = None
     with pytest.raises(RecordError, match="data frame a: row 2: field 'response' is null, expected text"):
@@ -84,7 +87,9 @@ def test_anything_else_is_refused_by_its_kind(source: Any) -> None:
         load(source)
 
 
-@pytest.mark.parametrize("source", [[], pandas.DataFrame(), polars.DataFrame(), pandas.DataFrame({"prompt": [], "response": []})])
+@pytest.mark.parametrize(
+    "source", [[], pandas.DataFrame(), polars.DataFrame(), pandas.DataFrame({"prompt": [], "response": []})]
+)
 def test_no_rows_is_refused(source: Any) -> None:
     with pytest.raises(DataError, match="has no rows"):
         load(source)

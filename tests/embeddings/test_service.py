@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,17 +39,23 @@ class Counting:
         rows = np.array([[len(text), sum(map(ord, text)) % 97, 1] for text in texts], np.float32).reshape(-1, 3)
         if "bad" not in texts:
             return rows
-        return {
-            "short": rows[:-1], "wide": np.zeros((len(rows), 4), np.float32), "double": rows.astype(np.float64),
-            "nan": np.where(rows == rows, np.nan, rows).astype(np.float32), "inf": rows * np.float32(np.inf), "flat": rows.ravel(),
-        }[self.bad or "short"]  # fmt: skip
+        answers: dict[str, Any] = {
+            "short": rows[:-1],
+            "wide": np.zeros((len(rows), 4), np.float32),
+            "double": rows.astype(np.float64),
+            "flat": rows.ravel(),
+            "nan": np.full_like(rows, np.nan),
+            "inf": np.full_like(rows, np.inf),
+        }
+        answer: Vectors = answers[self.bad or "short"]
+        return answer
 
 
 @pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     encoder = Counting()
     monkeypatch.setitem(encoders.ENCODERS, "counting", lambda: encoder)
-    yield encoder
+    return encoder
 
 
 def test_duplicates_are_encoded_once_and_come_back_at_every_place(counting: Counting) -> None:
