@@ -1,4 +1,4 @@
-"""Files that cannot be compared: refused with exit code 2, the place, the reason the remedy, and nothing on disk."""
+"""Files that cannot be compared: refused with code 2, the place, the reason, the remedy, and nothing on disk."""
 
 from __future__ import annotations
 

@@ -94,16 +94,16 @@ def test_bad_setting_is_refused_with_its_place_and_remedy_and_leaves_nothing(
     check_refused(case, tmp_path, forge)
 
 
-def test_a_folder_with_another_run_is_left_alone_and_what_differs_is_named(tmp_path: Path) -> None:
+def test_a_folder_with_another_run_is_left_alone_and_what_differs_is_named(tmp_path: Path, forge: Forge) -> None:
     write_pair(tmp_path)
     usual = (*PAIR, "--lenses", "surface", "--out", "run", "--resamples", "100")
-    assert run_cli("compare", *usual, cwd=tmp_path).code == 0
+    assert forge.run("compare", *usual, cwd=tmp_path).code == 0
     before = listing(tmp_path)
     for other, difference in (
         ((*usual, "--seed", "5"), "seed: 0 there, 5 now"),
         (("b.jsonl", "a.jsonl", *usual[2:]), "other input files"),
     ):
-        outcome = run_cli("compare", *other, cwd=tmp_path)
+        outcome = forge.run("compare", *other, cwd=tmp_path)
         assert (outcome.code, outcome.out) == (2, "")
         assert len(outcome.err.splitlines()) <= 3
         assert "run already holds another run" in outcome.err
