@@ -14,9 +14,7 @@ _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile(
     "fast", max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW_IS_FINE
 )
-settings.register_profile(
-    "ci", max_examples=300, deadline=None, print_blob=True, suppress_health_check=_SLOW_IS_FINE
-)
+settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True, suppress_health_check=_SLOW_IS_FINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 

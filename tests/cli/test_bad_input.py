@@ -1,9 +1,10 @@
-"""Files that cannot be compared: refused with exit code 2, the place, the reason and the remedy, and nothing on disk."""
+"""Files that cannot be compared: refused with code 2, the place, the reason, the remedy, and nothing on disk."""
 
 from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,12 +28,12 @@ def without_response(number: int) -> list[Record]:
     return rows
 
 
-def against(name: str, data: bytes) -> dict[str, object]:
+def against(name: str, data: bytes) -> dict[str, Any]:
     """Arguments and files that compare a good file with a bad one."""
     return {"arguments": ("a.jsonl", name), "files": {name: data}}
 
 
-def scored(text: str) -> dict[str, object]:
+def scored(text: str) -> dict[str, Any]:
     """CSV files whose scores are numbers but for one."""
     rows = [{**row, "reward": "0.5"} for row in ROWS]
     rows[6]["reward"] = text
@@ -62,20 +63,25 @@ UNREADABLE = [
             **against("b.json", array([*ROWS[:2], {"prompt": "?", "response": "café"}]).decode().encode("latin-1"))),
     Refused("latin-1 csv", ("b.csv:4:6", "byte 0xe9 is not UTF-8", "Convert it"),
             **against("b.csv", csv([*ROWS[:2], {"prompt": "?", "response": "café"}]).decode().encode("latin-1"))),
-    Refused("utf-16 jsonl", ("b.jsonl: the file is UTF-16, expected UTF-8", "convert it"), files={"b.jsonl": jsonl(ROWS).decode().encode("utf-16")}),
-    Refused("utf-16 json", ("b.json: the file is UTF-16, expected UTF-8", "convert it"), **against("b.json", array(ROWS).decode().encode("utf-16"))),
+    Refused("utf-16 jsonl", ("b.jsonl: the file is UTF-16, expected UTF-8", "convert it"),
+            files={"b.jsonl": jsonl(ROWS).decode().encode("utf-16")}),
+    Refused("utf-16 json", ("b.json: the file is UTF-16, expected UTF-8", "convert it"), **against("b.json",
+            array(ROWS).decode().encode("utf-16"))),
     Refused("utf-16 csv", ("b.csv:1", "UTF-16", "Convert it"), **against("b.csv", csv(ROWS).decode().encode("utf-16"))),
 ]  # fmt: skip
 
 MALFORMED = [
-    Refused("jsonl line", ("b.jsonl:3:17", "not valid JSON", "mend the line or delete it"), files={"b.jsonl": jsonl(ROWS[:2]) + b'{"prompt": "?", response: "."}\n'}),
+    Refused("jsonl line", ("b.jsonl:3:17", "not valid JSON", "mend the line or delete it"),
+            files={"b.jsonl": jsonl(ROWS[:2]) + b'{"prompt": "?", response: "."}\n'}),
     Refused("jsonl cut line", ("b.jsonl:3:",), files={"b.jsonl": jsonl(ROWS[:2]) + b'{"prompt": "?", "resp'}),
     Refused("jsonl array line", ("b.jsonl:3:1", "object"), files={"b.jsonl": jsonl(ROWS[:2]) + b'["?", "."]\n'}),
     Refused("one object", ("one JSON object over several lines", "one object per line"),
             files={"b.jsonl": b'{\n "prompt": "?",\n "response": "."\n}\n'}),
-    Refused("json array", ("b.json:4:12", "not valid JSON"), **against("b.json", array(ROWS[:2])[:-3] + b',\n{"prompt": ?}]')),
+    Refused("json array", ("b.json:4:12", "not valid JSON"), **against("b.json",
+            array(ROWS[:2])[:-3] + b',\n{"prompt": ?}]')),
     Refused("json array cut", ("b.json:", "not valid JSON"), **against("b.json", array(ROWS)[:-30])),
-    Refused("json array of lists", ("b.json: item 1", "expected an object, got list"), **against("b.json", b'[["?", "."]]')),
+    Refused("json array of lists", ("b.json: item 1", "expected an object, got list"), **against("b.json",
+            b'[["?", "."]]')),
     Refused("json duplicate key", ("b.json", "'prompt' twice", "keep one"),
             **against("b.json", b'[{"prompt": "1", "prompt": "2", "response": "."}]')),
     Refused("nan jsonl", ("b.jsonl:5:", "NaN", "null"), files={"b.jsonl": jsonl(with_row(5, reward=float("nan")))}),
@@ -102,43 +108,52 @@ FIELDS = [
             ("a.jsonl", "b.jsonl", "--response-field", "reply")),
     Refused("later row lacks field", ("b.jsonl:9: no field 'response'", "found 'prompt'"),
             files={"b.jsonl": jsonl(without_response(9))}),
-    Refused("later item lacks field", ("b.json: item 9: no field 'response'",), **against("b.json", array(without_response(9)))),
+    Refused("later item lacks field", ("b.json: item 9: no field 'response'",), **against("b.json",
+            array(without_response(9)))),
     Refused("null response", ("b.jsonl:4: field 'response' is null, expected text", "remove the row"),
             files={"b.jsonl": jsonl(with_row(4, response=None))}),
     Refused("number response", ("b.jsonl:4: field 'response' is 7, expected text",),
             files={"b.jsonl": jsonl(with_row(4, response=7))}),
     Refused("list response", ("b.jsonl:4: field 'response' is a list, expected text", "one text per row"),
             files={"b.jsonl": jsonl(with_row(4, response=["No."]))}),
-    Refused("number prompt", ("b.jsonl:4: field 'prompt' is 7, expected text",), files={"b.jsonl": jsonl(with_row(4, prompt=7))}),
+    Refused("number prompt", ("b.jsonl:4: field 'prompt' is 7, expected text",), files={"b.jsonl": jsonl(with_row(4,
+            prompt=7))}),
     Refused("half a surrogate pair", ("b.json: item 4: field 'response'", "surrogate"),
             **against("b.json", array(with_row(4, response="x")).replace(b'"x"', b'"\\ud800"'))),
     Refused("half a surrogate pair elsewhere", ("b.json: item 4: field 'note'", "surrogate"),
             **against("b.json", array(with_row(4, note="x")).replace(b'"x"', b'["\\ud800"]'))),
     Refused("half a surrogate pair in an id", ("b.json: item 4: field 'prompt_id'", "surrogate"),
-            **against("b.json", array([{**r, "prompt_id": f"{i}"} for i, r in enumerate(ROWS)]).replace(b'"3"', b'"\\ud800"'))),
-    Refused("null id", ("b.jsonl:1: field 'prompt_id' is null",), files={"b.jsonl": jsonl(with_row(1, prompt_id=None))}),
+            **against("b.json", array([{**r, "prompt_id": f"{i}"} for i, r in enumerate(ROWS)]).replace(b'"3"',
+            b'"\\ud800"'))),
+    Refused("null id", ("b.jsonl:1: field 'prompt_id' is null",), files={"b.jsonl": jsonl(with_row(1,
+            prompt_id=None))}),
     Refused("negative draw", ("b.jsonl:2: field 'draw' is -1, expected a whole number from 0",),
             files={"b.jsonl": jsonl({**row, "draw": -i} for i, row in enumerate(ROWS))}),
     Refused("duplicate without draw", ("b.jsonl: prompt 'Question 4?' stands twice, at line 5 and line 25", "'draw'"),
             files={"b.jsonl": jsonl([*ROWS, ROWS[4]])}),
-    Refused("duplicate with draw", ("b.jsonl: prompt 'Question 4?', draw 1 stands twice, at line 5 and line 25", "Remove one"),
+    Refused("duplicate with draw", ("b.jsonl: prompt 'Question 4?', draw 1 stands twice, at line 5 and line 25",
+            "Remove one"),
             files={"b.jsonl": jsonl({**row, "draw": 1} for row in [*ROWS, ROWS[4]])}),
-    Refused("one id, two prompts", ("prompt_id 'p3'", "'Question 3?' in a.jsonl, line 4", "'Other?' in b.jsonl, line 4", "leave the field out"),
+    Refused("one id, two prompts", ("prompt_id 'p3'", "'Question 3?' in a.jsonl, line 4",
+            "'Other?' in b.jsonl, line 4", "leave the field out"),
             files={"a.jsonl": jsonl(records(prompt_id="p{i}")),
                    "b.jsonl": jsonl({**r, "prompt": "Other?" if r["prompt_id"] == "p3" else r["prompt"]}
                                     for r in records(prompt_id="p{i}"))}),
-    Refused("one id, two prompts in one file", ("prompt_id 'p3'", "'Other?' in b.jsonl, line 25", "line 4", "leave the field out"),
+    Refused("one id, two prompts in one file", ("prompt_id 'p3'", "'Other?' in b.jsonl, line 25", "line 4",
+            "leave the field out"),
             files={"a.jsonl": jsonl(records(prompt_id="p{i}")),
                    "b.jsonl": jsonl([*({**r, "draw": 0} for r in records(prompt_id="p{i}")),
                                      {"prompt": "Other?", "response": "No.", "prompt_id": "p3", "draw": 1}])}),
-    *(Refused(f"score {text!r}", ("bad.csv, line 8: score field 'reward'", repr(text), "expected a finite number", "null"),
+    *(Refused(f"score {text!r}", ("bad.csv, line 8: score field 'reward'", repr(text), "expected a finite number",
+            "null"),
               **scored(text)) for text in ("NaN", "inf", "-Infinity", "high", "")),
     Refused("score field nowhere", ("'rewrad'", "found", "'reward'"), ("a.jsonl", "b.jsonl", "--score-field", "rewrad"),
             {"a.jsonl": jsonl(records(reward="1")), "b.jsonl": jsonl(records(reward="2"))}),
 ]  # fmt: skip
 
 PAIRS = [
-    Refused("nothing in common", ("no common prompts (matched by text)", "'Question 0?' and 'Question 100?'", "leave out --paired"),
+    Refused("nothing in common", ("no common prompts (matched by text)", "'Question 0?' and 'Question 100?'",
+            "leave out --paired"),
             ("a.jsonl", "b.jsonl", "--paired"), {"b.jsonl": jsonl(records(first=100))}),
     Refused("too few prompts", ("too few prompts: 3 of 'a'", "at least 4", "Give more prompts"),
             files={"a.jsonl": jsonl(records(7)), "b.jsonl": jsonl(records(7))}),
@@ -151,5 +166,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("case", [*UNREADABLE, *MALFORMED, *FIELDS, *PAIRS], ids=lambda case: case.name)
-def test_bad_input_is_refused_with_its_place_and_remedy_and_leaves_nothing(case: Refused, tmp_path: Path, forge: Forge) -> None:
+def test_bad_input_is_refused_with_its_place_and_remedy_and_leaves_nothing(
+    case: Refused, tmp_path: Path, forge: Forge
+) -> None:
     check_refused(case, tmp_path, forge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def flags(*given: str) -> tuple[str, ...]:
     return (*PAIR, *given)
 
 
-def config(text: str) -> dict[str, object]:
+def config(text: str) -> dict[str, Any]:
     """A run with such a config.yaml."""
     return {"arguments": flags("-c", "config.yaml"), "files": {"config.yaml": text.encode()}}
 
@@ -52,7 +53,8 @@ RANGES = [
 CONFIGS = [
     Refused("no config", ("config.yaml", "No such file"), flags("-c", "config.yaml")),
     Refused("config is a folder", ("config.yaml", "directory"), flags("-c", "config.yaml"), {"config.yaml/": b""}),
-    Refused("latin-1 config", ("config.yaml", "UTF-8"), flags("-c", "config.yaml"), {"config.yaml": b"name_a: caf\xe9\n"}),
+    Refused("latin-1 config", ("config.yaml", "UTF-8"), flags("-c", "config.yaml"),
+            {"config.yaml": b"name_a: caf\xe9\n"}),
     Refused("unknown setting", ("config.yaml:3", "unknown setting 'resample'", "Did you mean 'resamples'"),
             **config("# settings\nseed: 1\nresample: 500\n")),
     Refused("duplicate key", ("config.yaml", "line 3: key 'seed' was given before, on line 1", "keep one"),
@@ -61,7 +63,8 @@ CONFIGS = [
     Refused("out of range", ("config.yaml:1: alpha", "1.5", "less than 1"), **config("alpha: 1.5\n")),
     Refused("fraction for a count", ("config.yaml:1: resamples", "500.5", "integer"), **config("resamples: 500.5\n")),
     Refused("text for a list", ("config.yaml:1: lenses", "'surface'", "[surface]"), **config("lenses: surface\n")),
-    Refused("wrong choice", ("config.yaml:1: pairing", "'maybe'", "'auto', 'paired' or 'unpaired'"), **config("pairing: maybe\n")),
+    Refused("wrong choice", ("config.yaml:1: pairing", "'maybe'", "'auto', 'paired' or 'unpaired'"),
+            **config("pairing: maybe\n")),
     Refused("a list", ("config.yaml", "expected settings as 'name: value' lines, got a list"), **config("- seed\n")),
     Refused("not yaml", ("config.yaml", "line 1"), **config("seed: [1\n")),
     Refused("alias", ("config.yaml", "line 2: aliases are not supported"), **config("name_a: &x y\nname_b: *x\n")),
@@ -76,7 +79,8 @@ FOLDERS = [
             flags("--out", "out"), {"out": b"mine"}),
     Refused("parent is a file", ("notes.txt", "Not a directory", "Choose another"),
             flags("--out", "notes.txt/run"), {"notes.txt": b"mine"}),
-    Refused("parent cannot be made", ("cannot write to /proc/nowhere", "Choose another"), flags("--out", "/proc/nowhere/run")),
+    Refused("parent cannot be made", ("cannot write to /proc/nowhere", "Choose another"), flags("--out",
+            "/proc/nowhere/run")),
     Refused("name too long", ("name too long", "Choose another"), flags("--out", "x" * 300)),
     Refused("damaged manifest", ("out/manifest.json is damaged",), flags("--out", "out"), {"out/manifest.json": b"{"}),
     Refused("manifest of something else", ("out", "format"), flags("--out", "out"), {"out/manifest.json": b"{}"}),
@@ -84,20 +88,22 @@ FOLDERS = [
 
 
 @pytest.mark.parametrize("case", [*NAMES, *RANGES, *CONFIGS, *FOLDERS], ids=lambda case: case.name)
-def test_bad_setting_is_refused_with_its_place_and_remedy_and_leaves_nothing(case: Refused, tmp_path: Path, forge: Forge) -> None:
+def test_bad_setting_is_refused_with_its_place_and_remedy_and_leaves_nothing(
+    case: Refused, tmp_path: Path, forge: Forge
+) -> None:
     check_refused(case, tmp_path, forge)
 
 
-def test_a_folder_with_another_run_is_left_alone_and_what_differs_is_named(tmp_path: Path) -> None:
+def test_a_folder_with_another_run_is_left_alone_and_what_differs_is_named(tmp_path: Path, forge: Forge) -> None:
     write_pair(tmp_path)
     usual = (*PAIR, "--lenses", "surface", "--out", "run", "--resamples", "100")
-    assert run_cli("compare", *usual, cwd=tmp_path).code == 0
+    assert forge.run("compare", *usual, cwd=tmp_path).code == 0
     before = listing(tmp_path)
     for other, difference in (
         ((*usual, "--seed", "5"), "seed: 0 there, 5 now"),
         (("b.jsonl", "a.jsonl", *usual[2:]), "other input files"),
     ):
-        outcome = run_cli("compare", *other, cwd=tmp_path)
+        outcome = forge.run("compare", *other, cwd=tmp_path)
         assert (outcome.code, outcome.out) == (2, "")
         assert len(outcome.err.splitlines()) <= 3
         assert "run already holds another run" in outcome.err
@@ -107,7 +113,9 @@ def test_a_folder_with_another_run_is_left_alone_and_what_differs_is_named(tmp_p
 
 
 @pytest.mark.parametrize("arguments", [("--alpha", "high"), ("--aplha", "0.1"), ("--config",), ("c.jsonl",)])
-def test_a_command_line_that_cannot_be_parsed_exits_2_without_a_traceback(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_command_line_that_cannot_be_parsed_exits_2_without_a_traceback(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
     outcome = run_cli("compare", *PAIR, *arguments, cwd=tmp_path)
     assert (outcome.code, outcome.out) == (2, "")
     assert arguments[0] in outcome.err

@@ -54,7 +54,8 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(forge: Forge, tmp_pa
     before = listing(tmp_path)
     outcome = compare(forge, tmp_path, "--dry-run", "--seed", "3")
     assert (outcome.code, outcome.err) == (0, "")
-    for piece in ("a: 24 responses from a.jsonl", "24 prompts, paired", "12 prompts to propose measures from, 12 to test",
+    for piece in ("a: 24 responses from a.jsonl", "24 prompts, paired",
+            "12 prompts to propose measures from, 12 to test",
                   "lenses surface;", "seed 3", "would write runs/a-vs-b; calls no model"):  # fmt: skip
         assert piece in outcome.out
     assert listing(tmp_path) == before
@@ -108,3 +109,12 @@ def test_the_real_command_line_starts_and_compares(tmp_path: Path) -> None:
     outcome = run_cli("compare", "a.jsonl", "b.jsonl", *QUICK, cwd=tmp_path)
     assert outcome.code == 0
     assert "24 prompts, paired" in outcome.out
+
+
+def test_public_answer_files_are_read_and_paired_as_they_come(forge: Forge, shared_data: Path, tmp_path: Path) -> None:
+    files = [shared_data / "alpaca_eval" / f"zephyr-7b-{name}.json" for name in ("alpha", "beta")]
+    outcome = forge.run("compare", *files, "--dry-run", cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "zephyr-7b-alpha: 805 responses" in outcome.out
+    assert "805 prompts, paired" in outcome.out
+    assert "403 prompts to propose measures from, 402 to test them on" in outcome.out

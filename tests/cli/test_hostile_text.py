@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,53 +27,59 @@ ATTACKS = {
 RAW = frozenset(map(chr, [*range(0x0, 0x9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x202E, 0x2066]))
 
 
-def raw_characters(text: str) -> set[str]:
-    return RAW & set(text)
+def raw_characters(text: str) -> frozenset[str]:
+    return RAW & frozenset(text)
 
 
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-def test_no_escape_of_a_prompt_response_name_or_field_is_printed_raw(forge: Forge, tmp_path: Path, attack: str) -> None:
-    rows = records(answer="Yes.", reward=1)
+ATTACK = "".join(ATTACKS.values())
+COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
+    "findings": (("b.jsonl", *QUICK, "--name-b", ATTACK), 0),
+    "json": (("b.jsonl", *QUICK, "--json", "--name-b", ATTACK), 0),
+    "plan": (("b.jsonl", "--dry-run", "--name-b", ATTACK), 0),
+    "score field": (("b.jsonl", "--score-field", ATTACK), 2),
+    "duplicate": (("twice.jsonl",), 2),
+    "fields": (("fields.jsonl",), 2),
+    "file name": ((f"{ATTACK}.jsonl".replace("/", "!"),), 2),
+    "lens": (("b.jsonl", "--lenses", ATTACK.replace(",", "")), 2),
+    "flag": (("b.jsonl", "--response-field", ATTACK), 2),
+    "config": (("b.jsonl", "-c", "c.yaml"), 2),
+}
+
+
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+def test_no_escape_of_a_prompt_response_name_or_field_is_printed_raw(
+    forge: Forge, tmp_path: Path, arguments: tuple[tuple[str, ...], int]
+) -> None:
+    rows = [{**row, "prompt": ATTACK + str(row["prompt"])} for row in records(answer="Yes.")]
     hostile = [
-        {**row, "prompt": attack + row["prompt"], "response": f"No {attack}, {i}.", attack: 1, "model": attack}
-        for i, row in enumerate(rows)
+        {**row, "response": f"No {ATTACK}, {i}.", "x" + ATTACK: 1, "model": ATTACK} for i, row in enumerate(rows)
     ]
-    write(tmp_path, {"a.jsonl": jsonl({**row, "prompt": attack + row["prompt"]} for row in rows), "b.jsonl": jsonl(hostile)})
-    write(tmp_path, {"twice.jsonl": jsonl([hostile[0], hostile[0]]), "fields.jsonl": jsonl([{attack: "x"}])})
-    commands = [
-        ("b.jsonl", *QUICK, "--name-b", attack),
-        ("b.jsonl", *QUICK, "--json", "--name-b", attack),
-        ("b.jsonl", *QUICK, "--dry-run", "--name-b", attack),
-        ("b.jsonl", "--score-field", attack, "--resamples", "100", "--lenses", "scores", "--score-field", "reward"),
-        ("twice.jsonl",),
-        ("fields.jsonl",),
-        (f"{attack}.jsonl",),
-        ("b.jsonl", "--lenses", attack),
-        ("b.jsonl", "--response-field", attack),
-    ]
-    codes = []
-    for arguments in commands:
-        outcome = forge.run("compare", "a.jsonl", *arguments, cwd=tmp_path)
-        assert raw_characters(outcome.out + outcome.err) == set(), arguments
-        assert "Traceback" not in outcome.err
-        codes.append(outcome.code)
-    assert codes == [0, 0, 0, 2, 2, 2, 2, 2, 2]
+    twice, fields = [hostile[0], hostile[0]], [{ATTACK: "x"}]
+    write(tmp_path, {"a.jsonl": jsonl(rows), "b.jsonl": jsonl(hostile), "twice.jsonl": jsonl(twice)})
+    write(tmp_path, {"fields.jsonl": jsonl(fields), "c.yaml": json.dumps({ATTACK: 1}).encode()})
+    outcome = forge.run("compare", "a.jsonl", *arguments[0], cwd=tmp_path)
+    assert outcome.code == arguments[1], outcome.err
+    assert not raw_characters(outcome.out + outcome.err)
+    assert "Traceback" not in outcome.err
+    if outcome.code == 2 and arguments[0] != ("twice.jsonl",):
+        assert r"\x1b[31mred" in outcome.err or r"\\x1b[31mred" in outcome.err, "it is shown, made harmless"
 
 
 def test_what_is_escaped_in_json_is_read_back_as_it_was(forge: Forge, tmp_path: Path) -> None:
-    attack = "".join(ATTACKS.values())
-    write(tmp_path, {"a.jsonl": jsonl(records()), "b.jsonl": jsonl(records(answer=attack.replace("{", "{{") + " {i}"))})
+    write(tmp_path, {"a.jsonl": jsonl(records()), "b.jsonl": jsonl(records(answer=ATTACK + " {i}"))})
     outcome = forge.run("compare", "a.jsonl", "b.jsonl", *QUICK, "--json", cwd=tmp_path)
     example = json.loads(outcome.out)["findings"][0]["examples"][0]
-    assert attack in example["b"]
+    assert ATTACK in example["b"]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_of_findings_csv_is_a_formula(forge: Forge, tmp_path: Path, start: str) -> None:
     name = f"{start}HYPERLINK(1)"
-    second = records(**{name: 2}, answer="No. That is not so: there is more to be said!")
-    write(tmp_path, {"a.jsonl": jsonl(records(**{name: 1})), "b.jsonl": jsonl(second)})
-    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--resamples", "2000", "--lenses", "surface,scores", f"--score-field={name}",
+    first: dict[str, Any] = {name: 1}
+    second = records(**{**first, name: 2}, answer="No. That is not so: there is more to be said!")
+    write(tmp_path, {"a.jsonl": jsonl(records(**first)), "b.jsonl": jsonl(second)})
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--resamples", "2000", "--lenses", "surface,scores",
+            f"--score-field={name}",
                         f"--name-b={name}", "--out", "run", cwd=tmp_path)  # fmt: skip
     assert outcome.code == 0, outcome.err
     with (tmp_path / "run" / "findings.csv").open(newline="", encoding="utf-8") as file:

@@ -6,21 +6,18 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.helpers.cli import command, environment, listing
 from tests.helpers.records import jsonl, records, write
 
 
-@pytest.mark.parametrize("out", [(), ("--out", "deep/er/run")])
-def test_interrupting_a_run_exits_130_and_leaves_no_folder(tmp_path: Path, out: tuple[str, ...]) -> None:
-    """The signal is sent once stderr shows that the work has begun; the test that follows takes far longer than that."""
+def test_interrupting_a_run_exits_130_and_leaves_no_folder(tmp_path: Path) -> None:
+    """The signal is sent once stderr shows that the work has begun; what is left would take far longer."""
     rows = records(1200, answer="Yes, {i} is so; " + "it was said of {i} " * 20)
     other = [{**row, "response": f"No. {row['response'][i % 40 :]}"} for i, row in enumerate(rows)]
     write(tmp_path, {"a.jsonl": jsonl(rows), "b.jsonl": jsonl(other)})
     before = listing(tmp_path)
     process = subprocess.Popen(
-        command("compare", "a.jsonl", "b.jsonl", "--resamples", "900000000", *out),
+        command("compare", "a.jsonl", "b.jsonl", "--resamples", "900000000", "--out", "deep/er/run"),
         cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -34,6 +31,6 @@ def test_interrupting_a_run_exits_130_and_leaves_no_folder(tmp_path: Path, out: 
     assert process.returncode == 130
     assert printed == ""
     assert "interrupted" in rest
-    assert "diptych compare a.jsonl b.jsonl --resamples 900000000" in rest
+    assert "diptych compare a.jsonl b.jsonl --resamples 900000000 --out deep/er/run" in rest
     assert "Traceback" not in rest
     assert listing(tmp_path) == before

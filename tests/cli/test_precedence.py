@@ -20,7 +20,8 @@ SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]
     ("response_field", "response-field", ("r1", "r1"), ("r2", "r2"), ("r3", "r3")),
     ("score_fields", "score-field", ("[s1]", ["s1"]), ("s2 s3", ["s2", "s3"]), ("s3", ["s3"])),
     ("limit", "limit", ("21", 21), ("22", 22), ("23", 23)),
-    ("lenses", "lenses", ("[surface]", ["surface"]), ("phrases,surface", ["phrases", "surface"]), ("phrases", ["phrases"])),
+    ("lenses", "lenses", ("[surface]", ["surface"]), ("phrases,surface", ["phrases", "surface"]), ("phrases",
+            ["phrases"])),
     ("alpha", "alpha", ("0.1", 0.1), ("0.2", 0.2), ("0.3", 0.3)),
     ("resamples", "resamples", ("101", 101), ("102", 102), ("103", 103)),
     ("discovery_fraction", "discovery-fraction", ("0.4", 0.4), ("0.45", 0.45), ("0.6", 0.6)),
@@ -42,7 +43,7 @@ def settings_of_run(forge: Forge, folder: Path, *flags: str, env: dict[str, str]
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
-    other = {f"{letter}{n}": "Text {i}." for letter in "pr" for n in (1, 2, 3)}
+    other: dict[str, Any] = {f"{letter}{n}": "Text {i}." for letter in "pr" for n in (1, 2, 3)}
     scores = {f"s{n}": n for n in (1, 2, 3)}
     rows = [records(answer=answer, **other, **scores) for answer in ("Yes.", "No, {i}.")]
     write(tmp_path, {"a.jsonl": jsonl(rows[0]), "b.jsonl": jsonl(rows[1])})

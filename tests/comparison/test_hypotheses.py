@@ -25,7 +25,11 @@ def chain_holds(found: list[dict[str, Any]]) -> bool:
     previous = "0" * 64
     for number, entry in enumerate(found, start=1):
         body = {key: value for key, value in entry.items() if key != "hash"}
-        if entry["n"] != number or entry["previous"] != previous or entry["hash"] != content_hash("diptych/hypothesis/1", body):
+        if (
+            entry["n"] != number
+            or entry["previous"] != previous
+            or entry["hash"] != content_hash("diptych/hypothesis/1", body)
+        ):
             return False
         previous = entry["hash"]
     return True
@@ -35,7 +39,9 @@ def test_an_untouched_ledger_holds() -> None:
     assert chain_holds(entries())
 
 
-@pytest.mark.parametrize("key", ["id", "lens", "more", "fewer", "unit", "kind", "definition", "discovery_prompts", "previous", "hash", "n"])
+@pytest.mark.parametrize(
+    "key", ["id", "lens", "more", "fewer", "unit", "kind", "definition", "discovery_prompts", "previous", "hash", "n"]
+)
 @pytest.mark.parametrize("position", [0, 2, 3])
 def test_a_changed_entry_is_detected(key: str, position: int) -> None:
     found = entries()
@@ -46,7 +52,9 @@ def test_a_changed_entry_is_detected(key: str, position: int) -> None:
 def test_an_entry_changed_with_its_own_hash_is_detected_by_the_next() -> None:
     found = entries()
     found[1]["more"] = "changed"
-    found[1]["hash"] = content_hash("diptych/hypothesis/1", {key: value for key, value in found[1].items() if key != "hash"})
+    found[1]["hash"] = content_hash(
+        "diptych/hypothesis/1", {key: value for key, value in found[1].items() if key != "hash"}
+    )
     assert not chain_holds(found)
 
 

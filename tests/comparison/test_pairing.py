@@ -28,7 +28,9 @@ def rows_of(prompts: dict[str, list[str]]) -> list[Row]:
     ]
 
 
-PROMPTS = st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.text(max_size=5), min_size=1, max_size=3), min_size=1)
+PROMPTS = st.dictionaries(
+    st.sampled_from("abcdefgh"), st.lists(st.text(max_size=5), min_size=1, max_size=3), min_size=1
+)
 
 
 def content(table: Table) -> list[tuple[str, str, int, str, bool]]:
@@ -63,7 +65,9 @@ def test_swapping_the_arms_turns_the_sides_and_nothing_else(first: Any, second: 
     assert [row[:4] for row in content(one)] == [row[:4] for row in content(other)]
     assert sorted(content(one)) == sorted((*row[:4], not row[4]) for row in content(other))
     if content(one) != [(*row[:4], not row[4]) for row in content(other)]:
-        assert len({row[:4] for row in content(one)}) < len(content(one)), "only equal answers of both arms may change places"
+        assert len({row[:4] for row in content(one)}) < len(content(one)), (
+            "only equal answers of both arms may change places"
+        )
 
 
 @given(PROMPTS, PROMPTS)
@@ -94,14 +98,21 @@ def test_a_paired_table_has_the_common_prompts_and_says_what_it_left_out(first: 
 
 
 def test_unpaired_a_prompt_of_both_arms_is_two_units() -> None:
-    table = pair_arms(arm([{"prompt": "?", "response": "1"}], "a.jsonl"), arm([{"prompt": "?", "response": "2"}], "b.jsonl"), pairing="unpaired")
+    table = pair_arms(
+        arm([{"prompt": "?", "response": "1"}], "a.jsonl"),
+        arm([{"prompt": "?", "response": "2"}], "b.jsonl"),
+        pairing="unpaired",
+    )
     assert len(table.units) == 2
     assert table.n_prompts == 1
     np.testing.assert_array_equal(np.sort(table.first_units), [False, True])
 
 
 def test_ids_pair_where_both_have_them_else_the_text_does() -> None:
-    with_id = arm([{"prompt_id": "1", "prompt": "A?", "response": "x"}, {"prompt_id": "2", "prompt": "B?", "response": "y"}], "a.jsonl")
+    with_id = arm(
+        [{"prompt_id": "1", "prompt": "A?", "response": "x"}, {"prompt_id": "2", "prompt": "B?", "response": "y"}],
+        "a.jsonl",
+    )
     without = arm([{"prompt": "B?", "response": "z"}], "b.jsonl")
     assert pair_arms(with_id, with_id, names=("a", "b")).units == ("1", "2")
     assert [row.prompt for row in pair_arms(with_id, without).rows] == ["B?", "B?"]
@@ -136,7 +147,7 @@ def test_one_id_with_two_prompts_is_refused_within_an_arm_even_unpaired() -> Non
     good = [{"prompt_id": "1", "prompt": "A?", "response": "."}]
     for pairing in ("auto", "unpaired", "paired"):
         with pytest.raises(DataError, match=r"prompt_id '1' has two prompts: 'A\?' in .*; 'B\?' in b.jsonl, line 2"):
-            pair_arms(arm(good, "a.jsonl"), arm(rows, "b.jsonl"), pairing=pairing)  # type: ignore[arg-type]
+            pair_arms(arm(good, "a.jsonl"), arm(rows, "b.jsonl"), pairing=pairing)
 
 
 def test_unpaired_two_files_may_use_one_id_for_two_prompts() -> None:

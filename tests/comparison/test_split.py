@@ -39,7 +39,8 @@ def test_the_discovery_share_is_as_asked_rounded_up(n: int, fraction: float, see
 def test_order_of_rows_and_of_arms_does_not_matter(seed: int, reverse: bool, swap: bool, pairing: str) -> None:
     one, other = table(pairing=pairing), table(reverse=reverse, swap=swap, pairing=pairing)
     chosen = [
-        {unit for unit, seen in zip(t.units, split_units(t, fraction=0.5, seed=seed), strict=True) if seen} for t in (one, other)
+        {unit for unit, seen in zip(t.units, split_units(t, fraction=0.5, seed=seed), strict=True) if seen}
+        for t in (one, other)
     ]
     assert chosen[0] == chosen[1]
 
@@ -120,6 +121,8 @@ def test_a_lens_proposes_the_same_whatever_the_validation_half_says(name: str) -
         assert changed != b
         full = pair_arms(left, Responses.from_records(Records(changed, "b", range(40), "row"), arm="b"))
         tools = Tools(EmbeddingService().get_embeddings, 0, Silent())
-        proposed.append(make_lens(name).propose(discovery_view(full, split_units(full, fraction=0.5, seed=0)), tools).measures)
+        proposed.append(
+            make_lens(name).propose(discovery_view(full, split_units(full, fraction=0.5, seed=0)), tools).measures
+        )
     assert proposed[0] == proposed[1]
     assert len(proposed[0]) > 0

@@ -16,7 +16,12 @@ from diptych.errors import DataError
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@given(TEXT, st.recursive(st.none() | st.booleans() | st.integers() | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
+@given(
+    TEXT,
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)
+    ),
+)
 def test_any_json_value_comes_back_under_any_key(tmp_path: Path, key: str, value: Any) -> None:
     path = JsonCache(tmp_path / "cache").put(key, value)
     assert JsonCache(tmp_path / "cache").get(key) == value

@@ -19,9 +19,17 @@ from diptych.errors import DataError, MissingExtraError, RecordError
 from tests.helpers.records import array, csv, jsonl, records, write
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-ROWS = records(5, answer="Zeile\n„{i}“, 漢 😀 \u2028 \"x\", \\ \t")
-SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8)
+ROWS = records(5, answer='Zeile\n„{i}“, 漢 😀 \u2028 "x", \\ \t')
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
+)
 OBJECTS = st.lists(st.dictionaries(TEXT, VALUES, min_size=1, max_size=4), min_size=1, max_size=6)
 
 

@@ -123,7 +123,13 @@ def test_meta_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("name", ["system", "finish_reason"])
 def test_optional_texts_may_be_null_or_absent_but_nothing_else(name: str) -> None:
-    rows = of([{"prompt": "1", "response": ".", name: "x"}, {"prompt": "2", "response": ".", name: None}, {"prompt": "3", "response": "."}])
+    rows = of(
+        [
+            {"prompt": "1", "response": ".", name: "x"},
+            {"prompt": "2", "response": ".", name: None},
+            {"prompt": "3", "response": "."},
+        ]
+    )
     assert [getattr(row, name) for row in rows] == ["x", None, None]
     with pytest.raises(RecordError, match=f"field '{name}' is a list"):
         of([{"prompt": "1", "response": ".", name: ["x"]}])

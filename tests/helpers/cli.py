@@ -29,12 +29,21 @@ class Outcome:
 
 def command(*arguments: str | os.PathLike[str]) -> list[str]:
     """The command line of ``diptych ARGUMENTS`` for this Python."""
-    return [sys.executable, "-m", "diptych", *map(os.fspath, arguments)]
+    return [sys.executable, "-m", "diptych", *(os.fspath(argument) for argument in arguments)]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without what would change the output; the package under test comes first."""
-    dropped = ("DIPTYCH_", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS", "_TYPER", "NO_COLOR", "COLUMNS", "TERMINAL_WIDTH")
+    dropped = (
+        "DIPTYCH_",
+        "FORCE_COLOR",
+        "GITHUB_ACTIONS",
+        "PY_COLORS",
+        "_TYPER",
+        "NO_COLOR",
+        "COLUMNS",
+        "TERMINAL_WIDTH",
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     paths = [str(SOURCE), *filter(None, [kept.get("PYTHONPATH")])]
     return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1", **(extra or {})}
@@ -54,7 +63,9 @@ def invoke(*arguments: str | os.PathLike[str], env: Mapping[str, str] | None = N
     """Run the command in this process: quick, but signals, descriptors and the exit are typer's imitation."""
     from diptych.cli.app import app
 
-    result = CliRunner().invoke(app, [*map(os.fspath, arguments)], env=dict(env or {}), prog_name="diptych")
+    result = CliRunner().invoke(
+        app, [*(os.fspath(argument) for argument in arguments)], env=dict(env or {}), prog_name="diptych"
+    )
     return Outcome(result.exit_code, result.stdout, result.stderr)
 
 

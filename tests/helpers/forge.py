@@ -53,7 +53,12 @@ class Forge:
         assert self._server.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
             streams = [str(Path(folder, name)) for name in ("out", "err")]
-            order = {"arguments": [*map(os.fspath, arguments)], "cwd": str(cwd), "env": dict(env or {}), "streams": streams}
+            order = {
+                "arguments": [os.fspath(argument) for argument in arguments],
+                "cwd": str(cwd),
+                "env": dict(env or {}),
+                "streams": streams,
+            }
             self._server.stdin.write(json.dumps(order) + "\n")
             self._server.stdin.flush()
             code = int(self._server.stdout.readline())
@@ -61,13 +66,7 @@ class Forge:
 
 
 def _serve() -> None:
-    import diptych.cli.app
-    import diptych.cli.runs
-    import diptych.comparison.lenses.clusters
-    import diptych.comparison.lenses.phrases
-    import diptych.comparison.report
-    import scipy.stats
-    import sklearn.cluster
+
     from diptych.embeddings.encoders import LexicalEncoder
 
     LexicalEncoder().encode(["its table is made once"])  # no thread is started: a fork would lose it

@@ -17,14 +17,19 @@ from tests.helpers.cli import environment
 
 
 def test_a_missing_library_is_named_with_the_line_that_installs_it() -> None:
-    with pytest.raises(MissingExtraError, match=r"no_such_library is not installed. Run: pip install 'diptych\[frames\]'") as caught:
+    with pytest.raises(
+        MissingExtraError, match=r"no_such_library is not installed. Run: pip install 'diptych\[frames\]'"
+    ) as caught:
         require_extra("no_such_library", extra="frames")
     assert isinstance(caught.value, ImportError)
     assert (caught.value.module, caught.value.extra) == ("no_such_library", "frames")
 
 
 def test_a_library_that_is_there_is_not_imported_by_asking() -> None:
-    code = "import sys; from diptych.utils.extras import require_extra as r; r('wave', extra='x'); print('wave' in sys.modules)"
+    code = (
+        "import sys; from diptych.utils.extras import require_extra;"
+        "require_extra('wave', extra='x'); print('wave' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
@@ -52,7 +57,8 @@ def test_importing_the_package_changes_no_global_state() -> None:
     code = (
         "import logging, sys, os, numpy; numpy.random.seed(1); e = dict(os.environ);"
         "import diptych, diptych.comparison.run, diptych.cli.app;"
-        "print(numpy.random.random() == numpy.random.RandomState(1).random_sample(), logging.getLogger().handlers, e == dict(os.environ), 'torch' in sys.modules)"
+        "r = numpy.random.random() == numpy.random.RandomState(1).random_sample();"
+        "print(r, logging.getLogger().handlers, e == dict(os.environ), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == "True [] True False\n"

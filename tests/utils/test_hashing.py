@@ -32,7 +32,9 @@ def test_fields_do_not_run_into_one_another(first: str, second: str, cut: int) -
 
 
 def test_domains_and_numbers_of_fields_never_meet() -> None:
-    digests = [hash_rows(domain, columns).tobytes() for domain in ("t/1", "t/2") for columns in ([["a"]], [["a"], [""]])]
+    digests = [
+        hash_rows(domain, columns).tobytes() for domain in ("t/1", "t/2") for columns in ([["a"]], [["a"], [""]])
+    ]
     assert len(set(digests)) == 4
 
 

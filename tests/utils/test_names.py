@@ -17,7 +17,9 @@ def test_a_known_name_is_returned() -> None:
 
 
 def test_an_unknown_name_is_an_error_that_names_the_near_ones_and_all() -> None:
-    with pytest.raises(UnknownNameError, match="unknown lens 'cluster'.*Did you mean 'clusters'.*Known: surface, clusters") as caught:
+    with pytest.raises(
+        UnknownNameError, match="unknown lens 'cluster'.*Did you mean 'clusters'.*Known: surface, clusters"
+    ) as caught:
         check_name("lens", "cluster", ["surface", "clusters"])
     assert caught.value.near == ("clusters",)
     assert isinstance(caught.value, ConfigError)
@@ -39,6 +41,8 @@ def test_a_slug_is_a_safe_file_name(text: str, length: int) -> None:
     assert slug(name, max_length=length) == name
 
 
-@pytest.mark.parametrize(("text", "name"), [("I don't know!", "i_don_t_know"), ("../../etc", "etc"), ("…", "x"), ("", "x")])
+@pytest.mark.parametrize(
+    ("text", "name"), [("I don't know!", "i_don_t_know"), ("../../etc", "etc"), ("…", "x"), ("", "x")]
+)
 def test_slugs_of_awkward_names(text: str, name: str) -> None:
     assert slug(text) == name

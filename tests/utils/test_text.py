@@ -30,7 +30,11 @@ def test_printable_text_has_no_control_but_tab_and_newline_and_keeps_letters(tex
     assert [c for c in shown if c.isalpha() and c in text] or not any(c.isalpha() for c in text)
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
 def test_json_text_reads_back_equal_and_is_printable_as_it_is(value: object) -> None:
     text = json_text(value)
     assert json.loads(text) == value

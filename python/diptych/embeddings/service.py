@@ -10,7 +10,7 @@ import numpy as np
 from diptych._types import Progress, Silent, Vectors
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.encoders import make_encoder
-from diptych.errors import ShapeError
+from diptych.errors import ConfigError, ShapeError
 
 
 class EmbeddingService:
@@ -51,12 +51,16 @@ class EmbeddingService:
 
         Raises
         ------
+        ConfigError
+            If ``batch_size`` is below 1.
         UnknownNameError
             If there is no such encoder; names the near ones.
         ShapeError
             If the encoder gives another number of rows, another width, or values that are not finite: nothing of that
             batch is stored.
         """
+        if batch_size < 1:
+            raise ConfigError(f"batch_size = {batch_size}: it should be at least 1")
         encoder = make_encoder(model or self._provider)
         unique = list(dict.fromkeys(texts))
         vectors = np.zeros((len(unique), encoder.dim), np.float32)
