@@ -177,7 +177,7 @@ def strongest_first(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def median_share_detectable(findings: Sequence[Finding]) -> float | None:
-    """Median smallest detectable change among measures that are shares of responses."""
+    """Median smallest detectable change among those findings whose measure is a share of responses."""
     effects = [f.minimum_detectable_effect for f in findings if f.unit == "share of responses"]
     shares = [effect for effect in effects if effect is not None]
     return float(np.median(shares)) if shares else None
