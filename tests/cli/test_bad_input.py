@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,12 +28,12 @@ def without_response(number: int) -> list[Record]:
     return rows
 
 
-def against(name: str, data: bytes) -> dict[str, object]:
+def against(name: str, data: bytes) -> dict[str, Any]:
     """Arguments and files that compare a good file with a bad one."""
     return {"arguments": ("a.jsonl", name), "files": {name: data}}
 
 
-def scored(text: str) -> dict[str, object]:
+def scored(text: str) -> dict[str, Any]:
     """CSV files whose scores are numbers but for one."""
     rows = [{**row, "reward": "0.5"} for row in ROWS]
     rows[6]["reward"] = text

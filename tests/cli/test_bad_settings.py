@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def flags(*given: str) -> tuple[str, ...]:
     return (*PAIR, *given)
 
 
-def config(text: str) -> dict[str, object]:
+def config(text: str) -> dict[str, Any]:
     """A run with such a config.yaml."""
     return {"arguments": flags("-c", "config.yaml"), "files": {"config.yaml": text.encode()}}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ ATTACKS = {
 RAW = frozenset(map(chr, [*range(0x0, 0x9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x202E, 0x2066]))
 
 
-def raw_characters(text: str) -> set[str]:
+def raw_characters(text: str) -> frozenset[str]:
     return RAW & set(text)
 
 
@@ -70,8 +71,10 @@ def test_what_is_escaped_in_json_is_read_back_as_it_was(forge: Forge, tmp_path: 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_of_findings_csv_is_a_formula(forge: Forge, tmp_path: Path, start: str) -> None:
     name = f"{start}HYPERLINK(1)"
-    second = records(**{name: 2}, answer="No. That is not so: there is more to be said!")
-    write(tmp_path, {"a.jsonl": jsonl(records(**{name: 1})), "b.jsonl": jsonl(second)})
+    low: Any = {name: 1}
+    high: Any = {name: 2}
+    second = records(**high, answer="No. That is not so: there is more to be said!")
+    write(tmp_path, {"a.jsonl": jsonl(records(**low)), "b.jsonl": jsonl(second)})
     outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--resamples", "2000", "--lenses", "surface,scores", f"--score-field={name}",
                         f"--name-b={name}", "--out", "run", cwd=tmp_path)  # fmt: skip
     assert outcome.code == 0, outcome.err

@@ -42,8 +42,8 @@ def settings_of_run(forge: Forge, folder: Path, *flags: str, env: dict[str, str]
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
-    other = {f"{letter}{n}": "Text {i}." for letter in "pr" for n in (1, 2, 3)}
-    scores = {f"s{n}": n for n in (1, 2, 3)}
+    other: Any = {f"{letter}{n}": "Text {i}." for letter in "pr" for n in (1, 2, 3)}
+    scores: Any = {f"s{n}": n for n in (1, 2, 3)}
     rows = [records(answer=answer, **other, **scores) for answer in ("Yes.", "No, {i}.")]
     write(tmp_path, {"a.jsonl": jsonl(rows[0]), "b.jsonl": jsonl(rows[1])})
     return tmp_path

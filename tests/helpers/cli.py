@@ -29,7 +29,7 @@ class Outcome:
 
 def command(*arguments: str | os.PathLike[str]) -> list[str]:
     """The command line of ``diptych ARGUMENTS`` for this Python."""
-    return [sys.executable, "-m", "diptych", *map(os.fspath, arguments)]
+    return [sys.executable, "-m", "diptych", *(os.fspath(argument) for argument in arguments)]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -54,7 +54,7 @@ def invoke(*arguments: str | os.PathLike[str], env: Mapping[str, str] | None = N
     """Run the command in this process: quick, but signals, descriptors and the exit are typer's imitation."""
     from diptych.cli.app import app
 
-    result = CliRunner().invoke(app, [*map(os.fspath, arguments)], env=dict(env or {}), prog_name="diptych")
+    result = CliRunner().invoke(app, [os.fspath(argument) for argument in arguments], env=dict(env or {}), prog_name="diptych")
     return Outcome(result.exit_code, result.stdout, result.stderr)
 
 

@@ -13,10 +13,21 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
 from tests.helpers.cli import SOURCE, Outcome, environment
+
+LOADED_BEFORE = (
+    "diptych.cli.app",
+    "diptych.cli.runs",
+    "diptych.comparison.lenses.clusters",
+    "diptych.comparison.lenses.phrases",
+    "diptych.comparison.report",
+    "scipy.stats",
+    "sklearn.cluster",
+)
 
 
 class Forge:
@@ -53,7 +64,7 @@ class Forge:
         assert self._server.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
             streams = [str(Path(folder, name)) for name in ("out", "err")]
-            order = {"arguments": [*map(os.fspath, arguments)], "cwd": str(cwd), "env": dict(env or {}), "streams": streams}
+            order = {"arguments": [os.fspath(argument) for argument in arguments], "cwd": str(cwd), "env": dict(env or {}), "streams": streams}
             self._server.stdin.write(json.dumps(order) + "\n")
             self._server.stdin.flush()
             code = int(self._server.stdout.readline())
@@ -61,22 +72,18 @@ class Forge:
 
 
 def _serve() -> None:
-    import diptych.cli.app
-    import diptych.cli.runs
-    import diptych.comparison.lenses.clusters
-    import diptych.comparison.lenses.phrases
-    import diptych.comparison.report
-    import scipy.stats
-    import sklearn.cluster
     from diptych.embeddings.encoders import LexicalEncoder
 
+    for module in LOADED_BEFORE:
+        import_module(module)
     LexicalEncoder().encode(["its table is made once"])  # no thread is started: a fork would lose it
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             _obey(json.loads(line))
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 def _obey(order: dict[str, Any]) -> None:
@@ -93,7 +100,7 @@ def _obey(order: dict[str, Any]) -> None:
         main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a child must tell and end, whatever happened
         traceback.print_exc()
     finally:
         sys.stdout.flush()

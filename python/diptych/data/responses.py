@@ -156,7 +156,6 @@ def prompt_digests(prompts: Sequence[str]) -> list[str]:
 
 
 def _response(records: Records, index: int, fields: Fields, arm: str) -> Response:
-    row = records.rows[index]
     return Response(
         prompt_id=_identifier(records, index, fields.prompt_id),
         prompt=_text(records, index, fields.prompt),
