@@ -136,7 +136,7 @@ def test_one_id_with_two_prompts_is_refused_within_an_arm_even_unpaired() -> Non
     good = [{"prompt_id": "1", "prompt": "A?", "response": "."}]
     for pairing in ("auto", "unpaired", "paired"):
         with pytest.raises(DataError, match=r"prompt_id '1' has two prompts: 'A\?' in .*; 'B\?' in b.jsonl, line 2"):
-            pair_arms(arm(good, "a.jsonl"), arm(rows, "b.jsonl"), pairing=pairing)  # type: ignore[arg-type]
+            pair_arms(arm(good, "a.jsonl"), arm(rows, "b.jsonl"), pairing=pairing)
 
 
 def test_unpaired_two_files_may_use_one_id_for_two_prompts() -> None:

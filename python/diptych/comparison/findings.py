@@ -172,7 +172,7 @@ def _warnings(j: int, tested: Tested) -> tuple[str, ...]:
 
 
 def strongest_first(findings: Sequence[Finding]) -> list[Finding]:
-    """By the size of the test statistic, the common scale of all measures; then by id."""
+    """The findings by the size of the test statistic, the common scale of all measures; then by id."""
     return sorted(findings, key=lambda finding: (-abs(finding.statistic), finding.id))
 
 

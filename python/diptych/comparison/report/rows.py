@@ -130,7 +130,7 @@ def detectable(unit: str, value: float) -> Figure:
     """A smallest change; a dash where every prompt gave the same, so that nothing is known about the spread."""
     value = float(value)
     if value == 0.0:
-        return Figure("–", value)  # noqa: RUF001
+        return Figure("–", value)
     return Figure(fmt.significant(100.0 * value if unit in fmt.SHARES else value), value)
 
 
