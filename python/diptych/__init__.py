@@ -3,7 +3,7 @@
 >>> import diptych
 >>> a = [{"prompt": f"Question {i}?", "response": "No."} for i in range(40)]
 >>> b = [{"prompt": f"Question {i}?", "response": "No, and let me say why."} for i in range(40)]
->>> diptych.compare(a, b).findings[0].effect > 0
+>>> "list b writes more words" in [finding.statement for finding in diptych.compare(a, b).findings]
 True
 """
 

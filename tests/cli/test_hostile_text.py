@@ -84,7 +84,7 @@ def test_no_cell_of_findings_csv_is_a_formula(forge: Forge, tmp_path: Path, star
     assert outcome.code == 0, outcome.err
     with (tmp_path / "run" / "findings.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) > 3
+    assert len(rows) >= 2
     texts = [row[column] for row in rows for column in ("id", "lens", "statement", "unit")]
     assert sum(text.startswith((f"'{start}HYPERLINK", r"\rHYPERLINK")) for text in texts) > 3
     assert [text for text in texts if text[:1] in "=+-@\t\r"] == []

@@ -13,10 +13,21 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
 from tests.helpers.cli import SOURCE, Outcome, environment
+
+LOADED_BEFORE = (
+    "diptych.cli.app",
+    "diptych.cli.runs",
+    "diptych.comparison.lenses.clusters",
+    "diptych.comparison.lenses.phrases",
+    "diptych.comparison.report",
+    "scipy.stats",
+    "sklearn.cluster",
+)
 
 
 class Forge:
@@ -69,13 +80,16 @@ def _serve() -> None:
 
     from diptych.embeddings.encoders import LexicalEncoder
 
+    for module in LOADED_BEFORE:
+        import_module(module)
     LexicalEncoder().encode(["its table is made once"])  # no thread is started: a fork would lose it
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             _obey(json.loads(line))
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 def _obey(order: dict[str, Any]) -> None:
@@ -92,7 +106,7 @@ def _obey(order: dict[str, Any]) -> None:
         main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a child must tell and end, whatever happened
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -76,7 +76,11 @@ def test_the_binding_stays_thin() -> None:
 
 def test_what_is_too_long_is_reported() -> None:
     body = "    x = 1\n" * 61
-    rust = "impl A {\n    fn declared(\n    );\n    pub fn long(\n        a: u8,\n    ) -> u8 {\n" + "        a();\n" * 60 + "    }\n}\n"
+    rust = (
+        "impl A {\n    fn declared(\n    );\n    pub fn long(\n        a: u8,\n    ) -> u8 {\n"
+        + "        a();\n" * 60
+        + "    }\n}\n"
+    )
     said = "\n".join(
         too_long(
             {

@@ -172,12 +172,12 @@ def _warnings(j: int, tested: Tested) -> tuple[str, ...]:
 
 
 def strongest_first(findings: Sequence[Finding]) -> list[Finding]:
-    """By the size of the test statistic, the common scale of all measures; then by id."""
+    """The findings by the size of the test statistic, the common scale of all measures; then by id."""
     return sorted(findings, key=lambda finding: (-abs(finding.statistic), finding.id))
 
 
 def median_share_detectable(findings: Sequence[Finding]) -> float | None:
-    """Median smallest detectable change among measures that are shares of responses."""
+    """Median smallest detectable change among those findings whose measure is a share of responses."""
     effects = [f.minimum_detectable_effect for f in findings if f.unit == "share of responses"]
     shares = [effect for effect in effects if effect is not None]
     return float(np.median(shares)) if shares else None

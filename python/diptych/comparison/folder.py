@@ -161,7 +161,7 @@ def rewrite_report(folder: Path) -> Path:
 
 
 def findings_csv(findings: Sequence[Json]) -> str:
-    """Findings for spreadsheets: cells that look like formulas get an apostrophe in front, controls become hexadecimal."""
+    """Findings for spreadsheets: what looks like a formula gets an apostrophe in front, controls become hexadecimal."""
     names = [field.name for field in fields(Finding) if field.name not in ("examples", "warnings")]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -94,8 +94,8 @@ def compare(
     --------
     >>> a = [{"prompt": f"Question {i}?", "response": f"Yes, {i}."} for i in range(60)]
     >>> b = [{"prompt": f"Question {i}?", "response": f"Yes, I do think that it is {i}."} for i in range(60)]
-    >>> result = compare(a, b)
-    >>> "b writes more words" in [finding.statement for finding in result.findings]
+    >>> result = compare(a, b, name_b="polite")
+    >>> "polite writes more words" in [finding.statement for finding in result.findings]
     True
     """
     threads = threads or os.cpu_count() or 1
@@ -106,6 +106,12 @@ def compare(
 
 def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepared:
     """Read, pair and split; compute nothing.
+
+    Parameters
+    ----------
+    a, b : as for ``compare``
+    config : of the whole comparison
+    threads : for parsing; the result is the same for every value
 
     Raises
     ------
@@ -142,7 +148,13 @@ def analyse(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Propose, measure, test."""
+    """Propose, measure, test.
+
+    Parameters
+    ----------
+    prepared : what ``prepare`` gave
+    threads, cache_dir, progress : as for ``compare``
+    """
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # sums over several BLAS threads differ in the last digits

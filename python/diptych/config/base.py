@@ -40,6 +40,12 @@ class Settings(BaseModel):
         source : what to call them in messages
         places : what to call single ones instead, such as ``"config.yaml:3: alpha"`` or ``"--alpha"``
 
+        Parameters
+        ----------
+        values : setting to value
+        source : where they come from, for messages
+        lines : setting to line of ``source``, for messages
+
         Raises
         ------
         ConfigError
@@ -52,7 +58,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
-        """Read settings from a YAML file.
+        """Read settings from the YAML file at ``path``.
 
         Raises
         ------

@@ -39,7 +39,7 @@ class DataLoader:
         self._threads = threads
 
     def load_jsonl(self, path: str | Path, keys: Sequence[str] | None = None) -> list[Json]:
-        """Objects of a JSON-lines file, or only some of their fields.
+        """Objects of the JSON-lines file at ``path``, or only some of their fields.
 
         Raises
         ------
@@ -62,6 +62,11 @@ class DataLoader:
 
         ``.parquet`` and ``.csv`` go by name; else a file that begins with ``[`` is a JSON array, any other is
         JSON lines. Compression is recognised by content.
+
+        Parameters
+        ----------
+        path : the file
+        on_bad_line : ``"skip"`` leaves out the lines of a JSON-lines file that cannot be read
 
         Raises
         ------

@@ -151,12 +151,11 @@ class Responses(Sequence[Response]):
 
 
 def prompt_digests(prompts: Sequence[str]) -> list[str]:
-    """The id of a prompt that came without one: 16 hexadecimal digits of its text's digest."""
+    """The ids of prompts that came without one: 16 hexadecimal digits of each text's digest."""
     return hex_digests("diptych/prompt/1", [prompts], length=16)
 
 
 def _response(records: Records, index: int, fields: Fields, arm: str) -> Response:
-    row = records.rows[index]
     return Response(
         prompt_id=_identifier(records, index, fields.prompt_id),
         prompt=_text(records, index, fields.prompt),

@@ -95,6 +95,7 @@ class EmbeddingCache:
     >>> vectors, found = cache.get_many("toy@1", ["b", "c"], dim=2)
     >>> vectors.tolist(), found.tolist()
     ([[3.0, 4.0], [0.0, 0.0]], [True, False])
+    >>> folder.cleanup()
     """
 
     def __init__(self, path: str | PathLike[str], *, read_only: bool = False) -> None:

@@ -89,14 +89,14 @@ def paired_share_intervals(
 
     Notes
     -----
-    Bonett & Price (2012), eq. 3: Wald's interval after adding one prompt to each discordant cell. It holds its level for
-    rare events too, where a bootstrap sees too few of them.
+    Bonett & Price (2012), eq. 3: Wald's interval after adding one prompt to each discordant cell. It holds its level
+    for rare events too, where a bootstrap sees too few of them.
 
     Examples
     --------
     >>> interval = paired_share_intervals(np.array([6]), np.array([0]), np.array([100]))
     >>> float(interval.low[0].round(3)), float(interval.high[0].round(3))
-    (0.006, 0.111)
+    (0.006, 0.112)
     """
     up, down = (n_up + 1) / (n + 2), (n_down + 1) / (n + 2)
     error = np.sqrt(np.maximum(up + down - (up - down) ** 2, 0.0) / (n + 2))
@@ -121,7 +121,7 @@ def unpaired_share_intervals(
     --------
     >>> interval = unpaired_share_intervals(*map(np.array, ([0], [50], [6], [50])))
     >>> float(interval.low[0].round(3)), float(interval.high[0].round(3))
-    (0.012, 0.219)
+    (0.015, 0.215)
     """
     first, second = (hits_first + 1) / (n_first + 2), (hits_second + 1) / (n_second + 2)
     error = np.sqrt(first * (1 - first) / (n_first + 2) + second * (1 - second) / (n_second + 2))

@@ -60,6 +60,7 @@ def paired_test(
     n_resamples : B; when 2^p is not larger, all sign patterns are enumerated instead
     seed : resample b depends on (seed, b) alone
     threads : the result is the same for every value
+    progress : where it says how far it is
 
     Returns
     -------
@@ -115,7 +116,7 @@ def unpaired_test(
     present : bool (n, m), False where the measurement is missing
     first : bool (n,), who is in the first group
     indicator : bool (m,), measures that are 0 or 1; where nothing is missing their p is exact (hypergeometric)
-    n_resamples, seed, threads : as in ``paired_test``
+    n_resamples, seed, threads, progress : as in ``paired_test``
 
     Returns
     -------

@@ -41,6 +41,7 @@ class Scale:
 
     @property
     def is_share(self) -> bool:
+        """Is the unit shown as percentages?"""
         return self.unit in SHARES
 
     def mean(self, value: float) -> Figure:
@@ -56,6 +57,7 @@ class Scale:
 
     @property
     def difference_unit(self) -> str:
+        """What a difference is counted in."""
         return "points" if self.is_share else self.unit
 
     def _scaled(self, value: float) -> float:
@@ -129,12 +131,12 @@ def significant(value: float, digits: int = 2) -> str:
 
 
 def probability(value: float) -> Figure:
-    """Two significant digits, or ``< 0.0001``.
+    r"""Two significant digits, or ``< 0.0001``.
 
     Examples
     --------
     >>> probability(3e-9).text, probability(0.0214).text
-    ('<\\xa00.0001', '0.021')
+    ('<\xa00.0001', '0.021')
     """
     value = float(value)
     return Figure(f"<{_SPACE}0.0001" if value < 0.0001 else significant(value), value)
@@ -142,7 +144,7 @@ def probability(value: float) -> Figure:
 
 def effect_size(value: float | None) -> Figure:
     """Two decimals; a dash where there is none."""
-    return Figure("–", None) if value is None else Figure(fixed(float(value), 2), value)  # noqa: RUF001
+    return Figure("–", None) if value is None else Figure(fixed(float(value), 2), value)
 
 
 def percent(value: float) -> str:

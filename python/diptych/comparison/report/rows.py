@@ -129,7 +129,7 @@ def _counts(entry: Json) -> str:
 def detectable(unit: str, value: float | None) -> Figure:
     """A smallest change; a dash where every prompt gave the same, so that nothing is known about the spread."""
     if value is None:
-        return Figure("–", None)  # noqa: RUF001
+        return Figure("–", None)
     return Figure(fmt.significant(100.0 * value if unit in fmt.SHARES else value), value)
 
 
