@@ -133,7 +133,9 @@ def test_missing_values_travel_with_their_row() -> None:
 def cases() -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
     """A fixed case: measurements, shares of five draws and an indicator; some values missing."""
     rows = np.arange(130.0)
-    d = np.stack([(rows * 37 % 101 - 50) / 97, (rows * 13 % 11 - 5) / 5, (rows % 7 == 0) - (rows % 5 == 0) * 1.0], axis=1)
+    d = np.stack(
+        [(rows * 37 % 101 - 50) / 97, (rows * 13 % 11 - 5) / 5, (rows % 7 == 0) - (rows % 5 == 0) * 1.0], axis=1
+    )
     return np.ascontiguousarray(d), (rows[:, None] + [0, 1, 2]) % 17 != 0, rows * 29 % 64 < 20
 
 
@@ -143,7 +145,9 @@ def test_null_statistics_are_those_stored_bit_for_bit(threads: int, chunk: int) 
     d, present, first = cases()
     spans = [(start, min(start + chunk, 1000)) for start in range(0, 1000, chunk)]
     signs = [_core.sign_flip_null(d, 42, start, stop, False, threads) for start, stop in spans]
-    relabelled = [_core.label_permutation_null(d, present, first, 42, start, stop, False, threads) for start, stop in spans]
+    relabelled = [
+        _core.label_permutation_null(d, present, first, 42, start, stop, False, threads) for start, stop in spans
+    ]
     assert np.concatenate(signs).tobytes() == np.load(DATA / "sign_flips_golden.npy").tobytes()
     assert np.concatenate(relabelled).tobytes() == np.load(DATA / "label_permutations_golden.npy").tobytes()
 
@@ -222,7 +226,11 @@ BAD: Any = np.array([[1.0, 1.0], [1.0, np.nan]])
     ("call", "error", "text"),
     [
         (lambda: _core.sign_flips(BAD, 0, 0, 1, False, 1), ShapeError, "differences: row 1, measure 1 is NaN"),
-        (lambda: _core.sign_flips(np.asfortranarray(ONE), 0, 0, 1, False, 1), ShapeError, "differences: expected a C-cont"),
+        (
+            lambda: _core.sign_flips(np.asfortranarray(ONE), 0, 0, 1, False, 1),
+            ShapeError,
+            "differences: expected a C-cont",
+        ),
         (lambda: _core.sign_flips(ONE[:, ::2], 0, 0, 1, False, 1), ShapeError, "differences: expected a C-contiguous"),
         (lambda: _core.sign_flips(ONE.astype(np.float32), 0, 0, 1, False, 1), TypeError, "float64"),
         (lambda: _core.sign_flips(ONE[:, 0], 0, 0, 1, False, 1), TypeError, "dimensionality mismatch"),
@@ -234,7 +242,11 @@ BAD: Any = np.array([[1.0, 1.0], [1.0, np.nan]])
         (lambda: _core.label_permutations(ONE, THERE[:3], FIRST, 0, 0, 1, False, 1), ShapeError, r"\[3, 2\]"),
         (lambda: _core.label_permutations(ONE, THERE.T.copy(), FIRST, 0, 0, 1, False, 1), ShapeError, r"\[2, 4\]"),
         (lambda: _core.label_permutations(ONE, THERE, FIRST[:3], 0, 0, 1, False, 1), ShapeError, "first: 3 values"),
-        (lambda: _core.label_permutations(ONE, THERE, FIRST, 0, 0, 7, True, 1), ShapeError, "stop 7 is past the last of 6"),
+        (
+            lambda: _core.label_permutations(ONE, THERE, FIRST, 0, 0, 7, True, 1),
+            ShapeError,
+            "stop 7 is past the last of 6",
+        ),
         (lambda: _core.label_permutations(ONE, ONE, FIRST, 0, 0, 1, False, 1), TypeError, "bool"),
     ],
 )

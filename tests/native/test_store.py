@@ -233,7 +233,9 @@ def test_every_typed_error_names_the_folder_and_the_remedy(tmp_path: Path) -> No
     with pytest.raises(CorruptStoreError, match=r"000001\.f32 is missing.*move the folder away and run again"):
         store.get("s", numbered(2), 3)
     del store
-    run_python("import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('pragma user_version = 9')", f"{folder}/index.sqlite")
+    run_python(
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('pragma user_version = 9')", f"{folder}/index.sqlite"
+    )
     before = (folder / "index.sqlite").read_bytes()
     with pytest.raises(StoreVersionError, match=r"format version 9 and this diptych reads up to 1.*upgrade diptych"):
         Store(str(folder))

@@ -20,7 +20,9 @@ def _option(flag: str, text: str, panel: str, default: str | bool = False, *, sh
     """An option that is also ``DIPTYCH_<FLAG>`` in the environment."""
     names = [f"--{flag}", *([short] if short else [])]
     variable = "DIPTYCH_" + flag.upper().replace("-", "_")
-    return typer.Option(*names, help=text, rich_help_panel=panel, envvar=variable, show_envvar=False, show_default=default)
+    return typer.Option(
+        *names, help=text, rich_help_panel=panel, envvar=variable, show_envvar=False, show_default=default
+    )
 
 
 _PARAMETER = {"score_fields": "score_field", "pairing": "paired"}
@@ -84,9 +86,7 @@ def compare(
     config: Annotated[
         Path | None, _option("config", "YAML file of settings; flags go before it.", _METHOD, short="-c")
     ] = None,
-    threads: Annotated[
-        int | None, _option("threads", "Changes no result.", _METHOD, "one per processor")
-    ] = None,
+    threads: Annotated[int | None, _option("threads", "Changes no result.", _METHOD, "one per processor")] = None,
     cache_dir: Annotated[Path | None, _option("cache-dir", "Keep embeddings here.", _METHOD, "not kept")] = None,
     out: Annotated[Path | None, _option("out", "Folder of the run.", _OUTPUT, "runs/A-vs-B")] = None,
     json: Annotated[bool, _option("json", "Print findings.json.", _OUTPUT)] = False,
@@ -129,9 +129,7 @@ def compare(
                 say(line)
             return
         with progress_on_stderr() as progress:
-            folder, documents = run_comparison(
-                prepared, out, threads=n_threads, cache_dir=cache_dir, progress=progress
-            )
+            folder, documents = run_comparison(prepared, out, threads=n_threads, cache_dir=cache_dir, progress=progress)
         print_findings(documents, folder, as_json=json)
         for notice in documents.findings["notices"]:
             note(f"note: {notice}")

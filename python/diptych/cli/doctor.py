@@ -13,7 +13,18 @@ import typer
 from diptych import __version__
 from diptych.cli.console import Exit, errors_as_messages, say
 
-_CORE = ("numpy", "scipy", "scikit-learn", "pydantic", "pyyaml", "structlog", "typer", "rich", "jinja2", "threadpoolctl")
+_CORE = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pydantic",
+    "pyyaml",
+    "structlog",
+    "typer",
+    "rich",
+    "jinja2",
+    "threadpoolctl",
+)
 _OPTIONAL = {"pandas": "frames", "polars": "frames", "pyarrow": "parquet"}
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", "HF_TOKEN")
 

@@ -102,9 +102,7 @@ def write_run(documents: Documents, folder: Path) -> Path:
         "events.jsonl": documents.events,
     }
     arrays = io.BytesIO()
-    np.savez_compressed(
-        arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters
-    )
+    np.savez_compressed(arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters)
     try:
         with new_folder(folder) as temporary:
             for name, text in files.items():

@@ -200,9 +200,7 @@ def _unpaired(
     interval = choose(
         indicator,
         unpaired_share_intervals(hits[0], sizes[0], hits[1], sizes[1], level=_LEVEL),
-        unpaired_intervals(
-            values, present, in_first, seed=derive_seed(resampling.seed, "bootstrap"), level=_LEVEL
-        ),
+        unpaired_intervals(values, present, in_first, seed=derive_seed(resampling.seed, "bootstrap"), level=_LEVEL),
     )
     pooled = _pooled_spread(spreads, sizes)
     zeros = np.zeros(values.shape[1], dtype=np.int64)

@@ -129,9 +129,7 @@ def pair_arms(
     return _table(rows, _arms(a, b, names), "paired" if paired else "unpaired", notices)
 
 
-def _table(
-    rows: list[tuple[Response, bool]], arms: tuple[Arm, Arm], pairing: Pairing, notices: Sequence[str]
-) -> Table:
+def _table(rows: list[tuple[Response, bool]], arms: tuple[Arm, Arm], pairing: Pairing, notices: Sequence[str]) -> Table:
     digests = hash_rows("diptych/row/1", [[row.response for row, _ in rows], [str(row.draw) for row, _ in rows]])
     order = sorted(range(len(rows)), key=lambda i: (rows[i][0].prompt_id, digests[i].tobytes()))
     ordered = [rows[i] for i in order]

@@ -328,5 +328,3 @@ def _clusters(proposals: Sequence[Proposal], table: Table) -> Labels:
         if isinstance(proposal, ClustersProposal):
             return proposal.labels(table.rows)
     return np.full(len(table.rows), -1, dtype=np.int32)
-
-

@@ -13,9 +13,7 @@ from diptych.errors import DataError
 _MODEL_NAME = re.compile(r"(openai|anthropic|openrouter|openai-api|hf|vllm|scripted)/.+")
 
 
-def load_arm(
-    source: Any, *, arm: str, prompt_field: str | None, response_field: str | None, threads: int
-) -> Responses:
+def load_arm(source: Any, *, arm: str, prompt_field: str | None, response_field: str | None, threads: int) -> Responses:
     """Responses of one arm.
 
     Parameters

@@ -35,9 +35,7 @@ class Fields:
         return frozenset(name for name in names if name is not None)
 
 
-def recognise(
-    found: Iterable[str], source: str, *, prompt: str | None = None, response: str | None = None
-) -> Fields:
+def recognise(found: Iterable[str], source: str, *, prompt: str | None = None, response: str | None = None) -> Fields:
     """Find each role among the fields of a file's first record.
 
     Parameters

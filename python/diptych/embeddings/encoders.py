@@ -45,7 +45,11 @@ class LexicalEncoder:
         parts = []
         for analyzer, n_gram, size in (("word", (1, 2), self._n_word), ("char_wb", (4, 4), self._n_char)):
             counts = HashingVectorizer(
-                analyzer=analyzer, ngram_range=n_gram, n_features=size, norm=None, token_pattern=r"(?u)\b\w+\b",
+                analyzer=analyzer,
+                ngram_range=n_gram,
+                n_features=size,
+                norm=None,
+                token_pattern=r"(?u)\b\w+\b",
                 dtype=np.float32,
             ).transform(texts)
             counts.data = np.sign(counts.data) * np.log1p(np.abs(counts.data))

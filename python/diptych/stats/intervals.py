@@ -144,9 +144,7 @@ def choose(take_first: Mask, first: Intervals, second: Intervals) -> Intervals:
     )
 
 
-def _intervals(
-    groups: list[tuple[FloatMatrix, Mask, float]], seed: int, level: float, n_resamples: int
-) -> Intervals:
+def _intervals(groups: list[tuple[FloatMatrix, Mask, float]], seed: int, level: float, n_resamples: int) -> Intervals:
     rng = np.random.Generator(np.random.Philox(key=seed))
     weights = [_bootstrap_weights(rng, len(values), n_resamples) for values, _, _ in groups]
     n_measures = groups[0][0].shape[1]
@@ -164,9 +162,7 @@ def _bootstrap_weights(rng: np.random.Generator, n: int, n_resamples: int) -> Fl
     return rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples).astype(np.float64)
 
 
-def _bootstrap_t(
-    groups: list[tuple[FloatMatrix, Mask, float]], weights: list[FloatMatrix], level: float
-) -> Intervals:
+def _bootstrap_t(groups: list[tuple[FloatMatrix, Mask, float]], weights: list[FloatMatrix], level: float) -> Intervals:
     observed = [_moments(np.ones((1, len(values))), values, present) for values, present, _ in groups]
     resampled = [_moments(w, values, present) for w, (values, present, _) in zip(weights, groups, strict=True)]
     signs = [sign for _, _, sign in groups]
