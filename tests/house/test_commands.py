@@ -126,7 +126,7 @@ def test_a_missing_tool_is_named_with_its_remedy_in_one_line(tmp_path: Path) -> 
     bare = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
     for target, remedy in (("needs-python", "PYTHON="), ("needs-cargo", "rustup.rs")):
         done = make("--no-print-directory", target, env=bare)
-        lines = [line for line in done.stderr.splitlines() if not line.startswith("make:")]
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
         assert done.returncode != 0
         assert len([line for line in lines if line.startswith("diptych ")]) == 1
         assert remedy in lines[-1]
