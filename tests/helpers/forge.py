@@ -69,6 +69,7 @@ def _serve() -> None:
 
     from diptych.embeddings.encoders import LexicalEncoder
 
+    typer.main.get_command(diptych.cli.app.app)
     LexicalEncoder().encode(["its table is made once"])  # no thread is started: a fork would lose it
     for line in sys.stdin:
         child = os.fork()
