@@ -13,6 +13,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,11 +66,25 @@ class Forge:
             return Outcome(code, *(Path(stream).read_text(encoding="utf-8") for stream in streams))
 
 
-def _serve() -> None:
+_PRELOADED = (
+    "diptych.cli.runs",
+    "diptych.comparison.lenses.clusters",
+    "diptych.comparison.lenses.phrases",
+    "diptych.comparison.report",
+    "scipy.stats",
+    "sklearn.cluster",
+)
 
+
+def _serve() -> None:
+    import typer
+
+    from diptych.cli.app import app
     from diptych.embeddings.encoders import LexicalEncoder
 
-    typer.main.get_command(diptych.cli.app.app)
+    for name in _PRELOADED:
+        import_module(name)
+    typer.main.get_command(app)
     LexicalEncoder().encode(["its table is made once"])  # no thread is started: a fork would lose it
     for line in sys.stdin:
         child = os.fork()
