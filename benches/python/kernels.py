@@ -64,9 +64,9 @@ def _table(row: Row, timings: list[Timing], quick: bool) -> str:
     for t in timed:
         spread = f"{_seconds(t.median)} ({_seconds(min(t.walls))} to {_seconds(max(t.walls))})"
         few = f" n={len(t.walls)}" if len(t.walls) < harness.MIN_ROUNDS else ""
-        ratio = f"{t.median / best:.2f}" if best else "-"
+        factor = f"{t.median / best:.2f}" if best else "-"
         cpu = _seconds(sorted(t.cpus)[len(t.cpus) // 2])
-        lines.append(f"  {t.kind:<9}{t.name:<44}{spread + few:<34}{cpu:>10}{ratio:>13}{t.extra_mib:>11.0f}")
+        lines.append(f"  {t.kind:<9}{t.name:<44}{spread + few:<34}{cpu:>10}{factor:>13}{t.extra_mib:>11.0f}")
     lines.extend(f"  skipped  {t.name}: {t.skipped}" for t in timings if t.skipped)
     for target, ratio in harness.verdicts(row, timings):
         name = "moonshot" if target.moonshot else "target"

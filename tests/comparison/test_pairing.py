@@ -135,6 +135,9 @@ def test_a_limit_takes_so_many_prompts_by_the_seed_alone(prompts: set[str], limi
         (("m", "m"), ("runs/x.jsonl.gz", "y.json"), ("x", "y")),
         ((None, "n"), ("x.jsonl", "y.jsonl"), ("x", "y")),
         ((None, None), ("1/x.jsonl", "2/x.jsonl"), ("a", "b")),
+        ((None, None), ("list a", "list b"), ("a", "b")),
+        ((None, None), ("x.jsonl", "data frame b"), ("a", "b")),
+        (("m", "n"), ("list a", "list b"), ("m", "n")),
     ],
 )
 def test_arms_are_called_by_their_models_else_their_files(models: Any, sources: Any, names: Any) -> None:

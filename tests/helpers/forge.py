@@ -77,11 +77,14 @@ class Forge:
 
 
 def _serve() -> None:
+    import typer
 
+    from diptych.cli.app import app
     from diptych.embeddings.encoders import LexicalEncoder
 
     for module in LOADED_BEFORE:
         import_module(module)
+    typer.main.get_command(app)
     LexicalEncoder().encode(["its table is made once"])  # no thread is started: a fork would lose it
     for line in sys.stdin:
         child = os.fork()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -15,6 +16,9 @@ from diptych.data import Response, Responses
 from diptych.errors import DataError
 from diptych.utils.hashing import hash_rows, hex_digests
 from diptych.utils.text import shorten
+
+_HANDED_IN = re.compile("(?:list|data frame) [ab]")
+"""Sources that are not files; such arms are called a and b."""
 
 Pairing = Literal["paired", "unpaired"]
 
@@ -166,7 +170,7 @@ def _arms(a: Responses, b: Responses, names: tuple[str | None, str | None]) -> t
 
 
 def _default_names(a: Responses, b: Responses) -> tuple[str, str]:
-    stems = [PurePath(arm.source).name.split(".")[0] for arm in (a, b)]
+    stems = ["" if _HANDED_IN.fullmatch(arm.source) else PurePath(arm.source).name.split(".")[0] for arm in (a, b)]
     for first, second in ((a.model, b.model), (stems[0], stems[1])):
         if first and second and first != second:
             return first, second

@@ -138,27 +138,34 @@ def frequent_phrases(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]
     return phrases, by_phrase.tocsr()
 
 
-def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
+def log_odds(count_a: FloatVector, count_b: FloatVector, words_a: float, words_b: float) -> FloatVector:
     """Log-odds ratio of each phrase, b against a, in standard errors; positive where b uses it more.
 
     Parameters
     ----------
     count_a, count_b : (m,), responses of each arm that contain the phrase
+    words_a, words_b : words that each arm wrote; odds are per word, so that an arm that merely writes more does not seem
+        to favour every phrase
 
     Notes
     -----
     Monroe, Colaresi & Quinn (2008), "Fightin' Words", eq. 16 and 22, with the pooled counts as prior, scaled to a
     mean of one response per phrase.
+
+    Examples
+    --------
+    >>> log_odds(np.array([5.0, 0.0]), np.array([5.0, 9.0]), 100.0, 110.0).round(1).tolist()
+    [-0.1, 1.8]
     """
     pooled = count_a + count_b
-    prior = pooled / pooled.sum() * len(pooled)
+    prior = pooled / pooled.mean()
     total = prior.sum()
 
-    def odds(count: FloatVector) -> FloatVector:
-        return np.asarray(np.log((count + prior) / (count.sum() + total - count - prior)))
+    def odds(count: FloatVector, words: float) -> FloatVector:
+        return np.log((count + prior) / np.maximum(words + total - count - prior, 1.0))
 
     variance = 1.0 / (count_a + prior) + 1.0 / (count_b + prior)
-    return np.asarray((odds(count_b) - odds(count_a)) / np.sqrt(variance))
+    return np.asarray((odds(count_b, words_b) - odds(count_a, words_a)) / np.sqrt(variance))
 
 
 def _as_measure(number: int, phrase: str) -> Measure:
