@@ -224,7 +224,7 @@ def test_without_a_finding_the_page_says_what_would_have_been_seen() -> None:
     documents = diptych.compare(rows, rows[::-1], threads=1).documents()
     assert documents.findings["findings"] == []
     text = Page(render(documents)).text
-    assert "No difference was found between list a and list b." in text
+    assert "No difference was found between a and b." in text
     assert "This is not a proof that the two are the same." in text
     assert "none of" in render_summary(documents)
 

@@ -36,7 +36,8 @@ class PhrasesLens:
             return PhrasesProposal(())
         is_b = np.array(discovery.is_b)
         count_a, count_b = (np.asarray(matrix[rows].sum(axis=0), dtype=np.float64) for rows in (~is_b, is_b))
-        scores = log_odds(count_a, count_b)
+        count_a, count_b = (np.asarray(matrix[arm].sum(axis=0), dtype=np.float64) for arm in (~is_b, is_b))
+        scores = np.where(count_a + count_b < len(discovery), log_odds(count_a, count_b), 0.0)
         return PhrasesProposal(tuple(phrases[j] for j in _choose(phrases, matrix, np.abs(scores))))
 
 
@@ -95,7 +96,7 @@ def runs_of_words(text: str) -> Iterator[Run]:
 
 
 def frequent_phrases(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]:
-    """Phrases of 1 to 4 words that occur in enough texts but not in all.
+    """Phrases of 1 to 4 words that occur in enough texts.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ def frequent_phrases(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]
                 where.setdefault(phrase, []).append(t)
         frequent = {phrase: ts for phrase, ts in where.items() if len(ts) >= MIN_RESPONSES}
         level = [[[p if p in frequent else None for p in heads] for heads in text_level] for text_level in level]
-        found.update((phrase[1:], ts) for phrase, ts in frequent.items() if len(ts) < len(texts))
+        found.update((phrase[1:], ts) for phrase, ts in frequent.items())
     phrases = sorted(found)
     indices = np.array([t for phrase in phrases for t in found[phrase]], dtype=np.int64)
     indptr = np.cumsum([0, *(len(found[phrase]) for phrase in phrases)])
@@ -138,34 +139,33 @@ def frequent_phrases(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]
     return phrases, by_phrase.tocsr()
 
 
-def log_odds(count_a: FloatVector, count_b: FloatVector, words_a: float, words_b: float) -> FloatVector:
+def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
     """Log-odds ratio of each phrase, b against a, in standard errors; positive where b uses it more.
 
     Parameters
     ----------
     count_a, count_b : (m,), responses of each arm that contain the phrase
-    words_a, words_b : words that each arm wrote; odds are per word, so that an arm that merely writes more does not seem
-        to favour every phrase
 
     Notes
     -----
     Monroe, Colaresi & Quinn (2008), "Fightin' Words", eq. 16 and 22, with the pooled counts as prior, scaled to a
-    mean of one response per phrase.
+    mean of one response per phrase. An arm's odds are against all its phrases, so that one that merely writes more does
+    not seem to favour every phrase.
 
     Examples
     --------
-    >>> log_odds(np.array([5.0, 0.0]), np.array([5.0, 9.0]), 100.0, 110.0).round(1).tolist()
-    [-0.1, 1.8]
+    >>> log_odds(np.array([9.0, 1.0]), np.array([1.0, 9.0])).round(1).tolist()
+    [-4.2, 4.2]
     """
     pooled = count_a + count_b
     prior = pooled / pooled.mean()
     total = prior.sum()
 
-    def odds(count: FloatVector, words: float) -> FloatVector:
-        return np.log((count + prior) / np.maximum(words + total - count - prior, 1.0))
+    def odds(count: FloatVector) -> FloatVector:
+        return np.asarray(np.log((count + prior) / (count.sum() + total - count - prior)))
 
     variance = 1.0 / (count_a + prior) + 1.0 / (count_b + prior)
-    return np.asarray((odds(count_b, words_b) - odds(count_a, words_a)) / np.sqrt(variance))
+    return np.asarray((odds(count_b) - odds(count_a)) / np.sqrt(variance))
 
 
 def _as_measure(number: int, phrase: str) -> Measure:
