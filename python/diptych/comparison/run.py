@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diptych._types import FloatMatrix, Json, Labels, Mask, Progress, Silent, Vectors
 from diptych.comparison import inference
@@ -33,6 +34,9 @@ from diptych.utils.hashing import content_hash, derive_seed
 from diptych.utils.logging import EventLog
 
 _GLOBAL_RESAMPLES = 10_000
+_GLOBAL_PROMPTS = 2_000
+"""The global test takes at most so many validation prompts: its kernel matrix grows with their square."""
+_BANDWIDTH_ROWS = 1_000
 _ROWS_AT_A_TIME = 256
 
 
@@ -255,19 +259,16 @@ class _Analysis:
     def global_test(self, vectors: Vectors) -> GlobalTest:
         """MMD² on the validation prompts, with the bandwidth chosen on the discovery prompts."""
         table, discovery = self.table, self.prepared.discovery
-        bandwidth = median_bandwidth(vectors[discovery[table.unit_of_row]])
-        seed = derive_seed(self.config.seed, "global")
-        first, second = _unit_vectors(vectors, table)
-        chosen = ~discovery
+        rng = np.random.Generator(np.random.Philox(key=derive_seed(self.config.seed, "global sample")))
+        seen = _at_most(np.flatnonzero(discovery[table.unit_of_row]), _BANDWIDTH_ROWS, rng)
+        chosen = _at_most(np.flatnonzero(~discovery), _GLOBAL_PROMPTS, rng)
+        bandwidth, seed = median_bandwidth(vectors[seen]), derive_seed(self.config.seed, "global")
+        first, second = (side[chosen] for side in _unit_vectors(vectors, table))
         if table.pairing == "paired":
-            return mmd_paired(
-                first[chosen], second[chosen], bandwidth=bandwidth, n_resamples=_GLOBAL_RESAMPLES, seed=seed
-            )
-        in_first = table.first_units
+            return mmd_paired(first, second, bandwidth=bandwidth, n_resamples=_GLOBAL_RESAMPLES, seed=seed)
+        in_first = table.first_units[chosen]
         pooled = np.where(in_first[:, None], first, second)
-        return mmd_unpaired(
-            pooled[chosen], in_first[chosen], bandwidth=bandwidth, n_resamples=_GLOBAL_RESAMPLES, seed=seed
-        )
+        return mmd_unpaired(pooled, in_first, bandwidth=bandwidth, n_resamples=_GLOBAL_RESAMPLES, seed=seed)
 
     def findings(
         self,
@@ -301,6 +302,11 @@ class _Analysis:
                     lambda text, m=measure: proposal_of[m.id].evidence(m, text),  # type: ignore[misc]
                 )
         return findings
+
+
+def _at_most(indices: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """All of them, or ``n`` drawn at random, ascending."""
+    return indices if len(indices) <= n else np.sort(rng.choice(indices, n, replace=False))
 
 
 def _unit_vectors(vectors: Vectors, table: Table) -> tuple[Vectors, Vectors]:

@@ -40,12 +40,6 @@ class Settings(BaseModel):
         source : what to call them in messages
         places : what to call single ones instead, such as ``"config.yaml:3: alpha"`` or ``"--alpha"``
 
-        Parameters
-        ----------
-        values : setting to value
-        source : where they come from, for messages
-        lines : setting to line of ``source``, for messages
-
         Raises
         ------
         ConfigError
