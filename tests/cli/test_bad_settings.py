@@ -62,7 +62,7 @@ CONFIGS = [
     Refused("wrong type", ("config.yaml:2: alpha", "'high'", "number"), **config("seed: 1\nalpha: high\n")),
     Refused("out of range", ("config.yaml:1: alpha", "1.5", "less than 1"), **config("alpha: 1.5\n")),
     Refused("fraction for a count", ("config.yaml:1: resamples", "500.5", "integer"), **config("resamples: 500.5\n")),
-    Refused("text for a list", ("config.yaml:1: lenses", "'surface'", "[surface]"), **config("lenses: surface\n")),
+    Refused("number for a list", ("config.yaml:1: lenses", "3", "[3]"), **config("lenses: 3\n")),
     Refused("wrong choice", ("config.yaml:1: pairing", "'maybe'", "'auto', 'paired' or 'unpaired'"),
             **config("pairing: maybe\n")),
     Refused("a list", ("config.yaml", "expected settings as 'name: value' lines, got a list"), **config("- seed\n")),

@@ -52,7 +52,7 @@ def test_a_config_survives_the_way_through_the_manifest() -> None:
         ("alpha: null", "c.yaml:1: alpha = None"),
         ("name_a: 5", "c.yaml:1: name_a = 5: it should be a valid string"),
         ("name_a: 2026-01-01", None),
-        ("\nlenses: surface", "c.yaml:2: lenses = 'surface': expected a list, such as \\[surface\\]"),
+        ("\nlenses: 3", "c.yaml:2: lenses = 3: expected a list, such as \\[3\\]"),
         ("lenses: [surface, 3]", "c.yaml:1: lenses = 3"),
         ("lenses: []", "c.yaml:1: lenses: name at least one lens"),
         ("embedder: lexica", "c.yaml:1: embedder: unknown embedder 'lexica'. Did you mean 'lexical'"),

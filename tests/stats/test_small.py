@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import proportion_effectsize
 from diptych.stats.effect_sizes import cohen_h, standardised_mean
 from diptych.stats.exact import shares_test, sign_test
 from diptych.stats.multiplicity import q_values
-from diptych.stats.power import minimum_detectable_effect
+from diptych.stats.power import detectable_means, detectable_paired_shares, detectable_unpaired_shares
 
 
 @pytest.mark.parametrize("case", range(30))
@@ -50,9 +50,33 @@ def test_shares_of_equal_groups_agree_with_fisher() -> None:
         assert p == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-9)
 
 
-def test_the_smallest_detectable_effect_is_detected_four_times_in_five() -> None:
-    rng = np.random.default_rng(3)
-    n, spread = 200, 2.0
-    effect = minimum_detectable_effect(np.array([spread / np.sqrt(n)]), family_size=20, alpha=0.05)[0]
-    p = stats.ttest_1samp(rng.normal(effect, spread, (n, 4000)), 0.0, axis=0).pvalue
-    assert 0.76 <= np.mean(p <= 0.05 / 20) <= 0.84
+@pytest.mark.parametrize(("n_discordant", "n"), [(0, 75), (12, 75), (40, 402), (3, 402)])
+def test_a_detectable_change_of_a_share_is_detected_four_times_in_five(n_discordant: int, n: int) -> None:
+    level = 0.05 / 120
+    (change,) = detectable_paired_shares(np.array([n_discordant]), np.array([n]), level=level)
+    half = n_discordant / n / 2
+    counts = np.random.default_rng(3).multinomial(n, [half + change, half, 1 - 2 * half - change], size=4000)
+    assert 0.77 <= (sign_test(counts[:, 0], counts[:, 1]) <= level).mean() <= 0.83
+
+
+def test_too_few_prompts_can_detect_nothing() -> None:
+    assert np.isnan(detectable_paired_shares(np.array([0, 2]), np.array([5, 5]), level=0.05)).all()
+    assert np.isnan(detectable_means(np.array([0.1, 0.0]), np.array([8, 80]), level=1e-4, smallest_p=1e-3)).all()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_detectable_change_between_groups_is_detected_about_four_times_in_five(share: float) -> None:
+    rng, level = np.random.default_rng(4), 0.05 / 50
+    (change,) = detectable_unpaired_shares(np.array([share]), np.array([150]), np.array([120]), level=level)
+    raised = share + change if share < 0.5 else share - change
+    first = np.arange(270) < 150
+    hits = np.where(first[:, None], rng.random((270, 600)) < share, rng.random((270, 600)) < raised).astype(np.int64)
+    assert 0.7 <= (shares_test(hits, first) <= level).mean() <= 0.93
+
+
+def test_a_detectable_mean_is_detected_four_times_in_five() -> None:
+    n, spread, level = 40, 2.0, 0.05 / 20
+    error = np.array([spread / np.sqrt(n)])
+    (effect,) = detectable_means(error, np.array([n]), level=level, smallest_p=1e-5)
+    p = stats.ttest_1samp(np.random.default_rng(5).normal(effect, spread, (n, 4000)), 0.0, axis=0).pvalue
+    assert 0.75 <= np.mean(p <= level) <= 0.87

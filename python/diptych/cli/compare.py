@@ -82,11 +82,13 @@ def compare(
     discovery_fraction: Annotated[
         float | None, _option("discovery-fraction", "Share of prompts for proposing measures.", _METHOD, "0.5")
     ] = None,
-    seed: Annotated[int | None, _option("seed", "Of everything random.", _METHOD, "0")] = None,
+    seed: Annotated[int | None, _option("seed", "Seed of everything random.", _METHOD, "0")] = None,
     config: Annotated[
         Path | None, _option("config", "YAML file of settings; flags go before it.", _METHOD, short="-c")
     ] = None,
-    threads: Annotated[int | None, _option("threads", "Changes no result.", _METHOD, "one per processor")] = None,
+    threads: Annotated[
+        int | None, _option("threads", "Threads to use; changes no result.", _METHOD, "one per processor")
+    ] = None,
     cache_dir: Annotated[Path | None, _option("cache-dir", "Keep embeddings here.", _METHOD, "not kept")] = None,
     out: Annotated[Path | None, _option("out", "Folder of the run.", _OUTPUT, "runs/A-vs-B")] = None,
     json: Annotated[bool, _option("json", "Print findings.json.", _OUTPUT)] = False,

@@ -142,7 +142,8 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
     found, family = findings["findings"], findings["family_size"]
     say(f"{a['name']} against {b['name']}: {findings['n_prompts']} prompts, {findings['pairing']}")
     say(f"{len(found)} of {family} measures differ (false discovery rate {percent(findings['alpha'])}).")
-    say(f"As a whole: {findings['global']['statistic']}, p {probability(findings['global']['p_value']).text}.")
+    whole = f"As a whole: {findings['global']['statistic']}, p {probability(findings['global']['p_value']).text}"
+    say(whole + (", prompts and all." if findings["pairing"] == "unpaired" else "."))
     if found:
         say()
     for finding in found[:_SHOWN]:
@@ -153,7 +154,8 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
     if not found:
         detectable = findings["not_found"]["minimum_detectable_effect"]["median_share"]
         if detectable is not None:
-            say(f"A change of {100 * detectable:.0f} points in a share of responses would have been seen (80 % power).")
+            change = f"{100 * detectable:.0f} points in a typical share of responses"
+            say(f"A change of {change} would have been found four times out of five.")
     say()
     say(f"report: {folder / 'report.html'}")
 

@@ -21,9 +21,9 @@ class CompareOptions(TypedDict, total=False):
     name_b: str | None
     prompt_field: str | None
     response_field: str | None
-    score_fields: Sequence[str]
+    score_fields: Sequence[str] | str
     pairing: Literal["auto", "paired", "unpaired"]
-    lenses: Sequence[str]
+    lenses: Sequence[str] | str
     embedder: str
     labeller: str
     limit: int | None
@@ -64,6 +64,13 @@ class CompareConfig(Settings):
     """Sign flips or permutations for measures without an exact test."""
     discovery_fraction: float = Field(default=0.5, gt=0.0, lt=1.0)
     """Share of prompts that lenses may look at; the others are tested on."""
+
+    @field_validator("lenses", "score_fields", mode="before")
+    @classmethod
+    def _by_commas(cls, names: object) -> object:
+        if isinstance(names, str):
+            return tuple(name.strip() for name in names.split(",") if name.strip())
+        return tuple(names) if isinstance(names, list) else names
 
     @field_validator("lenses")
     @classmethod

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diptych._types import FloatVector, Json, Span
+from diptych._types import Json, Span
 from diptych.comparison.inference import Tested
 from diptych.comparison.measures import Measure
 
@@ -65,7 +65,8 @@ class Finding:
     p_exact : whether ``p_value`` is free of Monte-Carlo error
     n_prompts, n_missing : validation prompts with and without a measurement
     n_up, n_down : of those, where b is above or below a; None when unpaired
-    minimum_detectable_effect : the smallest change this run had 80 % power to find; None where nothing varied
+    minimum_detectable_effect : the smallest change this run had 80 % power to find; None where there is
+        none
     warnings : what a reader should know
     examples : typical responses behind it
     """
@@ -106,7 +107,6 @@ class Finding:
 def build_findings(
     measures: Sequence[Measure],
     tested: Tested,
-    detectable: FloatVector,
     *,
     arm_b: str,
     swapped: bool,
@@ -116,17 +116,15 @@ def build_findings(
 
     Parameters
     ----------
-    measures, tested, detectable : one entry each
+    measures, tested : one entry each
     arm_b : name of the second arm, which the statements are about
     swapped : whether the analysis took b as its first arm, so that every sign must be turned
     paired : whether counts of prompts up and down mean anything
     """
-    return [_finding(j, m, tested, detectable, arm_b, swapped, paired) for j, m in enumerate(measures)]
+    return [_finding(j, m, tested, arm_b, swapped, paired) for j, m in enumerate(measures)]
 
 
-def _finding(
-    j: int, measure: Measure, tested: Tested, detectable: FloatVector, arm_b: str, swapped: bool, paired: bool
-) -> Finding:
+def _finding(j: int, measure: Measure, tested: Tested, arm_b: str, swapped: bool, paired: bool) -> Finding:
     means = (float(tested.mean_first[j]), float(tested.mean_second[j]))
     bounds = (float(tested.low[j]), float(tested.high[j]))
     counts = (int(tested.n_up[j]), int(tested.n_down[j]))
@@ -134,7 +132,7 @@ def _finding(
     if swapped:
         means, counts, sign = means[::-1], counts[::-1], -1.0
         bounds = (-bounds[1], -bounds[0])
-    size = sign * float(tested.effect_size[j])
+    size, detectable = sign * float(tested.effect_size[j]), float(tested.detectable[j])
     effect = means[1] - means[0]
     return Finding(
         id=measure.id,
@@ -156,7 +154,7 @@ def _finding(
         n_missing=int(tested.n_missing[j]),
         n_up=counts[0] if paired else None,
         n_down=counts[1] if paired else None,
-        minimum_detectable_effect=float(detectable[j]) or None,
+        minimum_detectable_effect=None if math.isnan(detectable) else detectable,
         warnings=_warnings(j, tested),
     )
 
@@ -177,7 +175,10 @@ def strongest_first(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def median_share_detectable(findings: Sequence[Finding]) -> float | None:
-    """Median smallest detectable change among those findings whose measure is a share of responses."""
+    """Median smallest detectable change among those findings whose measure is a share of responses.
+
+    None where there is no such measure, or where for half of them no change at all would have been found.
+    """
     effects = [f.minimum_detectable_effect for f in findings if f.unit == "share of responses"]
-    shares = [effect for effect in effects if effect is not None]
-    return float(np.median(shares)) if shares else None
+    median = float(np.median([math.inf if effect is None else effect for effect in effects])) if effects else math.inf
+    return median if math.isfinite(median) else None

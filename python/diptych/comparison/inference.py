@@ -23,6 +23,7 @@ from diptych.stats.intervals import (
 )
 from diptych.stats.multiplicity import q_values
 from diptych.stats.permutation import TestResult, paired_test, unpaired_test
+from diptych.stats.power import detectable_means, detectable_paired_shares, detectable_unpaired_shares
 from diptych.utils.hashing import derive_seed
 
 _LEVEL = 0.95
@@ -30,10 +31,11 @@ _LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How to resample; ``threads`` and ``progress`` change no result."""
+    """How to test; ``threads`` and ``progress`` change no result, ``alpha`` only what is called detectable."""
 
     seed: int
     n_resamples: int
+    alpha: float
     threads: int
     progress: Progress
 
@@ -49,7 +51,7 @@ class Tested:
     mean_first, mean_second : over the prompts where both are present
     low, high : 95 % interval of the difference
     effect_size : Cohen's h for shares, d_z or d for numbers; NaN where there is no spread to divide by
-    standard_error : of the difference
+    detectable : smallest true difference found with 80 % power by a single true difference; NaN where there is none
     n_prompts : prompts with a measurement (paired: in both arms)
     n_missing : prompts without
     n_up, n_down : prompts where the second arm scores higher or lower; 0 when unpaired
@@ -63,7 +65,7 @@ class Tested:
     low: FloatVector
     high: FloatVector
     effect_size: FloatVector
-    standard_error: FloatVector
+    detectable: FloatVector
     n_prompts: NDArray[np.int64]
     n_missing: NDArray[np.int64]
     n_up: NDArray[np.int64]
@@ -148,7 +150,7 @@ def _paired(first: FloatMatrix, second: FloatMatrix, indicator: Mask, resampling
         threads=resampling.threads,
         progress=resampling.progress,
     )
-    n = present.sum(axis=0)
+    n, level = present.sum(axis=0), resampling.alpha / max(len(indicator), 1)
     n_up, n_down = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
     interval = choose(
         indicator,
@@ -163,10 +165,14 @@ def _paired(first: FloatMatrix, second: FloatMatrix, indicator: Mask, resampling
         q_value=q_values(test.p_value),
         mean_first=mean_first,
         mean_second=mean_second,
-        low=np.maximum(interval.low, differences.min(axis=0)),
-        high=np.minimum(interval.high, differences.max(axis=0)),
+        low=interval.low,
+        high=interval.high,
         effect_size=np.where(indicator, cohen_h(mean_first, mean_second), standardised_mean(effect, spread)),
-        standard_error=interval.error,
+        detectable=np.where(
+            indicator,
+            detectable_paired_shares(np.where(indicator, n_up + n_down, 0), n, level=level),
+            detectable_means(interval.error, n, level=level, smallest_p=_smallest_p(test, resampling)),
+        ),
         n_prompts=n,
         n_missing=len(first) - n,
         n_up=n_up,
@@ -193,6 +199,7 @@ def _unpaired(
         threads=resampling.threads,
         progress=resampling.progress,
     )
+    level = resampling.alpha / max(len(indicator), 1)
     groups = [(values[side], present[side]) for side in (in_first, ~in_first)]
     means, spreads = [_mean(*group) for group in groups], [_spread(*group) for group in groups]
     sizes = [group_present.sum(axis=0) for _, group_present in groups]
@@ -204,22 +211,33 @@ def _unpaired(
     )
     pooled = _pooled_spread(spreads, sizes)
     zeros = np.zeros(values.shape[1], dtype=np.int64)
-    bound = values.max(axis=0) - values.min(axis=0)
     return Tested(
         test=test,
         q_value=q_values(test.p_value),
         mean_first=means[0],
         mean_second=means[1],
-        low=np.maximum(interval.low, -bound),
-        high=np.minimum(interval.high, bound),
+        low=interval.low,
+        high=interval.high,
         effect_size=np.where(indicator, cohen_h(*means), standardised_mean(means[1] - means[0], pooled)),
-        standard_error=interval.error,
+        detectable=np.where(
+            indicator,
+            detectable_unpaired_shares(
+                np.where(indicator, _mean(values, present), 0.0), sizes[0], sizes[1], level=level
+            ),
+            detectable_means(interval.error, sum(sizes), level=level, smallest_p=_smallest_p(test, resampling)),
+        ),
         n_prompts=present.sum(axis=0),
         n_missing=(~present).sum(axis=0),
         n_up=zeros,
         n_down=zeros,
         drop_out_p=shares_test((~present).astype(np.int64), in_first),
     )
+
+
+def _smallest_p(test: TestResult, resampling: Resampling) -> float:
+    """That a measure without an exact test can get; both signs of an enumerated extreme count."""
+    enumerated = test.n_resamples != resampling.n_resamples
+    return 2.0 / test.n_resamples if enumerated else 1.0 / (1 + test.n_resamples)
 
 
 def _mean(values: FloatMatrix, present: Mask) -> FloatVector:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diptych._types import FloatMatrix, Json, Labels, Vectors
+from diptych._types import FloatMatrix, Json, Labels, Mask, Vectors
 from diptych.comparison.findings import Finding, median_share_detectable, strongest_first
 from diptych.comparison.measures import Measure
 from diptych.comparison.pairing import Table
@@ -33,6 +33,7 @@ class Result:
     global_test : are the arms the same at all?
     coordinates : float32 (n_rows, 2), a map of the responses
     clusters : int32 (n_rows,), cluster of each response, -1 without the clusters lens
+    discovery : bool (n_units,), units that lenses were shown; the others were tested on
     n_discovery, n_validation : prompts in each half
     n_resamples : of the test
     manifest : inputs with hashes, settings, versions
@@ -46,6 +47,7 @@ class Result:
     global_test: GlobalTest
     coordinates: Vectors
     clusters: Labels
+    discovery: Mask
     n_discovery: int
     n_validation: int
     n_resamples: int

@@ -28,7 +28,6 @@ from diptych.comparison.result import Result
 from diptych.comparison.sources import load_arm
 from diptych.comparison.split import discovery_view, split_units
 from diptych.embeddings.service import EmbeddingService
-from diptych.stats.power import minimum_detectable_effect
 from diptych.stats.two_sample import GlobalTest, median_bandwidth, mmd_paired, mmd_unpaired
 from diptych.utils.hashing import content_hash, derive_seed
 from diptych.utils.logging import EventLog
@@ -194,7 +193,13 @@ class _Analysis:
         inference.check_finite(values, table, measures)
         means = inference.unit_means(table, values)
         with self.stage("test"):
-            resampling = inference.Resampling(self.config.seed, self.config.resamples, self.threads, self.progress)
+            resampling = inference.Resampling(
+                seed=self.config.seed,
+                n_resamples=self.config.resamples,
+                alpha=self.config.alpha,
+                threads=self.threads,
+                progress=self.progress,
+            )
             tested = inference.infer(table, means, ~prepared.discovery, measures, resampling)
         with self.stage("global"):
             global_test = self.global_test(vectors)
@@ -208,6 +213,7 @@ class _Analysis:
             global_test=global_test,
             coordinates=_map(vectors),
             clusters=_clusters(proposals, table),
+            discovery=prepared.discovery,
             n_discovery=prepared.n_prompts(prepared.discovery),
             n_validation=prepared.n_prompts(~prepared.discovery),
             n_resamples=tested.test.n_resamples,
@@ -278,13 +284,9 @@ class _Analysis:
         means: inference.UnitMeans,
     ) -> list[Finding]:
         table = self.prepared.table
-        detectable = minimum_detectable_effect(
-            tested.standard_error, family_size=len(measures), alpha=self.config.alpha
-        )
         findings = build_findings(
             measures,
             tested,
-            detectable,
             arm_b=table.arms[1].name,
             swapped=self.swapped,
             paired=table.pairing == "paired",

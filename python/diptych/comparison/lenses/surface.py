@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from diptych.comparison.measures import Discovery, Measure, Tools, find_spans
 from diptych.data import Response
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)")
+SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++(?=\s|$)")
 PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n(?=[^\n]*\S)[^\n]*)*")
 _TTR_WORDS = 100
 
@@ -41,23 +42,28 @@ def _words(text: str) -> float:
     return float(len(WORD.findall(text)))
 
 
+def _no_words(text: str) -> float:
+    return float(WORD.search(text) is None)
+
+
 def _sentences(text: str) -> float:
     return float(max(len(SENTENCE_END.findall(text)), bool(text.strip())))
 
 
 def _words_per_sentence(text: str) -> float:
-    return _words(text) / max(_sentences(text), 1.0)
+    words = _words(text)
+    return words / max(_sentences(text), 1.0) if words else math.nan
 
 
 def _letters_per_word(text: str) -> float:
     lengths = [len(word) for word in WORD.findall(text)]
-    return sum(lengths) / max(len(lengths), 1)
+    return sum(lengths) / len(lengths) if lengths else math.nan
 
 
 def _type_token_ratio(text: str) -> float:
     """Over the first 100 words only, because the ratio falls with the length of the text."""
     words = [word.lower() for word in WORD.findall(text)[:_TTR_WORDS]]
-    return len(set(words)) / max(len(words), 1)
+    return len(set(words)) / len(words) if words else math.nan
 
 
 def _non_latin(text: str) -> float:
@@ -95,10 +101,13 @@ _EMOJI = re.compile("[\u2600-\u27bf\u2b50\U0001f300-\U0001faff]")
 _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+\S.*$", re.MULTILINE)
 _NUMBERED = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]+\S.*$", re.MULTILINE)
 _OFFER = re.compile(r"(?:let me know|feel free|happy to help|hope this helps|hope that helps)[^\n]*", re.IGNORECASE)
-_OPENER = re.compile(r"\A\W*(?:sure|certainly|of course|absolutely|great question|yes)\b[^\n]{0,40}", re.IGNORECASE)
-_QUESTION_END = re.compile(r"[^.!?\n]*\?\s*\Z")
+_OPENER = re.compile(r"\A\W*(?:sure|certainly|of course|absolutely|great question)\b[^\n]{0,40}", re.IGNORECASE)
+_QUESTION_END = re.compile(r"(?:(?<=[.!?\n])|\A)[^.!?\n]*+\?\s*\Z")
 
 FEATURES: tuple[Feature, ...] = (
+    Feature(
+        "empty", "leaves more responses without a word", "leaves fewer responses without a word", "", _no_words, "any"
+    ),
     Feature("words", "writes more words", "writes fewer words", "words", _words),
     Feature("sentences", "writes more sentences", "writes fewer sentences", "sentences", _sentences),
     Feature("paragraphs", "writes more paragraphs", "writes fewer paragraphs", "paragraphs", PARAGRAPH),
@@ -158,7 +167,8 @@ class SurfaceLens:
     def propose(self, discovery: Discovery, tools: Tools) -> SurfaceProposal:
         counted: dict[str, FloatVector] = {}
         values = _measure(discovery, counted)
-        return SurfaceProposal(np.flatnonzero(np.ptp(values, axis=0) > 0).tolist(), counted)
+        varies = [len(np.unique(column[~np.isnan(column)])) > 1 for column in values.T]
+        return SurfaceProposal(np.flatnonzero(varies).tolist(), counted)
 
 
 class SurfaceProposal:
@@ -193,7 +203,7 @@ def _as_measure(name: str, feature: Feature) -> Measure:
 def _measure(responses: Sequence[Response], counted: dict[str, FloatVector]) -> FloatMatrix:
     """Every feature of each response, float64 (n, n_features)."""
     for text in {row.response for row in responses} - counted.keys():
-        words = max(_words(text), 1.0)
+        words = _words(text)
         counted[text] = np.array([_score(feature, text, words) for feature in FEATURES])
     return np.array([counted[row.response] for row in responses]).reshape(len(responses), len(FEATURES))
 
@@ -204,4 +214,6 @@ def _score(feature: Feature, text: str, words: float) -> float:
     if feature.scale == "any":
         return float(feature.count.search(text) is not None)
     count = float(len(feature.count.findall(text)))
-    return count * 100.0 / words if feature.scale == "per 100 words" else count
+    if feature.scale == "per 100 words":
+        return count * 100.0 / words if words else math.nan
+    return count

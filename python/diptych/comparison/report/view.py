@@ -73,6 +73,7 @@ class View:
     whole: Whole
     detectable_share: Figure | None
     detectable_words: Figure | None
+    has_shares: bool
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
     draws: str
@@ -125,6 +126,7 @@ def build_view(documents: Documents) -> View:
         whole=_whole(findings),
         detectable_share=detectable("share of responses", share) if share else None,
         detectable_words=detectable("words", words["tested"]["minimum_detectable_effect"]) if words else None,
+        has_shares=any(measure["unit"] == "share of responses" for measure in measures.values()),
         warnings=tuple(dict.fromkeys(warning for row in found for warning in row.warnings)),
         notices=tuple(visible(str(notice)) for notice in findings["notices"]),
         draws=_draws(documents.responses),

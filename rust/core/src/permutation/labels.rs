@@ -382,7 +382,8 @@ fn integers(values: &[f64]) -> Option<Vec<f64>> {
         };
     }
     let shifted: Vec<f64> = values.iter().map(|x| x - least).collect();
-    let error = f64::EPSILON * most.abs().max(least.abs());
+    // Means of a few draws, or differences of such, carry some roundings: 0.6 - 0.4 is not 0.2.
+    let error = 16.0 * f64::EPSILON * most.abs().max(least.abs());
     let steps = grid::steps(&shifted, if least == 0.0 { 0.0 } else { error })?;
     let n = values.len() as f64;
     let bound = n * n * steps.iter().map(|x| x * x).sum::<f64>();
