@@ -52,13 +52,7 @@ def documents_of(result: Result) -> Documents:
     """The documents of a result that was just computed."""
     measures = [
         {
-            "id": measure.id,
-            "lens": measure.lens,
-            "more": measure.more,
-            "fewer": measure.fewer,
-            "unit": measure.unit,
-            "kind": measure.kind,
-            "definition": measure.definition,
+            **measure.as_json(),
             "tested": {key: value for key, value in finding.as_json().items() if key != "examples"},
         }
         for measure, finding in zip(result.measures, result.tested, strict=True)

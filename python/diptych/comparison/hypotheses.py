@@ -33,13 +33,7 @@ class Ledger:
         """Write down a hypothesis: that the arms differ in this measure."""
         entry: Json = {
             "n": len(self._entries) + 1,
-            "id": measure.id,
-            "lens": measure.lens,
-            "more": measure.more,
-            "fewer": measure.fewer,
-            "unit": measure.unit,
-            "kind": measure.kind,
-            "definition": measure.definition,
+            **measure.as_json(),
             "discovery_prompts": self._discovery_hash,
             "previous": self._entries[-1]["hash"] if self._entries else _START,
         }

@@ -35,6 +35,10 @@ class Measure:
     kind: Kind
     definition: Json = field(default_factory=dict)
 
+    def as_json(self) -> Json:
+        """As in ``measures.json`` and in the ledger."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def statement(self, arm: str, effect: float) -> str:
         """The finding as a sentence about the second arm.
 
