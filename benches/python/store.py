@@ -75,7 +75,7 @@ def put_sqlite(path: Path, _job: Job, parts: Iterator[Batch]) -> None:
     connection = sqlite3.connect(path / "vectors.sqlite")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+    connection.execute("CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB)")
     for keys, vectors in parts:
         with connection:
             rows = [(key.tobytes(), row.tobytes()) for key, row in zip(keys, vectors, strict=True)]
@@ -126,7 +126,7 @@ def get_ours(path: Path, job: Job, *, threads: int) -> Reader:
 
     store = Store(str(path))
     dim = job["dim"]
-    return lambda keys: store.get("bench", keys, dim)[0]
+    return lambda keys: store.get("bench", keys, dim, threads)[0]
 
 
 def get_lmdb(path: Path, job: Job) -> Reader:

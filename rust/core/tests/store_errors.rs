@@ -6,9 +6,12 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use diptych_core::store::{Options, Store, StoreError, sqlite_version};
+
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 const READ_ONLY: Options = Options {
     read_only: true,
@@ -71,7 +74,7 @@ fn a_width_that_is_not_the_spaces_is_refused_on_both_ways() {
     let expected = "space \"s\" holds vectors of width 2, got width 1; put what changed the width into the space's fingerprint";
     assert_eq!(text(store.put("s", &[[2; 32]], 1, &[1.0])), expected);
     assert_eq!(
-        text(store.get("s", &[[1; 32]], 1, &mut [0.0], &mut [false])),
+        text(store.get("s", &[[1; 32]], 1, &mut [0.0], &mut [false], ONE)),
         expected
     );
 }
@@ -184,7 +187,7 @@ fn damage_is_named_by_file_and_row_and_says_what_to_do() {
     store.put("s", &keys, 2, &[1.0, 2.0, 3.0, 4.0]).unwrap();
     let segment = folder.path().join("segments/000001.f32");
     let whole = fs::read(&segment).unwrap();
-    let get = || store.get("s", &keys, 2, &mut [0.0; 4], &mut [false; 2]);
+    let get = || store.get("s", &keys, 2, &mut [0.0; 4], &mut [false; 2], ONE);
     let put = || store.put("s", &[[3; 32]], 2, &[5.0, 6.0]);
 
     fs::write(&segment, &whole[..15]).unwrap();
@@ -227,7 +230,7 @@ fn a_read_only_store_takes_no_rows_and_creates_no_file() {
     let read = || {
         let (mut vectors, mut found) = ([0.0; 2], [false; 2]);
         reader
-            .get("s", &[[1; 32], [2; 32]], 1, &mut vectors, &mut found)
+            .get("s", &[[1; 32], [2; 32]], 1, &mut vectors, &mut found, ONE)
             .unwrap();
         (vectors, found)
     };

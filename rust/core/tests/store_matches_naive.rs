@@ -7,11 +7,14 @@
 #[path = "naive/store.rs"]
 mod naive;
 
+use std::num::NonZeroUsize;
 use std::thread;
 
 use diptych_core::store::{Key, Options, Store, StoreError};
 use naive::NaiveStore;
 use proptest::prelude::*;
+
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -70,7 +73,7 @@ fn fill(rows: &[(u8, f32)], dim: usize) -> (Vec<Key>, Vec<f32>) {
 
 fn check_get(store: &Store, twin: &NaiveStore, space: &str, dim: usize, keys: &[Key]) {
     let (mut vectors, mut found) = (vec![7.0; keys.len() * dim], vec![false; keys.len()]);
-    let answer = store.get(space, keys, dim, &mut vectors, &mut found);
+    let answer = store.get(space, keys, dim, &mut vectors, &mut found, ONE);
     if twin.dim(space).is_some_and(|stored| stored != dim) {
         assert!(
             matches!(answer, Err(StoreError::SpaceWidth { .. })),
@@ -146,7 +149,9 @@ fn one_two_four_and_eight_threads_leave_the_same_store() {
         });
         assert_eq!(new, keys.len(), "each key is new once, whoever comes first");
         let (mut vectors, mut found) = (vec![0.0; keys.len() * 2], vec![false; keys.len()]);
-        store.get("s", &keys, 2, &mut vectors, &mut found).unwrap();
+        store
+            .get("s", &keys, 2, &mut vectors, &mut found, ONE)
+            .unwrap();
         assert!(found.iter().all(|&f| f));
         for (key, row) in keys.iter().zip(vectors.chunks(2)) {
             assert_eq!(row, [f32::from(key[0]), -1.0]);

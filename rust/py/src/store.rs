@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 
 use crate::arrays::matrix;
 use crate::errors::{CorruptStoreError, ShapeError, StoreError, StoreVersionError};
+use crate::hash::at_least_one;
 
 /// Vectors on disk by (space, digest): append-only segment files, `SQLite` as the truth.
 #[pyclass(frozen, module = "diptych._core")]
@@ -52,14 +53,16 @@ impl Store {
     }
 
     /// Vectors of shape (n, dim) and which were found; rows not found are zero.
+    #[pyo3(signature = (space, keys, dim, threads = 1))]
     fn get<'py>(
         &self,
         py: Python<'py>,
         space: &str,
         keys: PyReadonlyArray2<'py, u8>,
         dim: usize,
+        threads: i64,
     ) -> PyResult<Gathered<'py>> {
-        let keys = digests(&keys)?;
+        let (keys, threads) = (digests(&keys)?, at_least_one("threads", threads)?);
         if dim == 0 || dim > store::MAX_DIM {
             return Err(raise(&self.path, &Fault::Width { dim }));
         }
@@ -74,7 +77,7 @@ impl Store {
         {
             let (mut rows, mut flags) = (vectors.readwrite(), found.readwrite());
             let (rows, flags) = (rows.as_slice_mut()?, flags.as_slice_mut()?);
-            py.detach(|| self.store.get(space, keys, dim, rows, flags))
+            py.detach(|| self.store.get(space, keys, dim, rows, flags, threads))
                 .map_err(|fault| raise(&self.path, &fault))?;
         }
         Ok((vectors, found))
