@@ -14,6 +14,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,7 @@ def put_ours(path: Path, _job: Job, parts: Iterator[Batch]) -> None:
 
 
 def put_lmdb(path: Path, job: Job, parts: Iterator[Batch]) -> None:
-    import lmdb
-
+    lmdb = import_module("lmdb")
     with lmdb.open(str(path), map_size=job["n"] * job["dim"] * 16 + (1 << 24), sync=True) as environment:
         for keys, vectors in parts:
             with environment.begin(write=True) as transaction:
@@ -87,7 +87,7 @@ def put_bare(path: Path, _job: Job, parts: Iterator[Batch]) -> None:
     """What the disk allows: the bytes, and one fdatasync a batch; no key, no checksum, no transaction."""
     with (path / "000001.f32").open("wb", buffering=0) as file:
         for _, vectors in parts:
-            file.write(vectors)
+            file.write(vectors.data)
             os.fdatasync(file.fileno())
 
 
@@ -130,8 +130,7 @@ def get_ours(path: Path, job: Job, *, threads: int) -> Reader:
 
 
 def get_lmdb(path: Path, job: Job) -> Reader:
-    import lmdb
-
+    lmdb = import_module("lmdb")
     environment = lmdb.open(str(path), map_size=job["n"] * job["dim"] * 16 + (1 << 24), readonly=True, lock=False)
     dim = job["dim"]
 
@@ -233,7 +232,7 @@ def _bytes_of(path: Path) -> int:
     return total
 
 
-def _start(job: Job, *, of: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], Any]:
+def _start(job: Job, *, of: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...]) -> Callable[[], Any]:
     return of(*arguments, job)
 
 

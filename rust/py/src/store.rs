@@ -52,8 +52,8 @@ impl Store {
             .map_err(|fault| raise(&self.path, &fault))
     }
 
-    /// Vectors of shape (n, dim) and which were found; rows not found are zero.
-    #[pyo3(signature = (space, keys, dim, threads = 1))]
+    /// Vectors of shape (n, dim) and which were found; rows not found are zero, or what `out` held.
+    #[pyo3(signature = (space, keys, dim, threads = 1, *, out = None))]
     fn get<'py>(
         &self,
         py: Python<'py>,
@@ -61,6 +61,7 @@ impl Store {
         keys: PyReadonlyArray2<'py, u8>,
         dim: usize,
         threads: i64,
+        out: Option<Bound<'py, PyArray2<f32>>>,
     ) -> PyResult<Gathered<'py>> {
         let (keys, threads) = (digests(&keys)?, at_least_one("threads", threads)?);
         if dim == 0 || dim > store::MAX_DIM {
@@ -68,14 +69,18 @@ impl Store {
         }
         // NumPy's own call: it raises MemoryError where the crate's would panic.
         let zeros = py.import("numpy")?.getattr("zeros")?;
-        let vectors = zeros
-            .call1(((keys.len(), dim), "f4"))?
-            .cast_into::<PyArray2<f32>>()?;
+        let vectors = match out {
+            Some(out) => fits(out, [keys.len(), dim])?,
+            None => zeros.call1(((keys.len(), dim), "f4"))?.cast_into()?,
+        };
         let found = zeros
             .call1((keys.len(), "?"))?
             .cast_into::<PyArray1<bool>>()?;
         {
-            let (mut rows, mut flags) = (vectors.readwrite(), found.readwrite());
+            let mut rows = vectors.try_readwrite().map_err(|why| {
+                ShapeError::new_err(format!("out: {why}; pass an array of your own"))
+            })?;
+            let mut flags = found.readwrite();
             let (rows, flags) = (rows.as_slice_mut()?, flags.as_slice_mut()?);
             py.detach(|| self.store.get(space, keys, dim, rows, flags, threads))
                 .map_err(|fault| raise(&self.path, &fault))?;
@@ -99,6 +104,20 @@ impl Store {
         py.detach(|| self.store.verify())
             .map_err(|fault| raise(&self.path, &fault))
     }
+}
+
+/// `out`, if it has that shape and its rows lie one after another.
+fn fits<'py>(
+    out: Bound<'py, PyArray2<f32>>,
+    shape: [usize; 2],
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    if out.shape() == shape && out.is_c_contiguous() {
+        return Ok(out);
+    }
+    Err(ShapeError::new_err(format!(
+        "out: expected a C-contiguous float32 array of shape {shape:?}, got shape {:?}; pass numpy.empty({shape:?}, 'f4')",
+        out.shape()
+    )))
 }
 
 /// The rows of `keys` as digests.

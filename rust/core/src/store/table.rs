@@ -39,14 +39,14 @@ impl Hasher for Fold {
     }
 }
 
-/// A map by key.
-pub(super) type ByKey<V> = HashMap<Key, V, BuildHasherDefault<Fold>>;
+/// How sets and maps of keys hash them.
+pub(super) type Folding = BuildHasherDefault<Fold>;
 
 /// The rows of one space in order of commit, which is their order on disk, and the number of each key.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     last: i64,
-    numbers: ByKey<u32>,
+    numbers: HashMap<Key, u32, Folding>,
     locations: Vec<Location>,
 }
 
