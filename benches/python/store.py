@@ -26,7 +26,7 @@ FULL = {"n": 100_000, "dim": 384, "batch": 1024, "ask": 100_000}
 QUICK = {"n": 10_000, "dim": 384, "batch": 1024, "ask": 10_000}
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
 Writer = Callable[[Path, Job, Iterator[Batch]], None]
-Reader = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Reader = Callable[[NDArray[np.uint8], NDArray[np.float32]], object]
 
 
 def keys_and_vectors(job: Job) -> Batch:
@@ -124,35 +124,29 @@ def start_put(write: Writer, job: Job) -> Callable[[], Path]:
 def get_ours(path: Path, job: Job, *, threads: int) -> Reader:
     from diptych._native import Store
 
-    store = Store(str(path))
-    dim = job["dim"]
-    return lambda keys: store.get("bench", keys, dim, threads)[0]
+    store, dim = Store(str(path)), job["dim"]
+    return lambda keys, out: store.get("bench", keys, dim, threads, out=out)
 
 
 def get_lmdb(path: Path, job: Job) -> Reader:
     lmdb = import_module("lmdb")
     environment = lmdb.open(str(path), map_size=job["n"] * job["dim"] * 16 + (1 << 24), readonly=True, lock=False)
-    dim = job["dim"]
 
-    def get(keys: NDArray[np.uint8]) -> NDArray[np.float32]:
-        out = np.empty((len(keys), dim), np.float32)
+    def get(keys: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
         with environment.begin(buffers=True) as transaction:
             for i, key in enumerate(keys):
                 out[i] = np.frombuffer(transaction.get(key.tobytes()), np.float32)
-        return out
 
     return get
 
 
-def get_sqlite(path: Path, job: Job) -> Reader:
+def get_sqlite(path: Path, _job: Job) -> Reader:
     connection = sqlite3.connect(path / "vectors.sqlite")
-    dim, query = job["dim"], "SELECT vector FROM vectors WHERE key = ?"
+    query = "SELECT vector FROM vectors WHERE key = ?"
 
-    def get(keys: NDArray[np.uint8]) -> NDArray[np.float32]:
-        out = np.empty((len(keys), dim), np.float32)
+    def get(keys: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
         for i, key in enumerate(keys):
             out[i] = np.frombuffer(connection.execute(query, (key.tobytes(),)).fetchone()[0], np.float32)
-        return out
 
     return get
 
@@ -160,7 +154,7 @@ def get_sqlite(path: Path, job: Job) -> Reader:
 def get_memmap(path: Path, job: Job) -> Reader:
     vectors = np.memmap(path / "vectors.f32", np.float32, "r", shape=(job["n"], job["dim"]))
     place = {key.tobytes(): i for i, key in enumerate(np.load(path / "keys.npy"))}
-    return lambda keys: vectors[[place[key.tobytes()] for key in keys]]
+    return lambda keys, out: vectors.take([place[key.tobytes()] for key in keys], 0, out, "clip")
 
 
 def request(job: Job) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
@@ -176,13 +170,11 @@ def start_get(write: Writer, read: Callable[[Path, Job], Reader], job: Job) -> C
     del keys, vectors
     wanted, _ = request(job)
     get, ask, dim = read(path, job), job["ask"], job["dim"]
-    if ask >= len(wanted):
-        return lambda: get(wanted)
 
     def by_parts() -> NDArray[np.float32]:
         out = np.empty((len(wanted), dim), np.float32)
         for at in range(0, len(wanted), ask):
-            out[at : at + ask] = get(wanted[at : at + ask])
+            get(wanted[at : at + ask], out[at : at + ask])
         return out
 
     return by_parts
@@ -191,9 +183,14 @@ def start_get(write: Writer, read: Callable[[Path, Job], Reader], job: Job) -> C
 def start_gather(job: Job) -> Callable[[], NDArray[np.float32]]:
     """The vectors in memory already, and the row of every key known."""
     vectors, (_, order), ask = keys_and_vectors(job)[1], request(job), job["ask"]
-    if ask >= len(order):
-        return lambda: vectors[order]
-    return lambda: np.concatenate([vectors[order[at : at + ask]] for at in range(0, len(order), ask)])
+
+    def by_parts() -> NDArray[np.float32]:
+        out = np.empty_like(vectors)
+        for at in range(0, len(order), ask):
+            vectors.take(order[at : at + ask], 0, out[at : at + ask], "clip")
+        return out
+
+    return by_parts
 
 
 # Oracles.
@@ -214,7 +211,9 @@ def check_put(job: Job, path: Path) -> None:
         read = get_lmdb(path, job)
     else:
         read = get_sqlite(path, job)
-    np.testing.assert_array_equal(read(keys), vectors)
+    out = np.zeros_like(vectors)
+    read(keys, out)
+    np.testing.assert_array_equal(out, vectors)
     print(f"    {path.parent.name}: {_bytes_of(path) / vectors.nbytes:.3f} x raw on disk")
 
 

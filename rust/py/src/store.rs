@@ -107,10 +107,7 @@ impl Store {
 }
 
 /// `out`, if it has that shape and its rows lie one after another.
-fn fits<'py>(
-    out: Bound<'py, PyArray2<f32>>,
-    shape: [usize; 2],
-) -> PyResult<Bound<'py, PyArray2<f32>>> {
+fn fits(out: Bound<'_, PyArray2<f32>>, shape: [usize; 2]) -> PyResult<Bound<'_, PyArray2<f32>>> {
     if out.shape() == shape && out.is_c_contiguous() {
         return Ok(out);
     }

@@ -34,8 +34,8 @@
 //! describes. A row never changes and is never removed: the first vector of a key is its vector for ever, because a
 //! recomputed one differs in the last bits (it depends on the batch it was computed in).
 //!
-//! Each connection keeps the keys of the spaces it was asked for in memory. A get or put first reads the batches
-//! committed since, by number, in one snapshot; whose checksum is wrong, serves nothing. A get then reads the
+//! Each connection keeps the keys of the spaces it was asked for in memory. A put, and a get of a key that is not among
+//! them, first reads the batches committed since, by number, in one snapshot; whose checksum is wrong, serves nothing. A get then reads the
 //! segments without a lock, in order of place with adjacent rows in one vectored read, straight to where they were
 //! asked for, and checks every checksum before anything is returned.
 //!
@@ -51,6 +51,8 @@
 //! Memory-mapped reads: a file that shrinks kills the process by SIGBUS, and a full disk does so on a mapped write.
 //! A table of one line a key, by (space, key): random inserts into a tree touch a page a key; writing took 2 to 5 times
 //! as long, and looking 100,000 keys up by SQL longer than reading their vectors.
+//! A system call a row is what scattered small requests cost: with 32 of 100,000 keys a call, LMDB's mapped pages are
+//! about as fast. Asking `SQLite` for later commits on every get, also of known keys: 10 µs a call.
 //! Reading runs into a buffer and copying rows out of it: every byte is written twice.
 
 mod batch;
@@ -238,6 +240,9 @@ impl Store {
         check_shape(keys.len(), dim, vectors.len())?;
         check_shape(keys.len(), 1, found.len())?;
         let places = self.session.with(|index| {
+            if let Some(places) = index.tables.known(space, dim, keys) {
+                return Ok(places);
+            }
             let table = index.tables.current(&index.connection, space, dim)?;
             Ok(table.map_or_else(Vec::new, |table| table.locate(keys)))
         })?;

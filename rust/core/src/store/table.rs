@@ -79,11 +79,18 @@ impl Table {
 
     /// Where the keys lie, with the position of each in `keys`, in order of place; keys not stored are left out.
     pub(super) fn locate(&self, keys: &[Key]) -> Vec<(Location, usize)> {
-        let mut found: Vec<(u32, usize)> = keys
-            .iter()
-            .enumerate()
-            .filter_map(|(item, key)| Some((*self.numbers.get(key)?, item)))
-            .collect();
+        let number = |(item, key)| Some((*self.numbers.get(key)?, item));
+        self.in_order(keys.iter().enumerate().filter_map(number).collect())
+    }
+
+    /// The same, if every key is known already: a row stays where it is, so no look at the disk is needed.
+    fn locate_all(&self, keys: &[Key]) -> Option<Vec<(Location, usize)>> {
+        let number = |(item, key)| Some((*self.numbers.get(key)?, item));
+        let found: Option<Vec<_>> = keys.iter().enumerate().map(number).collect();
+        found.map(|found| self.in_order(found))
+    }
+
+    fn in_order(&self, mut found: Vec<(u32, usize)>) -> Vec<(Location, usize)> {
         found.sort_unstable();
         found
             .into_iter()
@@ -100,6 +107,17 @@ pub(super) struct Tables {
 }
 
 impl Tables {
+    /// Where all the keys lie, if memory alone can tell and the width is the space's.
+    pub(super) fn known(
+        &self,
+        fingerprint: &str,
+        dim: usize,
+        keys: &[Key],
+    ) -> Option<Vec<(Location, usize)>> {
+        let (space, table) = self.spaces.get(fingerprint)?;
+        (space.dim == dim).then(|| table.locate_all(keys)).flatten()
+    }
+
     /// The space of that fingerprint with its table as of now, if there is one, provided that its width is `dim`.
     ///
     /// One statement each: a snapshot of its own, without a transaction round it.
