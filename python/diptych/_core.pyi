@@ -97,8 +97,25 @@ class Store:
         vectors : float32, shape (n, d), finite; d must be that of the space
         """
 
-    def get(self, space: str, keys: NDArray[np.uint8], dim: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Vectors of shape (n, dim) and which were found; rows not found are zero."""
+    def get(
+        self,
+        space: str,
+        keys: NDArray[np.uint8],
+        dim: int,
+        threads: int = 1,
+        *,
+        out: NDArray[np.float32] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Vectors of shape (n, dim) and which were found; rows not found are zero.
+
+        Parameters
+        ----------
+        space : the fingerprint that the vectors were put under
+        keys : uint8, shape (n, 32)
+        dim : width of the space's vectors
+        threads : the result is the same for every value; a second starts at 4,096 rows
+        out : float32, shape (n, dim), C-contiguous: filled and returned instead of a new array; rows not found are left
+        """
 
     def stats(self) -> list[tuple[str, int, int, int]]:
         """(space, dim, rows, bytes) of each space, in order of creation."""

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from diptych._native import Store
-from diptych.errors import CorruptStoreError, ShapeError, StoreError, StoreVersionError
+from diptych.errors import ConfigError, CorruptStoreError, ShapeError, StoreError, StoreVersionError
 
 Keys = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
@@ -79,11 +79,12 @@ import json, sqlite3, sys, numpy
 folder = sys.argv[1]
 index = sqlite3.connect(f"file:{folder}/index.sqlite?mode=ro", uri=True)
 pragma = {name: index.execute(f"pragma {name}").fetchone()[0] for name in ("application_id", "user_version", "journal_mode")}
-sql = "select fingerprint, hex(key), segment, row, dim, checksum from rows join spaces on spaces.id = space order by key"
+sql = "select fingerprint, segment, row, dim, entries from batches join spaces on spaces.id = space order by batches.id"
 vectors = {}
-for space, key, segment, row, dim, checksum in index.execute(sql):
-    at = numpy.fromfile(f"{folder}/segments/{segment:06d}.f32", "<f4", dim, offset=4 * dim * row)
-    vectors.setdefault(space, {})[key.lower()] = at.tobytes().hex()
+for space, segment, first, dim, entries in index.execute(sql):
+    for row, entry in enumerate(numpy.frombuffer(entries, "u1").reshape(-1, 40), first):
+        at = numpy.fromfile(f"{folder}/segments/{segment:06d}.f32", "<f4", dim, offset=4 * dim * row)
+        vectors.setdefault(space, {})[entry[:32].tobytes().hex()] = at.tobytes().hex()
 committed = index.execute("select id, dim, rows from segments order by id").fetchall()
 print(json.dumps({"pragma": pragma, "vectors": vectors, "segments": committed}))
 """
@@ -112,6 +113,40 @@ def test_what_is_found_does_not_depend_on_the_order_or_the_repetition_of_keys(tm
     assert (str(got.dtype), got.shape, str(found.dtype)) == ("float32", (1000, 7), "bool")
     assert found.all()
     np.testing.assert_array_equal(got, vectors[order])
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 7])
+def test_out_is_filled_and_returned_and_keeps_its_rows_that_are_not_found(tmp_path: Path, n_threads: int) -> None:
+    store, keys, vectors = Store(str(tmp_path)), numbered(9000), random_vectors(9000, 3)
+    store.put("s", keys[:8000], vectors[:8000])
+    order = np.random.default_rng(2).permutation(9000)
+    out = np.full((9000, 3), 5, np.float32)
+    got, found = store.get("s", keys[order], 3, n_threads, out=out)
+    assert got is out
+    np.testing.assert_array_equal(found, order < 8000)
+    np.testing.assert_array_equal(out, np.where(found[:, None], vectors[order], np.float32(5)))
+
+
+def test_an_out_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    store, keys = Store(str(tmp_path)), numbered(4)
+    store.put("s", keys, random_vectors(4, 3))
+    frozen = np.ones((4, 3), np.float32)
+    frozen.flags.writeable = False
+    for out, text in [
+        (
+            np.ones((4, 2), np.float32),
+            r"out: expected a C-contiguous float32 array of shape \[4, 3\], got shape \[4, 2\]",
+        ),
+        (np.ones((8, 3), np.float32)[::2], "out: expected a C-contiguous"),
+        (frozen, "out: .*; pass an array of your own"),
+    ]:
+        with pytest.raises(ShapeError, match=text):
+            store.get("s", keys, 3, out=out)
+        assert (out == 1).all()
+    with pytest.raises(TypeError, match="out"):
+        store.get("s", keys, 3, out=np.ones((4, 3)))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="threads: got 0; pass 1 or more"):
+        store.get("s", keys, 3, 0)
 
 
 def test_of_two_vectors_for_a_key_the_first_wins_for_ever(tmp_path: Path) -> None:

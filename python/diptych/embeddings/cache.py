@@ -105,7 +105,15 @@ class EmbeddingCache:
     def __repr__(self) -> str:
         return f"EmbeddingCache({self.path!r})"
 
-    def get_many(self, space: str, texts: Sequence[str], dim: int) -> CachedVectors:
+    def get_many(
+        self,
+        space: str,
+        texts: Sequence[str],
+        dim: int,
+        *,
+        threads: int = 1,
+        out: NDArray[np.float32] | None = None,
+    ) -> CachedVectors:
         """Look texts up.
 
         Parameters
@@ -116,22 +124,33 @@ class EmbeddingCache:
             n texts, in any order, with or without repetitions.
         dim
             Width of the space's vectors.
+        threads
+            The result is the same for every value; a second starts at 4,096 rows.
+        out
+            float32 of shape (n, dim), C-contiguous, to be filled and returned as ``vectors``: pages that were used
+            before take half the time of new ones. Rows that are not found keep what stood there.
 
         Returns
         -------
         CachedVectors
-            ``vectors`` float32 of shape (n, dim), zero where not found, and ``found`` of shape (n,), in the order of
-            ``texts``.
+            ``vectors`` float32 of shape (n, dim), zero where not found (without ``out``), and ``found`` of shape
+            (n,), in the order of ``texts``.
 
         Raises
         ------
         ShapeError
-            If the space holds vectors of another width.
+            If the space holds vectors of another width, or ``out`` does not fit.
         CorruptStoreError
             If a checksum is wrong; nothing is returned then.
+
+        Notes
+        -----
+        The first call on a space reads all its keys, 10 ms for 100,000, and keeps them: about 100 bytes of memory a
+        key. Peak memory beyond that and the result: 90 bytes a text.
         """
         _check_space(space)
-        return CachedVectors(*self._store.get(space, hash_texts(_DOMAIN, texts), dim))
+        keys = hash_texts(_DOMAIN, texts, threads=threads)
+        return CachedVectors(*self._store.get(space, keys, dim, threads, out=out))
 
     def put_many(self, space: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> int:
         """Keep the vectors of texts that are not there yet; durable when the call returns, all or nothing.

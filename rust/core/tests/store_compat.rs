@@ -7,9 +7,12 @@
 )]
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use diptych_core::store::{Options, SpaceStats, Store};
+
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 const SPACES: [(&str, usize, u8, f32); 2] = [
     ("model@rev1 {\"pooling\":\"mean\"}", 3, 5, 1.0),
@@ -44,7 +47,7 @@ fn check(store: &Store) {
         for row in 0..rows {
             let (mut got, mut found) = (vec![0.0; dim], [false]);
             store
-                .get(space, &[[row; 32]], dim, &mut got, &mut found)
+                .get(space, &[[row; 32]], dim, &mut got, &mut found, ONE)
                 .unwrap();
             assert_eq!((got, found), (vector(row, dim, sign), [true]));
         }

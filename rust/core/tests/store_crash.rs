@@ -9,12 +9,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
 
 use diptych_core::store::{Key, Options, Store, StoreError};
+
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 const ROLE: &str = "DIPTYCH_TEST_STORE_WRITER";
 const SPACE: &str = "crash";
@@ -108,7 +111,9 @@ fn acknowledged(child: &mut Child) -> Vec<u32> {
 fn present(store: &Store, writer: u32, number: u32) -> usize {
     let (keys, vectors) = batch(writer, number);
     let (mut got, mut found) = (vec![0.0; vectors.len()], vec![false; keys.len()]);
-    store.get(SPACE, &keys, DIM, &mut got, &mut found).unwrap();
+    store
+        .get(SPACE, &keys, DIM, &mut got, &mut found, ONE)
+        .unwrap();
     for (row, _) in found.iter().enumerate().filter(|(_, found)| **found) {
         assert_eq!(
             got[row * DIM..(row + 1) * DIM],
@@ -237,7 +242,7 @@ fn no_flipped_bit_of_a_vector_is_ever_served() {
         for (keys, vectors) in (0..2).map(|number| batch(0, number)) {
             for (key, vector) in keys.iter().zip(vectors.chunks(DIM)) {
                 let (mut got, mut found) = (vec![0.0; DIM], [false]);
-                match store.get(SPACE, &[*key], DIM, &mut got, &mut found) {
+                match store.get(SPACE, &[*key], DIM, &mut got, &mut found, ONE) {
                     Ok(()) => {
                         assert_eq!(got, vector);
                         served += 1;
@@ -290,7 +295,7 @@ fn a_cut_file_gives_a_typed_error_or_whole_rows() {
 fn check_whole_or_refused(store: &Store) {
     for (keys, vectors) in (0..2).map(|number| batch(0, number)) {
         let (mut got, mut found) = (vec![0.0; vectors.len()], vec![false; keys.len()]);
-        match store.get(SPACE, &keys, DIM, &mut got, &mut found) {
+        match store.get(SPACE, &keys, DIM, &mut got, &mut found, ONE) {
             Ok(()) if found.iter().all(|&found| found) => assert_eq!(got, vectors),
             // Cut to nothing, the index is that of a new store.
             Ok(()) => assert!(found.iter().all(|&found| !found), "{found:?}"),

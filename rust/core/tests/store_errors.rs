@@ -6,9 +6,12 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use diptych_core::store::{Options, Store, StoreError, sqlite_version};
+
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 const READ_ONLY: Options = Options {
     read_only: true,
@@ -71,7 +74,7 @@ fn a_width_that_is_not_the_spaces_is_refused_on_both_ways() {
     let expected = "space \"s\" holds vectors of width 2, got width 1; put what changed the width into the space's fingerprint";
     assert_eq!(text(store.put("s", &[[2; 32]], 1, &[1.0])), expected);
     assert_eq!(
-        text(store.get("s", &[[1; 32]], 1, &mut [0.0], &mut [false])),
+        text(store.get("s", &[[1; 32]], 1, &mut [0.0], &mut [false], ONE)),
         expected
     );
 }
@@ -184,7 +187,7 @@ fn damage_is_named_by_file_and_row_and_says_what_to_do() {
     store.put("s", &keys, 2, &[1.0, 2.0, 3.0, 4.0]).unwrap();
     let segment = folder.path().join("segments/000001.f32");
     let whole = fs::read(&segment).unwrap();
-    let get = || store.get("s", &keys, 2, &mut [0.0; 4], &mut [false; 2]);
+    let get = || store.get("s", &keys, 2, &mut [0.0; 4], &mut [false; 2], ONE);
     let put = || store.put("s", &[[3; 32]], 2, &[5.0, 6.0]);
 
     fs::write(&segment, &whole[..15]).unwrap();
@@ -214,6 +217,54 @@ fn damage_is_named_by_file_and_row_and_says_what_to_do() {
 }
 
 #[test]
+fn a_damaged_index_is_refused_by_batch_and_never_served_as_a_miss() {
+    const REBUILD: &str = "; nothing was served from there; move the folder away and run again, so that its vectors are computed anew";
+    let folder = tempfile::tempdir().unwrap();
+    let keys = [[1; 32], [2; 32]];
+    drop(open(folder.path()).map(|store| store.put("s", &keys, 2, &[1.0, 2.0, 3.0, 4.0])));
+    let change = |sql: &str| {
+        let index = rusqlite::Connection::open(folder.path().join("index.sqlite")).unwrap();
+        assert_eq!(index.execute(sql, []).unwrap(), 1);
+    };
+    let check = || {
+        let store = open(folder.path()).unwrap();
+        let fault = store.verify().unwrap().remove(0);
+        assert!(
+            fault.starts_with("index.sqlite batch 1: checksum 0x"),
+            "{fault}"
+        );
+        let get = store.get("s", &keys, 2, &mut [0.0; 4], &mut [false; 2], ONE);
+        assert_eq!(text(get), format!("{fault}{REBUILD}"));
+        assert_eq!(
+            text(store.put("s", &keys, 2, &[0.0; 4])),
+            format!("{fault}{REBUILD}")
+        );
+    };
+    for (bad, good) in [
+        ("row = 1", "row = 0"),
+        ("checksum = checksum + 1", "checksum = checksum - 1"),
+        (
+            "entries = CAST(substr(entries, 41) || substr(entries, 1, 40) AS BLOB)",
+            "entries = CAST(substr(entries, 41) || substr(entries, 1, 40) AS BLOB)",
+        ),
+    ] {
+        change(&format!("UPDATE batches SET {bad}"));
+        check();
+        change(&format!("UPDATE batches SET {good}"));
+        assert_eq!(
+            open(folder.path()).unwrap().verify().unwrap(),
+            Vec::<String>::new()
+        );
+    }
+    change("INSERT INTO batches SELECT 2, space, segment, row, entries, checksum FROM batches");
+    let faults = open(folder.path()).unwrap().verify().unwrap();
+    assert_eq!(
+        faults[0],
+        "index.sqlite batch 2: key 0101010101010101... is in space 1 already"
+    );
+}
+
+#[test]
 fn a_read_only_store_takes_no_rows_and_creates_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).unwrap();
@@ -227,7 +278,7 @@ fn a_read_only_store_takes_no_rows_and_creates_no_file() {
     let read = || {
         let (mut vectors, mut found) = ([0.0; 2], [false; 2]);
         reader
-            .get("s", &[[1; 32], [2; 32]], 1, &mut vectors, &mut found)
+            .get("s", &[[1; 32], [2; 32]], 1, &mut vectors, &mut found, ONE)
             .unwrap();
         (vectors, found)
     };

@@ -7,11 +7,14 @@
 #[path = "naive/store.rs"]
 mod naive;
 
+use std::num::NonZeroUsize;
 use std::thread;
 
 use diptych_core::store::{Key, Options, Store, StoreError};
 use naive::NaiveStore;
 use proptest::prelude::*;
+
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -70,7 +73,7 @@ fn fill(rows: &[(u8, f32)], dim: usize) -> (Vec<Key>, Vec<f32>) {
 
 fn check_get(store: &Store, twin: &NaiveStore, space: &str, dim: usize, keys: &[Key]) {
     let (mut vectors, mut found) = (vec![7.0; keys.len() * dim], vec![false; keys.len()]);
-    let answer = store.get(space, keys, dim, &mut vectors, &mut found);
+    let answer = store.get(space, keys, dim, &mut vectors, &mut found, ONE);
     if twin.dim(space).is_some_and(|stored| stored != dim) {
         assert!(
             matches!(answer, Err(StoreError::SpaceWidth { .. })),
@@ -146,12 +149,62 @@ fn one_two_four_and_eight_threads_leave_the_same_store() {
         });
         assert_eq!(new, keys.len(), "each key is new once, whoever comes first");
         let (mut vectors, mut found) = (vec![0.0; keys.len() * 2], vec![false; keys.len()]);
-        store.get("s", &keys, 2, &mut vectors, &mut found).unwrap();
+        store
+            .get("s", &keys, 2, &mut vectors, &mut found, ONE)
+            .unwrap();
         assert!(found.iter().all(|&f| f));
         for (key, row) in keys.iter().zip(vectors.chunks(2)) {
             assert_eq!(row, [f32::from(key[0]), -1.0]);
         }
         assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+    }
+}
+
+/// Every third key unknown, some asked for twice, rows over many segments, with rows of another space between them.
+#[test]
+fn one_two_three_and_eight_threads_read_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        segment_bytes: 3000 * 12,
+        ..Options::default()
+    };
+    let store = Store::open(folder.path(), options).unwrap();
+    let numbered = |number: u16| {
+        let mut key = [3; 32];
+        key[7..9].copy_from_slice(&number.to_le_bytes());
+        key
+    };
+    let row = |number: u16| [f32::from(number), -0.0, f32::from(number) / 7.0];
+    let stored: Vec<u16> = (0..18_000).filter(|number| number % 3 > 0).collect();
+    for part in stored.chunks(700) {
+        let keys: Vec<Key> = part.iter().map(|&number| numbered(number)).collect();
+        let vectors: Vec<f32> = part.iter().flat_map(|&number| row(number)).collect();
+        store.put("s", &keys, 3, &vectors).unwrap();
+        store.put("other", &keys[..9], 3, &vectors[..27]).unwrap();
+    }
+    // 7 and 20,011 have no factor in common, so this is a permutation with repetitions at its end.
+    let asked: Vec<u16> = (0..20_011_u32)
+        .map(|i| u16::try_from(i * 7 % 20_011 % 18_000).unwrap())
+        .collect();
+    let keys: Vec<Key> = asked.iter().map(|&number| numbered(number)).collect();
+    for threads in [1, 2, 3, 8] {
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let (mut vectors, mut found) = (vec![9.0; asked.len() * 3], vec![false; asked.len()]);
+        store
+            .get("s", &keys, 3, &mut vectors, &mut found, threads)
+            .unwrap();
+        for ((number, row_found), got) in asked.iter().zip(&found).zip(vectors.chunks(3)) {
+            let expected = if number % 3 > 0 {
+                row(*number)
+            } else {
+                [9.0; 3]
+            };
+            assert_eq!(*row_found, number % 3 > 0);
+            assert_eq!(
+                got.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+                expected.map(f32::to_bits)
+            );
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 
 use crate::arrays::matrix;
 use crate::errors::{CorruptStoreError, ShapeError, StoreError, StoreVersionError};
+use crate::hash::at_least_one;
 
 /// Vectors on disk by (space, digest): append-only segment files, `SQLite` as the truth.
 #[pyclass(frozen, module = "diptych._core")]
@@ -51,30 +52,37 @@ impl Store {
             .map_err(|fault| raise(&self.path, &fault))
     }
 
-    /// Vectors of shape (n, dim) and which were found; rows not found are zero.
+    /// Vectors of shape (n, dim) and which were found; rows not found are zero, or what `out` held.
+    #[pyo3(signature = (space, keys, dim, threads = 1, *, out = None))]
     fn get<'py>(
         &self,
         py: Python<'py>,
         space: &str,
         keys: PyReadonlyArray2<'py, u8>,
         dim: usize,
+        threads: i64,
+        out: Option<Bound<'py, PyArray2<f32>>>,
     ) -> PyResult<Gathered<'py>> {
-        let keys = digests(&keys)?;
+        let (keys, threads) = (digests(&keys)?, at_least_one("threads", threads)?);
         if dim == 0 || dim > store::MAX_DIM {
             return Err(raise(&self.path, &Fault::Width { dim }));
         }
         // NumPy's own call: it raises MemoryError where the crate's would panic.
         let zeros = py.import("numpy")?.getattr("zeros")?;
-        let vectors = zeros
-            .call1(((keys.len(), dim), "f4"))?
-            .cast_into::<PyArray2<f32>>()?;
+        let vectors = match out {
+            Some(out) => fits(out, [keys.len(), dim])?,
+            None => zeros.call1(((keys.len(), dim), "f4"))?.cast_into()?,
+        };
         let found = zeros
             .call1((keys.len(), "?"))?
             .cast_into::<PyArray1<bool>>()?;
         {
-            let (mut rows, mut flags) = (vectors.readwrite(), found.readwrite());
+            let mut rows = vectors.try_readwrite().map_err(|why| {
+                ShapeError::new_err(format!("out: {why}; pass an array of your own"))
+            })?;
+            let mut flags = found.readwrite();
             let (rows, flags) = (rows.as_slice_mut()?, flags.as_slice_mut()?);
-            py.detach(|| self.store.get(space, keys, dim, rows, flags))
+            py.detach(|| self.store.get(space, keys, dim, rows, flags, threads))
                 .map_err(|fault| raise(&self.path, &fault))?;
         }
         Ok((vectors, found))
@@ -96,6 +104,17 @@ impl Store {
         py.detach(|| self.store.verify())
             .map_err(|fault| raise(&self.path, &fault))
     }
+}
+
+/// `out`, if it has that shape and its rows lie one after another.
+fn fits(out: Bound<'_, PyArray2<f32>>, shape: [usize; 2]) -> PyResult<Bound<'_, PyArray2<f32>>> {
+    if out.shape() == shape && out.is_c_contiguous() {
+        return Ok(out);
+    }
+    Err(ShapeError::new_err(format!(
+        "out: expected a C-contiguous float32 array of shape {shape:?}, got shape {:?}; pass numpy.empty({shape:?}, 'f4')",
+        out.shape()
+    )))
 }
 
 /// The rows of `keys` as digests.

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::batch::{BATCH_ROWS, Batch};
 use super::error::{StoreError, index_error};
-use super::segment::Location;
 use super::{Key, schema};
 
 const LOOKING: &str = "looking keys up";
@@ -86,40 +86,6 @@ impl Space {
     }
 }
 
-fn location(row: &Row<'_>) -> rusqlite::Result<Location> {
-    // `row` is never negative (CHECK); a damaged one becomes a place beyond every segment.
-    let place: i64 = row.get(1)?;
-    let checksum: i64 = row.get(2)?;
-    let place = u64::try_from(place).unwrap_or(u64::MAX);
-    Ok(Location {
-        segment: row.get(0)?,
-        row: place,
-        checksum: checksum.cast_unsigned(),
-    })
-}
-
-/// Where each key lies, by its position in `keys`; keys that are not stored are left out.
-pub(super) fn locate(
-    connection: &Connection,
-    space: Space,
-    keys: &[Key],
-) -> Result<Vec<(Location, usize)>, StoreError> {
-    let failed = index_error(LOOKING);
-    let sql = "SELECT segment, row, checksum FROM rows WHERE space = ?1 AND key = ?2";
-    let mut query = connection.prepare_cached(sql).map_err(&failed)?;
-    let mut found = Vec::with_capacity(keys.len());
-    for (item, key) in keys.iter().enumerate() {
-        if let Some(place) = query
-            .query_row(params![space.id, key], location)
-            .optional()
-            .map_err(&failed)?
-        {
-            found.push((place, item));
-        }
-    }
-    Ok(found)
-}
-
 /// The newest segment of that width with room for one more row, or a new one.
 pub(super) fn segment_with_room(
     connection: &Connection,
@@ -154,33 +120,79 @@ pub(super) fn segment_with_room(
 }
 
 /// Enter rows that lie one after another from the end of `segment`, and move its end.
-pub(super) fn enter<'k>(
+pub(super) fn enter(
     connection: &Connection,
     space: Space,
     segment: Segment,
-    rows: impl ExactSizeIterator<Item = (&'k Key, u64)>,
+    rows: &[(Key, u64)],
 ) -> Result<(), StoreError> {
     let failed = index_error(WRITING);
-    let sql = "INSERT INTO rows (space, key, segment, row, checksum) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql =
+        "INSERT INTO batches (space, segment, row, entries, checksum) VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut insert = connection.prepare_cached(sql).map_err(&failed)?;
-    let mut end = segment.rows.cast_signed();
-    for (key, checksum) in rows {
+    let mut end = segment.rows;
+    for part in rows.chunks(BATCH_ROWS) {
+        let batch = Batch::new(space.id, segment.id, end, part);
         insert
             .execute(params![
                 space.id,
-                key,
                 segment.id,
-                end,
-                checksum.cast_signed()
+                end.cast_signed(),
+                batch.entries,
+                batch.checksum.cast_signed()
             ])
             .map_err(&failed)?;
-        end += 1;
+        end += part.len() as u64;
     }
     let update = "UPDATE segments SET rows = ?2 WHERE id = ?1";
     connection
-        .execute(update, [segment.id, end])
+        .execute(update, [segment.id, end.cast_signed()])
         .map(|_| ())
         .map_err(&failed)
+}
+
+/// Call `take` for each batch of a space behind number `last`, in order; one snapshot.
+pub(super) fn each_batch_of(
+    connection: &Connection,
+    space: i64,
+    last: i64,
+    mut take: impl FnMut(&Batch) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let failed = index_error(LOOKING);
+    let sql = "SELECT id, space, segment, row, entries, checksum FROM batches \
+               WHERE space = ?1 AND id > ?2 ORDER BY id";
+    let mut query = connection.prepare_cached(sql).map_err(&failed)?;
+    let mut found = query.query([space, last]).map_err(&failed)?;
+    while let Some(row) = found.next().map_err(&failed)? {
+        take(&batch(row).map_err(&failed)?)?;
+    }
+    Ok(())
+}
+
+/// Every batch, in order, with the width of its space (0 if there is no such space).
+pub(super) fn batches(connection: &Connection) -> Result<Vec<(Batch, usize)>, StoreError> {
+    let failed = index_error("reading every row");
+    let sql = "SELECT batches.id, space, segment, row, entries, checksum, coalesce(dim, 0) FROM batches \
+               LEFT JOIN spaces ON spaces.id = space ORDER BY batches.id";
+    let mut query = connection.prepare(sql).map_err(&failed)?;
+    query
+        .query_map([], |row| Ok((batch(row)?, width(row, 6)?)))
+        .and_then(Iterator::collect)
+        .map_err(&failed)
+}
+
+fn batch(row: &Row<'_>) -> rusqlite::Result<Batch> {
+    // `row` is never negative (CHECK); a damaged one becomes a place beyond every segment.
+    let first: i64 = row.get(3)?;
+    let checksum: i64 = row.get(5)?;
+    Ok(Batch {
+        id: row.get(0)?,
+        space: row.get(1)?,
+        segment: row.get(2)?,
+        row: u64::try_from(first).unwrap_or(u64::MAX),
+        entries: row.get(4)?,
+        checksum: checksum.cast_unsigned(),
+    })
 }
 
 /// What one space holds.
@@ -198,7 +210,9 @@ pub struct SpaceStats {
 
 /// One entry a space, in order of creation.
 pub(super) fn stats(connection: &Connection) -> Result<Vec<SpaceStats>, StoreError> {
-    let sql = "SELECT fingerprint, dim, (SELECT count(*) FROM rows WHERE space = spaces.id) FROM spaces ORDER BY id";
+    let sql = "SELECT fingerprint, dim, \
+               (SELECT coalesce(sum(length(entries)), 0) / 40 FROM batches WHERE space = spaces.id) \
+               FROM spaces ORDER BY id";
     let entry = |row: &Row<'_>| {
         let (dim, rows): (usize, i64) = (width(row, 1)?, row.get(2)?);
         let rows = rows.cast_unsigned();
@@ -235,37 +249,6 @@ pub(super) fn segments(connection: &Connection) -> Result<Vec<Segment>, StoreErr
         .query_map([], segment)
         .and_then(Iterator::collect)
         .map_err(index_error(LOOKING))
-}
-
-/// A row as `verify` wants it.
-pub(super) struct Entry {
-    pub key: Key,
-    pub space: i64,
-    /// Width of the space, 0 if there is no such space.
-    pub dim: usize,
-}
-
-/// Every row, in order of place.
-pub(super) fn entries(connection: &Connection) -> Result<Vec<(Location, Entry)>, StoreError> {
-    let sql = "SELECT segment, row, checksum, key, space, coalesce(dim, 0) FROM rows \
-               LEFT JOIN spaces ON spaces.id = rows.space ORDER BY segment, row";
-    let entry = |row: &Row<'_>| {
-        Ok((
-            location(row)?,
-            Entry {
-                key: row.get(3)?,
-                space: row.get(4)?,
-                dim: width(row, 5)?,
-            },
-        ))
-    };
-    let mut query = connection
-        .prepare(sql)
-        .map_err(index_error("reading every row"))?;
-    query
-        .query_map([], entry)
-        .and_then(Iterator::collect)
-        .map_err(index_error("reading every row"))
 }
 
 /// What `SQLite` itself finds wrong; empty when all is well.

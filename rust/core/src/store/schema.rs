@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{StoreError, index_error, io_error};
 use super::segment::{private_file, sync_folder};
+use super::table::Tables;
 use super::{APPLICATION_ID, VERSION};
 
 const INDEX: &str = "index.sqlite";
@@ -18,7 +19,7 @@ const LOG: &str = "index.sqlite-wal";
 const HEADER_BYTES: usize = 100;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-// WITHOUT ROWID keeps each key once: about 60 bytes a row on disk; a rowid table and a unique index hold it twice.
+// Batches are appended in order of their number, so that a commit touches the end of a tree and nothing else.
 const TABLES: &str = "
 CREATE TABLE spaces (
     id          INTEGER PRIMARY KEY,
@@ -31,20 +32,23 @@ CREATE TABLE segments (
     dim  INTEGER NOT NULL CHECK (dim > 0),
     rows INTEGER NOT NULL CHECK (rows >= 0)
 ) STRICT;
-CREATE TABLE rows (
+CREATE TABLE batches (
+    id       INTEGER PRIMARY KEY,
     space    INTEGER NOT NULL REFERENCES spaces (id),
-    key      BLOB    NOT NULL CHECK (length(key) = 32),
     segment  INTEGER NOT NULL REFERENCES segments (id),
     row      INTEGER NOT NULL CHECK (row >= 0),
-    checksum INTEGER NOT NULL,
-    PRIMARY KEY (space, key)
-) STRICT, WITHOUT ROWID;
+    entries  BLOB    NOT NULL CHECK (length(entries) > 0 AND length(entries) % 40 = 0),
+    checksum INTEGER NOT NULL
+) STRICT;
+CREATE INDEX batches_of_space ON batches (space);
 ";
 
 /// A connection, and whether it looks at a frozen file.
 #[derive(Debug)]
 pub(super) struct Index {
     pub connection: Connection,
+    /// Keys of the spaces that were asked for; they live and die with the connection.
+    pub tables: Tables,
     /// Opened without locks because no write-ahead log exists; stale as soon as one appears.
     pub frozen: bool,
 }
@@ -90,7 +94,11 @@ fn open_to_read(folder: &Path) -> Result<Index, StoreError> {
             found: "index.sqlite is empty".into(),
         });
     }
-    Ok(Index { connection, frozen })
+    Ok(Index {
+        connection,
+        tables: Tables::default(),
+        frozen,
+    })
 }
 
 fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
@@ -106,6 +114,7 @@ fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
     }
     Ok(Index {
         connection,
+        tables: Tables::default(),
         frozen: false,
     })
 }
@@ -175,7 +184,7 @@ fn check(connection: &Connection) -> Result<bool, StoreError> {
     let read = |pragma: &str| -> rusqlite::Result<i64> {
         connection.pragma_query_value(None, pragma, |row| row.get(0))
     };
-    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('spaces', 'segments', 'rows')";
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('spaces', 'segments', 'batches')";
     let read_all = || -> rusqlite::Result<(i64, i64, i64, i64)> {
         let any =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;

@@ -1,17 +1,19 @@
 //! Segment files: raw little-endian f32 rows, written at a known offset, read in runs of adjacent rows.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IoSliceMut, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::error::{StoreError, io_error};
-use super::{Key, VALUE_BYTES};
+use super::{KEY_BYTES, Key, VALUE_BYTES};
 
-/// Largest single read or write.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Rows of at most so many bytes, or one row, are read at a time: they are still in the cache when they are checked.
+const CHUNK_BYTES: usize = 1 << 18;
+/// More pieces than this no system takes in one read.
+const MOST_PIECES: usize = 1024;
 
 /// Where a committed row lies, and what its bytes must hash to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,14 +28,30 @@ pub(super) fn name(segment: i64) -> String {
     format!("segments/{segment:06}.f32")
 }
 
-/// XXH3-64 of key, width (u32) and row bytes.
+/// XXH3-64 of the row's bytes, seeded by that of key and width (u32).
 pub(super) fn checksum(key: &Key, dim: usize, bytes: &[u8]) -> u64 {
-    let mut hasher = Xxh3::new();
-    hasher.update(key);
+    let mut seed = [0; KEY_BYTES + 4];
+    seed[..KEY_BYTES].copy_from_slice(key);
     // MAX_DIM keeps the width far below 2^32.
-    hasher.update(&u32::try_from(dim).unwrap_or(u32::MAX).to_le_bytes());
-    hasher.update(bytes);
-    hasher.digest()
+    seed[KEY_BYTES..].copy_from_slice(&u32::try_from(dim).unwrap_or(u32::MAX).to_le_bytes());
+    xxh3_64_with_seed(bytes, xxh3_64(&seed))
+}
+
+/// How many rows are read, or given to a thread, at a time.
+pub(super) fn rows_at_a_time(dim: usize) -> usize {
+    (CHUNK_BYTES / (dim * VALUE_BYTES)).clamp(1, MOST_PIECES)
+}
+
+/// The values as they stand on disk; on a little-endian machine they are that already.
+fn little_endian(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        Cow::Borrowed(bytemuck::cast_slice(values))
+    } else {
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
+    }
 }
 
 /// Byte offset of a row; a damaged index may name any row, so this cannot overflow silently.
@@ -59,14 +77,13 @@ fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
 // Every call has a file handle of its own, so moving its cursor disturbs nobody.
 #[cfg(not(unix))]
 fn read_exact_at(mut file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom};
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(buffer)
 }
 
 #[cfg(not(unix))]
 fn write_all_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    use std::io::{Seek, SeekFrom, Write};
+    use std::io::Write;
     file.seek(SeekFrom::Start(at))?;
     file.write_all(bytes)
 }
@@ -118,26 +135,31 @@ fn open_to_append(
 
 /// Append rows after the last committed one and make them durable; give the checksum of each.
 ///
-/// What a crashed writer left beyond `committed` is overwritten.
+/// `items` are the wanted rows of `vectors`, ascending; `keys` has one key for each row of `vectors`. What a crashed
+/// writer left beyond `committed` is overwritten.
 pub(super) fn append(
     folder: &Path,
-    segment: i64,
-    committed: u64,
+    (segment, committed): (i64, u64),
     dim: usize,
-    rows: &[(&Key, &[f32])],
-) -> Result<Vec<u64>, StoreError> {
+    (keys, vectors): (&[Key], &[f32]),
+    items: &[usize],
+) -> Result<Vec<(Key, u64)>, StoreError> {
     let file = open_to_append(folder, segment, committed, dim)?;
-    let per_write = (CHUNK_BYTES / (dim * VALUE_BYTES)).max(1);
-    let mut checksums = Vec::with_capacity(rows.len());
-    let mut bytes = Vec::with_capacity(per_write.min(rows.len()) * dim * VALUE_BYTES);
+    let mut entries = Vec::with_capacity(items.len());
     let mut at = bytes_of(committed, dim);
-    for chunk in rows.chunks(per_write) {
-        bytes.clear();
-        for (key, vector) in chunk {
-            let start = bytes.len();
-            bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
-            checksums.push(checksum(key, dim, &bytes[start..]));
-        }
+    let most = rows_at_a_time(dim);
+    for run in items
+        .chunk_by(|a, b| a + 1 == *b)
+        .flat_map(|run| run.chunks(most))
+    {
+        let values = &vectors[run[0] * dim..(run[0] + run.len()) * dim];
+        let bytes = little_endian(values);
+        let rows = bytes.chunks_exact(dim * VALUE_BYTES);
+        entries.extend(
+            run.iter()
+                .zip(rows)
+                .map(|(&item, row)| (keys[item], checksum(&keys[item], dim, row))),
+        );
         write_all_at(&file, &bytes, at).map_err(io_error(name(segment), "appending rows"))?;
         at += bytes.len() as u64;
     }
@@ -147,15 +169,14 @@ pub(super) fn append(
         sync_folder(&folder.join("segments"))
             .map_err(io_error("segments", "syncing the folder"))?;
     }
-    Ok(checksums)
+    Ok(entries)
 }
 
-/// Reads rows, each segment opened once.
+/// Reads rows; the segment that was read last stays open.
 pub(super) struct Reader {
     folder: PathBuf,
     dim: usize,
-    open: BTreeMap<i64, File>,
-    buffer: Vec<u8>,
+    open: Option<(i64, File)>,
 }
 
 impl Reader {
@@ -163,79 +184,78 @@ impl Reader {
         Self {
             folder: folder.to_path_buf(),
             dim,
-            open: BTreeMap::new(),
-            buffer: Vec::new(),
+            open: None,
         }
     }
 
-    /// Call `take(item, bytes)` for each wanted row, in order of place; `wanted` must be sorted.
+    /// Width of the rows that it reads.
+    pub(super) const fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Fill `rows`, one for each place; adjacent rows come in one read, straight to where they belong.
     ///
-    /// Adjacent rows come in one read. The bytes are not yet checked.
-    pub(super) fn each<T: Copy>(
+    /// The bytes are not yet checked.
+    pub(super) fn read<T>(
         &mut self,
-        wanted: &[(Location, T)],
-        mut take: impl FnMut(Location, T, &[u8]) -> Result<(), StoreError>,
+        places: &[(Location, T)],
+        mut rows: &mut [&mut [u8]],
     ) -> Result<(), StoreError> {
-        let row_bytes = self.dim * VALUE_BYTES;
-        let most = ((CHUNK_BYTES / row_bytes).max(1)) as u64;
-        let mut rest = wanted;
-        while let Some(&(first, _)) = rest.first() {
-            let run = run_length(rest, most);
-            let (now, later) = rest.split_at(run);
-            let rows = now[run - 1].0.row - first.row + 1;
-            self.read(first.segment, first.row, rows)?;
-            for &(location, item) in now {
-                // At most CHUNK_BYTES or one row, so the product fits in usize.
-                let start = usize::try_from(location.row - first.row).unwrap_or(0) * row_bytes;
-                take(location, item, &self.buffer[start..start + row_bytes])?;
-            }
-            rest = later;
+        let adjacent = |a: &(Location, T), b: &(Location, T)| {
+            a.0.segment == b.0.segment && b.0.row.checked_sub(a.0.row) == Some(1)
+        };
+        for run in places.chunk_by(adjacent) {
+            let (now, later) = rows.split_at_mut(run.len());
+            self.read_run(run[0].0, now)?;
+            rows = later;
         }
         Ok(())
     }
 
-    fn read(&mut self, segment: i64, row: u64, rows: u64) -> Result<(), StoreError> {
-        if !self.open.contains_key(&segment) {
+    fn read_run(&mut self, first: Location, rows: &mut [&mut [u8]]) -> Result<(), StoreError> {
+        let segment = first.segment;
+        if self.open.as_ref().is_none_or(|(open, _)| *open != segment) {
             let opened = File::open(self.folder.join(name(segment)))
                 .map_err(missing_or_io(segment, "reading rows"))?;
-            self.open.insert(segment, opened);
+            self.open = Some((segment, opened));
         }
-        let (Some(file), Some(at)) = (self.open.get(&segment), offset(row, self.dim)) else {
+        let (Some((_, file)), Some(at)) = (&self.open, offset(first.row, self.dim)) else {
             return Err(StoreError::corrupt(format!(
-                "index.sqlite names row {row} of {}",
+                "index.sqlite names row {} of {}",
+                first.row,
                 name(segment)
             )));
         };
-        let row_bytes = self.dim * VALUE_BYTES;
-        self.buffer
-            .resize(usize::try_from(rows).unwrap_or(0) * row_bytes, 0);
-        read_exact_at(file, &mut self.buffer, at).map_err(|error| match error.kind() {
+        let count = rows.len() as u64;
+        let done = match rows {
+            [row] => read_exact_at(file, row, at),
+            rows => read_pieces(file, rows, at),
+        };
+        done.map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
                 let length = file.metadata().map_or(0, |m| m.len());
-                StoreError::corrupt(short(
-                    segment,
-                    row + rows,
-                    at.saturating_add(rows * row_bytes as u64),
-                    length,
-                ))
+                let needed = at.saturating_add(bytes_of(count, self.dim));
+                StoreError::corrupt(short(segment, first.row + count, needed, length))
             }
             _ => io_error(name(segment), "reading rows")(error),
         })
     }
 }
 
-/// How many items from the front lie in one unbroken run of at most `most` rows.
-fn run_length<T>(wanted: &[(Location, T)], most: u64) -> usize {
-    let first = wanted[0].0;
-    let mut last = first.row;
-    for (index, (location, _)) in wanted.iter().enumerate().skip(1) {
-        let adjacent = location.segment == first.segment && location.row - last <= 1;
-        if !adjacent || location.row - first.row >= most {
-            return index;
+/// Fill the pieces, one after another, from byte `at` on.
+fn read_pieces(mut file: &File, pieces: &mut [&mut [u8]], at: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut slices: Vec<IoSliceMut<'_>> = pieces.iter_mut().map(|p| IoSliceMut::new(p)).collect();
+    let mut rest = &mut slices[..];
+    while !rest.is_empty() {
+        match file.read_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => IoSliceMut::advance_slices(&mut rest, count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        last = location.row;
     }
-    wanted.len()
+    Ok(())
 }
 
 /// The sentence for a segment that has lost its end.
