@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
@@ -24,8 +25,8 @@ MAX_LINE_BYTES = 1 << 20
 def _lines(job: Job) -> tuple[list[str], list[int]]:
     """The lines, and the numbers of those that are broken."""
     source = random.Random(0)
-    words = "the of a model said that, because\\n it was \\"quoted\\" and longer than others\u2019 answers".split(" ")
-    pool = " ".join(source.choices([word.replace("\\n", "").replace('\\"', "") for word in words], k=4000))
+    words = "the of a model said that because it was quoted and longer than the others\u2019 answers".split(" ")
+    pool = " ".join(source.choices(words, k=4000))
     lines, broken = [], []
     for i in range(job["n"]):
         if source.random() < job["bad"]:
@@ -48,12 +49,27 @@ def _lines(job: Job) -> tuple[list[str], list[int]]:
 @cache
 def _file(n: int, bad: float) -> Path:
     path = Path(tempfile.gettempdir()) / f"diptych-bench-{n}-{bad}-1.jsonl"
-    if not path.exists():
+    if not _truth_of(path).exists():
+        lines, broken = _lines({"n": n, "bad": bad})
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        skipped = set(broken)
+        records = [json.loads(line) for number, line in enumerate(lines, 1) if number not in skipped]
+        digests = [_digest([record[key] for record in records]) for key in KEYS]
+        truth = {"n": len(records), "broken": broken, "digests": digests}
         part = path.with_suffix(f".{os.getpid()}")
-        part.write_text("\n".join(_lines({"n": n, "bad": bad})[0]) + "\n", encoding="utf-8")
-        part.replace(path)
+        part.write_text(json.dumps(truth))
+        part.replace(_truth_of(path))
     path.read_bytes()  # into the page cache
     return path
+
+
+def _truth_of(path: Path) -> Path:
+    """What Python's json reads from a file, and which of its lines were broken when they were written."""
+    return path.with_suffix(".truth")
+
+
+def _digest(texts: list[str]) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _ours(threads: int) -> Callable[[Job], Callable[[], Any]]:
@@ -167,47 +183,39 @@ def _read(job: Job) -> Callable[[], Any]:
 
 
 def _strings(job: Job) -> Callable[[], Any]:
-    columns = _expected(job)[0]
+    columns, _ = _loop(_orjson)(job)()
     encoded = [[text.encode() for text in column] for column in columns]
     return lambda: [[text.decode() for text in column] for column in encoded]
 
 
-@cache
-def _known(n: int, bad: float) -> tuple[list[list[str]], list[int]]:
-    lines, broken = _lines({"n": n, "bad": bad})
-    skipped = set(broken)
-    records = [json.loads(line) for number, line in enumerate(lines, 1) if number not in skipped]
-    return [[record[key] for record in records] for key in KEYS], broken
-
-
-def _expected(job: Job) -> tuple[list[list[str]], list[int]]:
-    return _known(job["n"], job["bad"])
+def _truth(job: Job) -> dict[str, Any]:
+    return json.loads(_truth_of(_file(job["n"], job["bad"])).read_text())  # type: ignore[no-any-return]
 
 
 def _check_lists(job: Job, answer: Any) -> None:
-    """By Python's json, which knows the broken lines from when they were written."""
+    """By what Python's json read when the file was written, and the lines that were broken then."""
     columns, broken = answer
-    expected, numbers = _expected(job)
-    assert broken is None or broken == numbers
+    truth = _truth(job)
     if broken is None:  # without numbers, order and count are all that can be compared
-        assert abs(len(columns[0]) - len(expected[0])) <= len(numbers)
+        assert abs(len(columns[0]) - truth["n"]) <= len(truth["broken"])
     else:
-        assert columns == expected
+        assert broken == truth["broken"]
+        assert [_digest(column) for column in columns] == truth["digests"]
 
 
 def _check_text(job: Job, answer: Any) -> None:
-    expected, numbers = _expected(job)
+    truth = _truth(job)
     if not isinstance(answer, list):
         (found,) = answer.execute("SELECT count(*) FROM found").fetchone()
-        assert abs(found - len(expected[0])) <= len(numbers)
+        assert abs(found - truth["n"]) <= len(truth["broken"])
         return
-    assert [bad.line for piece in answer for bad in piece.rejects] == numbers
-    for key, column in zip(KEYS, expected, strict=True):
+    assert [bad.line for piece in answer for bad in piece.rejects] == truth["broken"]
+    for key, digest in zip(KEYS, truth["digests"], strict=True):
         texts = []
         for piece in answer:
-            offsets, data = piece.columns[key].offsets, piece.columns[key].data.tobytes()
+            offsets, data = piece.columns[key].offsets.tolist(), piece.columns[key].data.tobytes()
             texts += [data[a:b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
-        assert texts == column
+        assert _digest(texts) == digest
 
 
 def _orjson() -> Callable[[bytes], Any]:
