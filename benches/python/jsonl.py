@@ -10,6 +10,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ MAX_LINE_BYTES = 1 << 20
 def _lines(job: Job) -> tuple[list[str], list[int]]:
     """The lines, and the numbers of those that are broken."""
     source = random.Random(0)
-    words = "the of a model said that because it was quoted and longer than the others\u2019 answers".split(" ")
+    words = ["the", "of", "a", "model", "said", "that", "because", "it", "was", "quoted", "longer", "others’", "answers"]
     pool = " ".join(source.choices(words, k=4000))
     lines, broken = [], []
     for i in range(job["n"]):
@@ -214,7 +215,7 @@ def _check_text(job: Job, answer: Any) -> None:
         texts = []
         for piece in answer:
             offsets, data = piece.columns[key].offsets.tolist(), piece.columns[key].data.tobytes()
-            texts += [data[a:b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+            texts += [data[a:b].decode() for a, b in pairwise(offsets)]
         assert _digest(texts) == digest
 
 

@@ -107,7 +107,8 @@ class JsonlReader:
     ) -> JsonlReader: ...
     def read(self) -> tuple[list[list[Any]], NDArray[np.int64], list[tuple[int, int, str]]] | None:
         """One list a key, the lines of the objects, and (line, byte column, reason) of each skipped line; None at the
-        end. Texts of up to 32 bytes that repeat are one object."""
+        end. Texts of up to 32 bytes that repeat are one object.
+        """
 
     def read_text(
         self,

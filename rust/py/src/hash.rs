@@ -11,7 +11,7 @@ use pyo3::types::{PyList, PyString};
 use crate::errors::{ConfigError, ShapeError};
 
 /// Rows that a thread hashes while they are still in its cache.
-const ROWS_PER_BLOCK: usize = 8192;
+const ROWS_PER_BLOCK: usize = 2048;
 
 /// A setting that counts something and cannot be zero.
 pub fn at_least_one(name: &str, value: i64) -> PyResult<NonZeroUsize> {

@@ -296,6 +296,10 @@ fn parse_piece<'a, T>(
 
 /// Put the lines of a piece after those before it.
 fn append<T>(all: &mut Parsed<T>, piece: Parsed<T>) {
+    if all.n_lines == 0 {
+        *all = piece;
+        return;
+    }
     let before = all.n_lines;
     all.records.extend(piece.records);
     all.lines
