@@ -21,11 +21,10 @@ def _texts(n: int, shortest: int, longest: int) -> list[str]:
     """``n`` texts in ASCII, all different, of ``shortest`` to ``longest`` bytes."""
     source = random.Random(0)
     words = " ".join(source.choices(["ask", "answer", "model", "because", "of", "which", "it"], k=longest))
-    texts = []
-    for i in range(n):
-        start = source.randrange(max(1, len(words) - longest))
-        texts.append(f"{i:08d}{words[start : start + source.randint(shortest, longest) - 8]}")
-    return texts
+    draws = np.random.default_rng(0)
+    starts = draws.integers(0, len(words) - longest, n).tolist()
+    lengths = draws.integers(shortest, longest, n, endpoint=True).tolist()
+    return [f"{i:08d}{words[a : a + k - 8]}" for i, (a, k) in enumerate(zip(starts, lengths, strict=True))]
 
 
 def _job(job: Job) -> list[str]:

@@ -26,7 +26,21 @@ MAX_LINE_BYTES = 1 << 20
 def _lines(job: Job) -> tuple[list[str], list[int]]:
     """The lines, and the numbers of those that are broken."""
     source = random.Random(0)
-    words = ["the", "of", "a", "model", "said", "that", "because", "it", "was", "quoted", "longer", "others’", "answers"]
+    words = [
+        "the",
+        "of",
+        "a",
+        "model",
+        "said",
+        "that",
+        "because",
+        "it",
+        "was",
+        "quoted",
+        "longer",
+        "others’",
+        "answers",
+    ]
     pool = " ".join(source.choices(words, k=4000))
     lines, broken = [], []
     for i in range(job["n"]):

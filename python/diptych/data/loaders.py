@@ -96,7 +96,7 @@ def iterate_jsonl(
     Peak memory: a window of 4 MiB a thread (or the longest line) and the values in it, whatever the file's size. A
     compressed file is decompressed whole.
     """
-    keys = list(keys)
+    keys = list(dict.fromkeys(keys))
     reader = _native.JsonlReader(str(path), keys, on_bad_line, max_line_bytes, threads)
     while (found := reader.read()) is not None:
         columns, lines, rejects = found
@@ -112,7 +112,7 @@ def iterate_jsonl_text(
     threads: int = 1,
 ) -> Iterator[JsonlTexts]:
     """As ``iterate_jsonl``, to offsets and bytes; a value of ``keys`` that is not a string makes a bad line."""
-    keys = list(keys)
+    keys = list(dict.fromkeys(keys))
     reader = _native.JsonlReader(str(path), keys, on_bad_line, max_line_bytes, threads)
     while (found := reader.read_text()) is not None:
         pairs, lines, rejects = found
@@ -185,8 +185,9 @@ class DataLoader:
         if keys and _begins_as_lines(Path(path)):
             # Where anything is wrong, the way below finds it again and words it for the whole record.
             with contextlib.suppress(RecordError):
-                columns = read_jsonl(path, keys, threads=self._threads).columns.values()
-                return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
+                columns = read_jsonl(path, keys, threads=self._threads).columns
+                rows = zip(*columns.values(), strict=True)
+                return [dict(zip(columns, values, strict=True)) for values in rows]
         records = self.load_records(path)
         if keys is None:
             return list(records.rows)

@@ -133,7 +133,8 @@ macro_rules! chain {
         pub(super) fn hash(group: &Group<'_>) -> [[u8; 32]; MAX_LANES] {
             let mut last = [0_i32; $n];
             for (word, length) in last.iter_mut().zip(group.lengths) {
-                *word = (length - (group.n_blocks - 1) * BLOCK_BYTES) as i32;
+                // At most 64.
+                *word = i32::try_from(length - (group.n_blocks - 1) * BLOCK_BYTES).unwrap_or(0);
             }
             let mut chained = [$splat(0); 8];
             for (vector, word) in chained.iter_mut().zip(IV) {
@@ -233,7 +234,9 @@ mod avx512 {
             let mut rows = [_mm512_setzero_si512(); 4];
             for (r, row) in rows.iter_mut().enumerate() {
                 // SAFETY: both types are 64 bytes in which every bit pattern is a value.
-                *row = unsafe { transmute(*block_of(group, 4 * g + r, block)) };
+                *row = unsafe {
+                    transmute::<[u8; BLOCK_BYTES], _>(*block_of(group, 4 * g + r, block))
+                };
             }
             let low = [
                 _mm512_unpacklo_epi32(rows[0], rows[1]),
@@ -320,8 +323,9 @@ mod avx2 {
                 let mut rows = [_mm256_setzero_si256(); 4];
                 for (r, row) in rows.iter_mut().enumerate() {
                     // SAFETY: both types are 64 bytes in which every bit pattern is a value.
-                    let halves: [__m256i; 2] =
-                        unsafe { transmute(*block_of(group, 4 * g + r, block)) };
+                    let halves: [__m256i; 2] = unsafe {
+                        transmute::<[u8; BLOCK_BYTES], _>(*block_of(group, 4 * g + r, block))
+                    };
                     *row = halves[half];
                 }
                 let low = [

@@ -69,19 +69,14 @@ fn hash_rows<'py>(
     let n = hash::check_lengths(columns.iter().map(PyListMethods::len))
         .map_err(|error| ShapeError::new_err(error.to_string()))?;
     let mut digests = vec![[0; DIGEST_BYTES]; n];
-    for (block, out) in digests
-        .chunks_mut(ROWS_PER_BLOCK * threads.get())
-        .enumerate()
-    {
-        let first = block * ROWS_PER_BLOCK * threads.get();
+    let rows_per_block = ROWS_PER_BLOCK * threads.get();
+    for (block, out) in digests.chunks_mut(rows_per_block).enumerate() {
+        let first = block * rows_per_block;
+        let rows = first..first + out.len();
         // References of our own: without the GIL, others may change the lists.
         let held = columns
             .iter()
-            .map(|column| {
-                (first..first + out.len())
-                    .map(|row| column.get_item(row))
-                    .collect()
-            })
+            .map(|column| rows.clone().map(|row| column.get_item(row)).collect())
             .collect::<PyResult<Vec<Vec<_>>>>()?;
         let texts = held
             .iter()

@@ -11,7 +11,9 @@ use crate::files::raise;
 use crate::jsonl::{Builder, Reject, line_array, options, record_error, rejects};
 
 /// Short texts of a column that are shared: those last seen, by a few of their bytes.
-const SHARED_TEXTS: usize = 64;
+const SHARED_TEXTS: usize = 1 << 6;
+/// 2^64 by the golden ratio: the six high bits of a product depend on all bits of what it multiplies (Knuth).
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 const MAX_SHARED_BYTES: usize = 32;
 
 type Shared = Vec<Option<Py<PyString>>>;
@@ -117,8 +119,10 @@ fn share<'py>(py: Python<'py>, shared: &mut Shared, text: &str) -> Bound<'py, Py
         return PyString::new(py, text);
     }
     let ends = bytes.iter().take(4).chain(bytes.iter().rev().take(4));
-    let mixed = ends.fold(bytes.len(), |mixed, byte| mixed * 31 + usize::from(*byte));
-    let slot = &mut shared[mixed % SHARED_TEXTS];
+    let mixed = ends.fold(bytes.len() as u64, |mixed, byte| {
+        mixed * 31 + u64::from(*byte)
+    });
+    let slot = &mut shared[(mixed.wrapping_mul(MULTIPLIER) >> 58) as usize];
     if let Some(known) = slot.as_ref().map(|known| known.bind(py))
         && known.to_str().is_ok_and(|known| known == text)
     {

@@ -213,7 +213,7 @@ impl<'a> Scanner<'a> {
         let (words, _) = rest.as_chunks::<8>();
         for (i, word) in words.iter().take(3).enumerate() {
             let word = u64::from_le_bytes(*word);
-            let found = zero_bytes(word ^ SPLAT * 0x22) | zero_bytes(word ^ SPLAT * 0x5c);
+            let found = zero_bytes(word ^ (SPLAT * 0x22)) | zero_bytes(word ^ (SPLAT * 0x5c));
             if found != 0 {
                 return Some(self.at + 8 * i + found.trailing_zeros() as usize / 8);
             }
