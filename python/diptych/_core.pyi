@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "JsonlReader",
     "Store",
     "__version__",
     "assign",
@@ -81,6 +82,38 @@ def parse_jsonl(
     ConfigError
         If ``on_bad_line`` is another word, or ``max_line_bytes`` or ``threads`` is below 1.
     """
+
+@final
+class JsonlReader:
+    """The fields ``keys`` of a file of JSON lines, window by window, in memory for one window of 4 MiB a thread.
+
+    Lines are refused as by ``parse_jsonl``, and where an object lacks a key (column 0). After an error nothing should
+    be read.
+
+    Parameters
+    ----------
+    path : a plain file is read piece by piece; gzip and zstandard are decompressed whole, as by ``read_file``
+    keys : fields to keep
+    on_bad_line, max_line_bytes, threads : as in ``parse_jsonl``
+
+    Raises
+    ------
+    OSError, RecordError
+        As ``read_file``; reading also as ``parse_jsonl``.
+    """
+
+    def __new__(
+        cls, path: str, keys: list[str], on_bad_line: Literal["error", "skip"], max_line_bytes: int, threads: int
+    ) -> JsonlReader: ...
+    def read(self) -> tuple[list[list[Any]], NDArray[np.int64], list[tuple[int, int, str]]] | None:
+        """One list a key, the lines of the objects, and (line, byte column, reason) of each skipped line; None at the
+        end. Texts of up to 32 bytes that repeat are one object.
+        """
+
+    def read_text(
+        self,
+    ) -> tuple[list[tuple[NDArray[np.int64], NDArray[np.uint8]]], NDArray[np.int64], list[tuple[int, int, str]]] | None:
+        """The same with (offsets, bytes) a key; a value of ``keys`` that is not a string makes a bad line."""
 
 @final
 class Store:

@@ -5,6 +5,7 @@ in ``embeddings.cache``, matching in ``clustering.matching``, permutation tests 
 """
 
 from diptych._core import (
+    JsonlReader,
     Store,
     __version__,
     assign,
@@ -19,6 +20,7 @@ from diptych._core import (
 )
 
 __all__ = [
+    "JsonlReader",
     "Store",
     "__version__",
     "assign",

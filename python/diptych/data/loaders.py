@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diptych import _native
 from diptych._types import Json
@@ -15,6 +20,135 @@ from diptych.data.records import Records
 from diptych.errors import DataError, RecordError
 
 DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that was skipped: its number from 1, the byte column from 1 (0: the whole line), and why."""
+
+    line: int
+    column: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlColumns:
+    """Fields of the objects of a JSON-lines file, or of some of its lines.
+
+    Parameters
+    ----------
+    columns : of each key, the values in file order; n of them
+    lines : int64 (n,), the line of each object, counted from 1
+    rejects : the lines that were skipped
+    """
+
+    columns: dict[str, list[Any]]
+    lines: NDArray[np.int64]
+    rejects: list[BadLine]
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """Texts in one buffer: text ``i`` is ``data[offsets[i]:offsets[i + 1]]``, UTF-8; int64 (n + 1,) and uint8."""
+
+    offsets: NDArray[np.int64]
+    data: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlTexts:
+    """As ``JsonlColumns``, without a Python object for each value."""
+
+    columns: dict[str, TextColumn]
+    lines: NDArray[np.int64]
+    rejects: list[BadLine]
+
+
+def iterate_jsonl(
+    path: str | Path,
+    keys: Sequence[str],
+    *,
+    on_bad_line: Literal["error", "skip"] = "error",
+    max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
+    threads: int = 1,
+) -> Iterator[JsonlColumns]:
+    """The fields ``keys`` of a JSON-lines file, some thousand lines at a time.
+
+    Every line is checked whole, and must have all ``keys``. Short values that repeat are one object.
+
+    Parameters
+    ----------
+    path : the file; gzip and zstandard are recognised by content
+    keys : fields to keep
+    on_bad_line : ``"skip"`` leaves out the lines that cannot be read or lack a key, and names them
+    max_line_bytes : a longer line is a bad line
+    threads : the result is the same for every value
+
+    Raises
+    ------
+    RecordError
+        At a bad line, with path, line, byte column and reason.
+    OSError
+        If the file cannot be read.
+
+    Notes
+    -----
+    Peak memory: a window of 4 MiB a thread (or the longest line) and the values in it, whatever the file's size. A
+    compressed file is decompressed whole.
+    """
+    keys = list(dict.fromkeys(keys))
+    reader = _native.JsonlReader(str(path), keys, on_bad_line, max_line_bytes, threads)
+    while (found := reader.read()) is not None:
+        columns, lines, rejects = found
+        yield JsonlColumns(dict(zip(keys, columns, strict=True)), lines, [BadLine(*bad) for bad in rejects])
+
+
+def iterate_jsonl_text(
+    path: str | Path,
+    keys: Sequence[str],
+    *,
+    on_bad_line: Literal["error", "skip"] = "error",
+    max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
+    threads: int = 1,
+) -> Iterator[JsonlTexts]:
+    """As ``iterate_jsonl``, to offsets and bytes; a value of ``keys`` that is not a string makes a bad line."""
+    keys = list(dict.fromkeys(keys))
+    reader = _native.JsonlReader(str(path), keys, on_bad_line, max_line_bytes, threads)
+    while (found := reader.read_text()) is not None:
+        pairs, lines, rejects = found
+        columns = {key: TextColumn(*pair) for key, pair in zip(keys, pairs, strict=True)}
+        yield JsonlTexts(columns, lines, [BadLine(*bad) for bad in rejects])
+
+
+def read_jsonl(
+    path: str | Path,
+    keys: Sequence[str],
+    *,
+    on_bad_line: Literal["error", "skip"] = "error",
+    max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
+    threads: int = 1,
+) -> JsonlColumns:
+    """The fields ``keys`` of a whole JSON-lines file; as ``iterate_jsonl``, whose memory it needs beyond the lists.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.jsonl"
+    >>> _ = path.write_text('{"prompt": "Hi", "n": 1}' + chr(10) + '{"prompt": "cut')
+    >>> read = read_jsonl(path, ["prompt"], on_bad_line="skip")
+    >>> read.columns, [bad.line for bad in read.rejects]
+    ({'prompt': ['Hi']}, [2])
+    """
+    columns: dict[str, list[Any]] = {key: [] for key in keys}
+    lines: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    rejects: list[BadLine] = []
+    pieces = iterate_jsonl(path, keys, on_bad_line=on_bad_line, max_line_bytes=max_line_bytes, threads=threads)
+    for piece in pieces:
+        for key, values in piece.columns.items():
+            columns[key] += values
+        lines.append(piece.lines)
+        rejects += piece.rejects
+    return JsonlColumns(columns, np.concatenate(lines), rejects)
 
 
 class DataLoader:
@@ -48,6 +182,12 @@ class DataLoader:
         OSError
             If the file cannot be read.
         """
+        if keys and _begins_as_lines(Path(path)):
+            # Where anything is wrong, the way below finds it again and words it for the whole record.
+            with contextlib.suppress(RecordError):
+                columns = read_jsonl(path, keys, threads=self._threads).columns
+                rows = zip(*columns.values(), strict=True)
+                return [dict(zip(columns, values, strict=True)) for values in rows]
         records = self.load_records(path)
         if keys is None:
             return list(records.rows)
@@ -127,6 +267,14 @@ class DataLoader:
         if self._cache is None:
             raise DataError("this DataLoader has no cache. Make it with DataLoader(cache_dir=...).")
         return self._cache
+
+
+def _begins_as_lines(path: Path) -> bool:
+    """Whether a file that is no table by its name begins with an object."""
+    if not path.is_file() or {".parquet", ".csv"} & {suffix.lower() for suffix in path.suffixes}:
+        return False
+    with path.open("rb") as file:
+        return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
 
 
 def _is_one_object(data: bytes) -> bool:

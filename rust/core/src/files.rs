@@ -130,6 +130,12 @@ pub fn decompress(raw: Vec<u8>, free_bytes: u64) -> Result<Vec<u8>, FileError> {
     Ok(out)
 }
 
+/// Whether a file that starts so is decompressed by [`read_file`]; four bytes are enough.
+#[must_use]
+pub fn is_compressed(start: &[u8]) -> bool {
+    Format::of(start).is_some()
+}
+
 fn trailing(format: Format, raw: &[u8], rest: &[u8]) -> FileError {
     FileError::TrailingGarbage {
         format: format.name(),

@@ -30,6 +30,17 @@ proptest! {
     }
 
     #[test]
+    fn full_groups_long_rows_and_what_is_left_over_have_the_digests_of_the_encoding(
+        lengths in prop::collection::vec(prop_oneof![8 => 0_usize..300, 1 => 900_usize..1200, 1 => 4000_usize..9000], 0..120),
+        n in 1_usize..4,
+    ) {
+        let rows: Vec<String> = lengths.iter().enumerate().map(|(i, length)| format!("{i:>length$}")).collect();
+        let digests = hash_rows("domain/1", std::slice::from_ref(&rows), threads(n)).unwrap();
+        let expected: Vec<_> = rows.iter().map(|row| naive::digest("domain/1", &[row])).collect();
+        prop_assert_eq!(digests, expected);
+    }
+
+    #[test]
     fn moving_text_between_fields_changes_the_digest(text in ".{1,30}", at in 0_usize..30) {
         let at = text.char_indices().map(|(i, _)| i).nth(at).unwrap_or(0);
         let (left, right) = text.split_at(at);

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use diptych_core::jsonl::{OnBadLine, Options, Parsed, Value, parse_jsonl};
+use diptych_core::jsonl::{OnBadLine, Options, Parsed, Record, Value, parse_jsonl};
 use proptest::prelude::*;
 
 #[path = "naive/jsonl.rs"]
@@ -104,7 +104,7 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn outcomes(parsed: Parsed<'_>) -> Vec<Outcome<'_>> {
+fn outcomes(parsed: Parsed<Record<'_>>) -> Vec<Outcome<'_>> {
     let mut outcomes: Vec<_> = (0..parsed.n_lines).map(|_| Outcome::Blank).collect();
     for bad in &parsed.rejects {
         outcomes[bad.line - 1] = Outcome::Bad;

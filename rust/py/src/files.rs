@@ -29,18 +29,18 @@ fn os_error(path: PathBuf, error: &io::Error) -> PyErr {
     }
 }
 
+pub fn raise(path: PathBuf, error: FileError) -> PyErr {
+    match error {
+        FileError::Io(error) => os_error(path, &error),
+        error => RecordError::new_err((path.display().to_string(), 0, 0, error.to_string())),
+    }
+}
+
 #[pyfunction]
 fn read_file(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyBytes>> {
-    match py.detach(|| files::read_file(&path)) {
-        Ok(bytes) => Ok(PyBytes::new(py, &bytes)),
-        Err(FileError::Io(error)) => Err(os_error(path, &error)),
-        Err(error) => Err(RecordError::new_err((
-            path.display().to_string(),
-            0,
-            0,
-            error.to_string(),
-        ))),
-    }
+    let bytes = py.detach(|| files::read_file(&path));
+    let bytes = bytes.map_err(|error| raise(path, error))?;
+    Ok(PyBytes::new(py, &bytes))
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use diptych_core::jsonl::{self, JsonlError, OnBadLine, Options, Record, Value};
+use diptych_core::jsonl::{self, BadLine, JsonlError, OnBadLine, Options, Record, Value};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
@@ -14,19 +14,23 @@ use crate::hash::{at_least_one, wrong_type};
 /// Distinct keys that are shared between records; more than any sane schema has.
 const SHARED_KEYS: usize = 1024;
 
-type Parsed<'py> = (
-    Bound<'py, PyList>,
-    Bound<'py, PyArray1<i64>>,
-    Vec<(usize, usize, String)>,
-);
+/// Line, byte column, reason.
+pub type Reject = (usize, usize, String);
+
+type Parsed<'py> = (Bound<'py, PyList>, Bound<'py, PyArray1<i64>>, Vec<Reject>);
 
 /// Makes Python objects; equal keys become one `str`, as in Python's own reader.
-struct Builder<'py, 'a> {
+pub struct Builder<'py, 'a> {
     py: Python<'py>,
     keys: HashMap<Cow<'a, str>, Bound<'py, PyString>>,
 }
 
 impl<'py, 'a> Builder<'py, 'a> {
+    pub fn new(py: Python<'py>) -> Self {
+        let keys = HashMap::new();
+        Self { py, keys }
+    }
+
     fn record(&mut self, record: Record<'a>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(self.py);
         for (key, value) in record {
@@ -46,7 +50,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         text
     }
 
-    fn value(&mut self, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
+    pub fn value(&mut self, value: Value<'a>) -> PyResult<Bound<'py, PyAny>> {
         Ok(match value {
             Value::Null => self.py.None().into_bound(self.py),
             Value::Bool(value) => value.into_pyobject(self.py)?.to_owned().into_any(),
@@ -77,7 +81,7 @@ fn on_bad_line(value: &str) -> PyResult<OnBadLine> {
     }
 }
 
-fn record_error(path: String, error: JsonlError) -> PyErr {
+pub fn record_error(path: String, error: JsonlError) -> PyErr {
     match error {
         JsonlError::BadLine(bad) => RecordError::new_err((path, bad.line, bad.column, bad.reason)),
         error @ JsonlError::Encoding { .. } => {
@@ -86,8 +90,30 @@ fn record_error(path: String, error: JsonlError) -> PyErr {
     }
 }
 
+pub fn options(on_bad_line: &str, max_line_bytes: i64, threads: i64) -> PyResult<Options> {
+    Ok(Options {
+        on_bad_line: self::on_bad_line(on_bad_line)?,
+        max_line_bytes: at_least_one("max_line_bytes", max_line_bytes)?.get(),
+        threads: at_least_one("threads", threads)?,
+        ..Options::default()
+    })
+}
+
+pub fn line_array(py: Python<'_>, lines: Vec<usize>) -> PyResult<Bound<'_, PyArray1<i64>>> {
+    let lines = lines
+        .into_iter()
+        .map(i64::try_from)
+        .collect::<Result<_, _>>()?;
+    Ok(PyArray1::from_vec(py, lines))
+}
+
+pub fn rejects(bad: Vec<BadLine>) -> Vec<Reject> {
+    bad.into_iter()
+        .map(|bad| (bad.line, bad.column, bad.reason))
+        .collect()
+}
+
 #[pyfunction]
-#[pyo3(signature = (data, path, on_bad_line, max_line_bytes, threads))]
 fn parse_jsonl<'py>(
     py: Python<'py>,
     data: &Bound<'py, PyAny>,
@@ -96,12 +122,7 @@ fn parse_jsonl<'py>(
     max_line_bytes: i64,
     threads: i64,
 ) -> PyResult<Parsed<'py>> {
-    let options = Options {
-        on_bad_line: self::on_bad_line(on_bad_line)?,
-        max_line_bytes: at_least_one("max_line_bytes", max_line_bytes)?.get(),
-        threads: at_least_one("threads", threads)?,
-        ..Options::default()
-    };
+    let options = options(on_bad_line, max_line_bytes, threads)?;
     let bytes = data
         .cast::<PyBytes>()
         .map_err(|_| wrong_type("data", "bytes", data))?
@@ -111,24 +132,12 @@ fn parse_jsonl<'py>(
         .map_err(|error| record_error(path, error))?;
 
     let records = PyList::empty(py);
-    let mut builder = Builder {
-        py,
-        keys: HashMap::new(),
-    };
+    let mut builder = Builder::new(py);
     for record in parsed.records {
         records.append(builder.record(record)?)?;
     }
-    let lines = parsed
-        .lines
-        .into_iter()
-        .map(i64::try_from)
-        .collect::<Result<Vec<_>, _>>()?;
-    let rejects = parsed
-        .rejects
-        .into_iter()
-        .map(|bad| (bad.line, bad.column, bad.reason))
-        .collect();
-    Ok((records, PyArray1::from_vec(py, lines), rejects))
+    let lines = line_array(py, parsed.lines)?;
+    Ok((records, lines, rejects(parsed.rejects)))
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -12,6 +12,7 @@ mod hash;
 mod jsonl;
 mod matching;
 mod permutation;
+mod reader;
 mod store;
 
 #[pymodule(gil_used = false)]
@@ -20,6 +21,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     hash::register(m)?;
     files::register(m)?;
     jsonl::register(m)?;
+    reader::register(m)?;
     store::register(m)?;
     matching::register(m)?;
     permutation::register(m)

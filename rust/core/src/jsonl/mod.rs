@@ -10,7 +10,9 @@
 //! O(bytes) time. The file is cut at newlines into pieces that threads take in order; lines are numbered afterwards by a prefix
 //! sum, and a fault in an earlier piece always wins, so the result is the same for every thread count.
 
+mod reader;
 mod refusal;
+mod scan;
 mod value;
 
 use std::num::NonZeroUsize;
@@ -20,7 +22,8 @@ use std::thread;
 
 use thiserror::Error;
 
-use refusal::{Fault, Refusal};
+pub use reader::{ReadError, Reader, TextColumn, text_columns};
+use refusal::Refusal;
 pub use value::{Record, Value};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -85,11 +88,11 @@ pub enum JsonlError {
     },
 }
 
-/// What was read.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Parsed<'a> {
-    /// The objects in file order.
-    pub records: Vec<Record<'a>>,
+/// What was read; an item is a whole object, or one of its fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed<T> {
+    /// The objects in file order; where only some fields were asked for, those of each object in the order asked for.
+    pub records: Vec<T>,
     /// Physical line of each record, from 1.
     pub lines: Vec<usize>,
     /// Skipped lines in file order.
@@ -98,6 +101,18 @@ pub struct Parsed<'a> {
     pub n_blank: usize,
     /// Physical lines; a last one without line end counts.
     pub n_lines: usize,
+}
+
+impl<T> Default for Parsed<T> {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            lines: Vec::new(),
+            rejects: Vec::new(),
+            n_blank: 0,
+            n_lines: 0,
+        }
+    }
 }
 
 /// Parse JSON lines.
@@ -116,13 +131,56 @@ pub struct Parsed<'a> {
 /// assert_eq!(parsed.records[1], [("n".into(), Value::Int(2))]);
 /// # Ok::<(), diptych_core::jsonl::JsonlError>(())
 /// ```
-pub fn parse_jsonl(data: &[u8], options: Options) -> Result<Parsed<'_>, JsonlError> {
-    if let Some(encoding) = other_encoding(data) {
+pub fn parse_jsonl(data: &[u8], options: Options) -> Result<Parsed<Record<'_>>, JsonlError> {
+    parse_lines(data, true, options, |line, records| {
+        records.push(line.record()?);
+        Ok(())
+    })
+}
+
+/// Parse JSON lines, and keep the values of `keys` alone: `keys.len()` values an object, in the order of `keys`.
+///
+/// Lines are refused as by [`parse_jsonl`], and where an object lacks a key.
+///
+/// # Errors
+///
+/// As [`parse_jsonl`].
+///
+/// # Examples
+///
+/// ```
+/// use diptych_core::jsonl::{Options, Value, parse_fields};
+///
+/// let parsed = parse_fields(b"{\"n\": 1, \"m\": 5}\n{\"n\": 2}\n", &["n"], Options::default())?;
+/// assert_eq!(parsed.records, [Value::Int(1), Value::Int(2)]);
+/// # Ok::<(), diptych_core::jsonl::JsonlError>(())
+/// ```
+pub fn parse_fields<'a, K: AsRef<str> + Sync>(
+    data: &'a [u8],
+    keys: &[K],
+    options: Options,
+) -> Result<Parsed<Value<'a>>, JsonlError> {
+    parse_lines(data, true, options, |line, values| {
+        line.fields(keys, values)
+    })
+}
+
+/// A fault's byte column and its reason.
+type Refused = (usize, String);
+
+/// Parse the lines of `data`, which is the start of a file or follows a line end.
+fn parse_lines<'a, T: Send>(
+    data: &'a [u8],
+    first_of_file: bool,
+    options: Options,
+    parse: impl Fn(&Line<'a>, &mut Vec<T>) -> Result<(), Refused> + Sync,
+) -> Result<Parsed<T>, JsonlError> {
+    if let Some(encoding) = other_encoding(data).filter(|_| first_of_file) {
         return Err(JsonlError::Encoding { encoding });
     }
     let pieces = cut(data, options.piece_bytes.get());
     let mut parsed = Parsed::default();
-    for piece in parse_pieces(&pieces, options) {
+    for piece in parse_pieces(&pieces, first_of_file, options, &parse) {
         append(&mut parsed, piece);
         if options.on_bad_line == OnBadLine::Error
             && let Some(first) = parsed.rejects.pop()
@@ -158,7 +216,12 @@ fn cut(data: &[u8], piece_bytes: usize) -> Vec<&[u8]> {
 }
 
 /// Parse pieces in order of taking. After a fault that stops, no later piece is taken: all earlier ones already were.
-fn parse_pieces<'a>(pieces: &[&'a [u8]], options: Options) -> Vec<Parsed<'a>> {
+fn parse_pieces<'a, T: Send>(
+    pieces: &[&'a [u8]],
+    first_of_file: bool,
+    options: Options,
+    parse: &(impl Fn(&Line<'a>, &mut Vec<T>) -> Result<(), Refused> + Sync),
+) -> Vec<Parsed<T>> {
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let done = Mutex::new(Vec::with_capacity(pieces.len()));
@@ -168,7 +231,7 @@ fn parse_pieces<'a>(pieces: &[&'a [u8]], options: Options) -> Vec<Parsed<'a>> {
             let Some(piece) = pieces.get(index) else {
                 return;
             };
-            let parsed = parse_piece(piece, index == 0, options);
+            let parsed = parse_piece(piece, first_of_file && index == 0, options, parse);
             if options.on_bad_line == OnBadLine::Error && !parsed.rejects.is_empty() {
                 stop.store(true, Ordering::Relaxed);
             }
@@ -192,7 +255,12 @@ fn parse_pieces<'a>(pieces: &[&'a [u8]], options: Options) -> Vec<Parsed<'a>> {
 }
 
 /// Parse the lines of one piece, numbered from its start.
-fn parse_piece(piece: &[u8], first_of_file: bool, options: Options) -> Parsed<'_> {
+fn parse_piece<'a, T>(
+    piece: &'a [u8],
+    first_of_file: bool,
+    options: Options,
+    parse: &impl Fn(&Line<'a>, &mut Vec<T>) -> Result<(), Refused>,
+) -> Parsed<T> {
     let mut parsed = Parsed::default();
     let mut rest = piece;
     while !rest.is_empty() {
@@ -201,12 +269,16 @@ fn parse_piece(piece: &[u8], first_of_file: bool, options: Options) -> Parsed<'_
         rest = tail;
         parsed.n_lines += 1;
         let line = Line::new(line, first_of_file && parsed.n_lines == 1);
-        match line.parse(options.max_line_bytes) {
-            Ok(None) => parsed.n_blank += 1,
-            Ok(Some(record)) => {
-                parsed.records.push(record);
-                parsed.lines.push(parsed.n_lines);
+        let outcome = match line.refused_for_length(options.max_line_bytes) {
+            Some(refused) => Err(refused),
+            None if line.is_blank() => {
+                parsed.n_blank += 1;
+                continue;
             }
+            None => parse(&line, &mut parsed.records),
+        };
+        match outcome {
+            Ok(()) => parsed.lines.push(parsed.n_lines),
             Err((column, reason)) => {
                 parsed.rejects.push(BadLine {
                     line: parsed.n_lines,
@@ -223,7 +295,11 @@ fn parse_piece(piece: &[u8], first_of_file: bool, options: Options) -> Parsed<'_
 }
 
 /// Put the lines of a piece after those before it.
-fn append<'a>(all: &mut Parsed<'a>, piece: Parsed<'a>) {
+fn append<T>(all: &mut Parsed<T>, piece: Parsed<T>) {
+    if all.n_lines == 0 {
+        *all = piece;
+        return;
+    }
     let before = all.n_lines;
     all.records.extend(piece.records);
     all.lines
@@ -260,22 +336,50 @@ impl<'a> Line<'a> {
         Self { bytes, mark, torn }
     }
 
-    /// The record, nothing for a blank line, or the byte column and the reason of the refusal.
-    fn parse(&self, max_line_bytes: usize) -> Result<Option<Record<'a>>, (usize, String)> {
-        let text = &self.bytes[self.mark..];
-        if self.bytes.len() > max_line_bytes {
-            let refusal = Refusal::TooLong {
-                found: self.bytes.len(),
-                max: max_line_bytes,
+    /// The JSON text: the line without a byte order mark.
+    fn text(&self) -> &'a [u8] {
+        &self.bytes[self.mark..]
+    }
+
+    fn refused_for_length(&self, max: usize) -> Option<Refused> {
+        let found = self.bytes.len();
+        (found > max).then(|| (0, Refusal::TooLong { found, max }.to_string()))
+    }
+
+    fn is_blank(&self) -> bool {
+        self.text()
+            .iter()
+            .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+    }
+
+    /// The whole object.
+    fn record(&self) -> Result<Record<'a>, Refused> {
+        refusal::parse_object(self.text(), self.torn).map_err(|fault| {
+            let reason = refusal::reason(self.text(), &fault);
+            (self.mark + fault.column, reason)
+        })
+    }
+
+    /// The values of `keys`, to the end of `values`. What the scanner is not sure of goes the way of whole objects.
+    fn fields<K: AsRef<str>>(
+        &self,
+        keys: &[K],
+        values: &mut Vec<Value<'a>>,
+    ) -> Result<(), Refused> {
+        let before = values.len();
+        if scan::fields(self.text(), keys, values).is_some() {
+            return Ok(());
+        }
+        values.truncate(before);
+        let record = self.record()?;
+        for key in keys {
+            let at = record.iter().position(|(name, _)| name == key.as_ref());
+            let Some(at) = at else {
+                values.truncate(before);
+                return Err((0, refusal::no_field(key.as_ref(), &record)));
             };
-            return Err((0, refusal.to_string()));
+            values.push(record[at].1.clone());
         }
-        if text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')) {
-            return Ok(None);
-        }
-        let refused = |fault: Fault| (self.mark + fault.column, refusal::reason(text, &fault));
-        refusal::parse_object(text, self.torn)
-            .map(Some)
-            .map_err(refused)
+        Ok(())
     }
 }
