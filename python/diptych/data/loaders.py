@@ -24,7 +24,14 @@ DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that was skipped: its number from 1, the byte column from 1 (0: the whole line), and why."""
+    """A line that was skipped.
+
+    Parameters
+    ----------
+    line : its number, from 1
+    column : the byte, from 1; 0 for the whole line
+    reason : what is wrong, and what to do
+    """
 
     line: int
     column: int
@@ -49,7 +56,13 @@ class JsonlColumns:
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """Texts in one buffer: text ``i`` is ``data[offsets[i]:offsets[i + 1]]``, UTF-8; int64 (n + 1,) and uint8."""
+    """Texts in one buffer: text ``i`` is ``data[offsets[i]:offsets[i + 1]]``.
+
+    Parameters
+    ----------
+    offsets : int64 (n + 1,)
+    data : uint8, the UTF-8 of all texts
+    """
 
     offsets: NDArray[np.int64]
     data: NDArray[np.uint8]
@@ -57,7 +70,14 @@ class TextColumn:
 
 @dataclass(frozen=True, slots=True)
 class JsonlTexts:
-    """As ``JsonlColumns``, without a Python object for each value."""
+    """Texts of a JSON-lines file, without a Python object for each.
+
+    Parameters
+    ----------
+    columns : of each key, its texts in file order
+    lines : int64 (n,), the line of each object, counted from 1
+    rejects : the lines that were skipped
+    """
 
     columns: dict[str, TextColumn]
     lines: NDArray[np.int64]
@@ -111,7 +131,12 @@ def iterate_jsonl_text(
     max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
     threads: int = 1,
 ) -> Iterator[JsonlTexts]:
-    """As ``iterate_jsonl``, to offsets and bytes; a value of ``keys`` that is not a string makes a bad line."""
+    """As ``iterate_jsonl``, to offsets and bytes; a value of ``keys`` that is not a string makes a bad line.
+
+    Parameters
+    ----------
+    path, keys, on_bad_line, max_line_bytes, threads : as in ``iterate_jsonl``
+    """
     keys = list(dict.fromkeys(keys))
     reader = _native.JsonlReader(str(path), keys, on_bad_line, max_line_bytes, threads)
     while (found := reader.read_text()) is not None:
@@ -129,6 +154,10 @@ def read_jsonl(
     threads: int = 1,
 ) -> JsonlColumns:
     """The fields ``keys`` of a whole JSON-lines file; as ``iterate_jsonl``, whose memory it needs beyond the lists.
+
+    Parameters
+    ----------
+    path, keys, on_bad_line, max_line_bytes, threads : as in ``iterate_jsonl``
 
     Examples
     --------

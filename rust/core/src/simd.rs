@@ -235,7 +235,7 @@ mod avx512 {
             for (r, row) in rows.iter_mut().enumerate() {
                 // SAFETY: both types are 64 bytes in which every bit pattern is a value.
                 *row = unsafe {
-                    transmute::<[u8; BLOCK_BYTES], _>(*block_of(group, 4 * g + r, block))
+                    transmute::<[u8; BLOCK_BYTES], __m512i>(*block_of(group, 4 * g + r, block))
                 };
             }
             let low = [
@@ -324,7 +324,11 @@ mod avx2 {
                 for (r, row) in rows.iter_mut().enumerate() {
                     // SAFETY: both types are 64 bytes in which every bit pattern is a value.
                     let halves: [__m256i; 2] = unsafe {
-                        transmute::<[u8; BLOCK_BYTES], _>(*block_of(group, 4 * g + r, block))
+                        transmute::<[u8; BLOCK_BYTES], [__m256i; 2]>(*block_of(
+                            group,
+                            4 * g + r,
+                            block,
+                        ))
                     };
                     *row = halves[half];
                 }

@@ -1,4 +1,5 @@
 //! `parse_fields` and `Reader` against `parse_jsonl`, which is itself held against its twin: same values, same refusals.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may panic as they do")]
 
 use std::io::Write;
 use std::num::NonZeroUsize;
