@@ -15,7 +15,7 @@ use std::thread;
 
 use thiserror::Error;
 
-use crate::simd::{self, BLOCK_BYTES, CHUNK_BYTES};
+use crate::simd::blake3::{self as simd, BLOCK_BYTES, CHUNK_BYTES};
 
 /// Bytes in a digest.
 pub const DIGEST_BYTES: usize = blake3::OUT_LEN;

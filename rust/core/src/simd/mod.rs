@@ -1,0 +1,3 @@
+//! The one module with `unsafe`: vector instructions, chosen at run time, each with a portable twin of the same bits.
+
+pub(crate) mod blake3;
