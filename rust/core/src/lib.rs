@@ -9,10 +9,11 @@
 //! | [`files`] | whole files, `.gz` and `.zst` read transparently |
 //! | [`jsonl`] | JSON lines, strictly, with the position of every error |
 //! | [`store`] | vectors on disk, by digest, crash-safe |
-//! | [`matching`] | contingency tables and optimal assignment |
+//! | [`matching`] | contingency tables, assignment, sums by cluster, mean similarities, nearest neighbours |
 //! | [`stream`] | random bits addressed by (seed, resample) |
 //! | [`permutation`] | sign flips and label permutations, all measures at once |
-#![forbid(unsafe_code)]
+// `simd` alone allows itself unsafe code, and says at each block why it is sound.
+#![deny(unsafe_code)]
 
 pub mod files;
 pub mod hash;
@@ -20,5 +21,6 @@ pub mod jsonl;
 pub mod matching;
 mod parallel;
 pub mod permutation;
+mod simd;
 pub mod store;
 pub mod stream;
