@@ -23,11 +23,9 @@ pub(crate) struct Tile<'a> {
     pub rest: &'a [f32; TILE],
 }
 
-/// A quantised query.
+/// What bounds a quantised query's similarities.
 #[derive(Clone, Copy)]
-pub(crate) struct Query<'a> {
-    /// As long as a target's.
-    pub codes: &'a [i8],
+pub(crate) struct Query {
     /// 128 times the sum of the codes.
     pub offset: i32,
     /// What one step of the code stands for.
@@ -39,6 +37,9 @@ pub(crate) struct Query<'a> {
     /// A target whose similarity cannot reach this does not survive.
     pub threshold: f32,
 }
+
+/// Four codes of each query of a group, side by side.
+pub(crate) type Step = [[i8; 4]; GROUP];
 
 /// Run `work`, compiled for the widest vectors that this machine has.
 #[inline]
@@ -72,21 +73,22 @@ fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// For each query the targets, as bits, whose upper bound is not below its threshold.
-pub(crate) fn survivors(tile: &Tile<'_>, queries: &[Query<'_>; GROUP]) -> [u64; GROUP] {
+pub(crate) fn survivors(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> [u64; GROUP] {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512f") {
         // # Safety
         // The features that the function is compiled for were detected in the line above.
-        return unsafe { survivors_vnni(tile, queries) };
+        return unsafe { survivors_vnni(tile, codes, queries) };
     }
-    survivors_portable(tile, queries)
+    survivors_portable(tile, codes, queries)
 }
 
-fn survivors_portable(tile: &Tile<'_>, queries: &[Query<'_>; GROUP]) -> [u64; GROUP] {
-    queries.map(|query| {
+fn survivors_portable(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> [u64; GROUP] {
+    std::array::from_fn(|i| {
+        let query = &queries[i];
         let dots = wide(
             #[inline(always)]
-            || dots(tile.codes, query.codes),
+            || dots(tile.codes, codes, i),
         );
         (0..TILE).fold(0, |bits, lane| {
             let upper = (dots[lane] - query.offset) as f32 * (query.scale * tile.scale[lane])
@@ -99,12 +101,13 @@ fn survivors_portable(tile: &Tile<'_>, queries: &[Query<'_>; GROUP]) -> [u64; GR
 }
 
 #[inline(always)]
-fn dots(tile: &[u8], query: &[i8]) -> [i32; TILE] {
+fn dots(tile: &[u8], codes: &[Step], query: usize) -> [i32; TILE] {
     let mut dots = [0; TILE];
-    for (targets, word) in tile.chunks_exact(4 * TILE).zip(query.chunks_exact(4)) {
-        for (dot, bytes) in dots.iter_mut().zip(targets.chunks_exact(4)) {
-            for (&byte, &code) in bytes.iter().zip(word) {
-                *dot += i32::from(byte) * i32::from(code);
+    for (targets, step) in tile.chunks_exact(4 * TILE).zip(codes) {
+        let word = step[query].map(i32::from);
+        for (dot, bytes) in dots.iter_mut().zip(targets.as_chunks::<4>().0) {
+            for place in 0..4 {
+                *dot += i32::from(bytes[place]) * word[place];
             }
         }
     }
@@ -113,23 +116,21 @@ fn dots(tile: &[u8], query: &[i8]) -> [i32; TILE] {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn survivors_vnni(tile: &Tile<'_>, queries: &[Query<'_>; GROUP]) -> [u64; GROUP] {
+fn survivors_vnni(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> [u64; GROUP] {
     use std::arch::x86_64::{
         __m512i, _CMP_NLT_UQ, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps,
         _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32,
         _mm512_set1_ps, _mm512_setzero_si512, _mm512_sub_epi32,
     };
-    let steps = tile.codes.len() / (4 * TILE);
-    let codes = queries.map(|query| &query.codes.as_chunks::<4>().0[..steps]);
     let mut sums: [[__m512i; 4]; GROUP] = [[_mm512_setzero_si512(); 4]; GROUP];
-    for (step, targets) in tile.codes.as_chunks::<{ 4 * TILE }>().0.iter().enumerate() {
+    for (targets, step) in tile.codes.as_chunks::<{ 4 * TILE }>().0.iter().zip(codes) {
         // # Safety
         // `targets` has 256 bytes: four loads of 64, of any alignment.
         let parts: [__m512i; 4] = std::array::from_fn(|part| unsafe {
             _mm512_loadu_si512(targets.as_ptr().add(64 * part).cast())
         });
-        for (sums, codes) in sums.iter_mut().zip(&codes) {
-            let word = _mm512_set1_epi32(i32::from_le_bytes(codes[step].map(i8::cast_unsigned)));
+        for (sums, word) in sums.iter_mut().zip(step) {
+            let word = _mm512_set1_epi32(i32::from_le_bytes(word.map(i8::cast_unsigned)));
             for (sum, part) in sums.iter_mut().zip(parts) {
                 *sum = _mm512_dpbusd_epi32(*sum, part, word);
             }
@@ -174,30 +175,31 @@ mod tests {
     fn every_path_lets_the_same_targets_survive() {
         let mut next = values(1);
         for dim in [4, 8, 384, 1000] {
-            let codes: Vec<u8> = (0..dim * TILE).map(|_| (1 + next() % 255) as u8).collect();
+            let bytes: Vec<u8> = (0..dim * TILE).map(|_| (1 + next() % 255) as u8).collect();
             let mut lanes = || std::array::from_fn(|_| next() as f32 / 1e9);
             let (scale, reach, rest) = (lanes(), lanes(), lanes());
             let tile = Tile {
-                codes: &codes,
+                codes: &bytes,
                 scale: &scale,
                 reach: &reach,
                 rest: &rest,
             };
-            let own: Vec<Vec<i8>> = (0..GROUP)
-                .map(|_| (0..dim).map(|_| (next() % 255) as i8).collect())
+            let codes: Vec<Step> = (0..dim / 4)
+                .map(|_| std::array::from_fn(|_| std::array::from_fn(|_| (next() % 255) as i8)))
                 .collect();
+            let offset =
+                |i: usize| 128 * codes.iter().flat_map(|s| s[i]).map(i32::from).sum::<i32>();
             for threshold in [-1e9, -1.0, 0.0, 0.01, 0.1, 1.0, 1e9, f32::NEG_INFINITY] {
-                let queries: [Query<'_>; GROUP] = std::array::from_fn(|i| Query {
-                    codes: &own[i],
-                    offset: 128 * own[i].iter().map(|&code| i32::from(code)).sum::<i32>(),
+                let queries: [Query; GROUP] = std::array::from_fn(|i| Query {
+                    offset: offset(i),
                     scale: 1e-3,
                     error: 1e-2,
                     norm: if i == 5 { f32::INFINITY } else { 0.5 },
                     threshold,
                 });
                 assert_eq!(
-                    survivors(&tile, &queries),
-                    survivors_portable(&tile, &queries)
+                    survivors(&tile, &codes, &queries),
+                    survivors_portable(&tile, &codes, &queries)
                 );
             }
         }

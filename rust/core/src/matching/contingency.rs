@@ -1,15 +1,15 @@
 //! Contingency tables.
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
 use super::{MatchingError, zeros};
 use crate::parallel::{blocks, run};
 use crate::simd::wide;
 
-/// Labels that are checked together before they are counted: they stay in the first cache.
-const CHUNK: usize = 2048;
-/// Items counted in 32 bits before they are added to the 64-bit table.
-const SPELL: usize = 1 << 30;
+/// Items whose cells are computed together: they stay in the first cache.
+const CHUNK: usize = 1024;
+/// Tables of so many cells are counted in 16 bits: they stay in the first cache, and are emptied often.
+const SMALL: usize = 12_000;
 
 /// Count items by pair of labels: `n_a` rows of `n_b` counts. Items with a label of -1 (noise) are not counted.
 ///
@@ -45,8 +45,18 @@ pub fn contingency(
         return Err(MatchingError::NoThreads);
     }
     let mut total = zeros::<i64>(n_a, n_b)?;
+    // Cells are counted in 32 bits; a table of more would take 48 GiB.
+    if n_a.saturating_add(1).saturating_mul(n_b.saturating_add(1)) > u32::MAX as usize {
+        return Err(MatchingError::TooLarge { n_a, n_b });
+    }
     let useful = threads.min(items / total.len().max(CHUNK)).max(1);
-    let count = |block| count_block(labels_a, labels_b, n_a, n_b, block);
+    let count = |block: Range<u64>| {
+        if total.len() <= SMALL {
+            count_block::<u16>(labels_a, labels_b, n_a, n_b, block)
+        } else {
+            count_block::<u32>(labels_a, labels_b, n_a, n_b, block)
+        }
+    };
     let tables = run(blocks(0..items as u64, useful), count)
         .map_err(|error| MatchingError::spawn(threads, &error))?;
     for table in tables {
@@ -62,7 +72,7 @@ pub fn contingency(
     clippy::cast_possible_truncation,
     reason = "the block lies within a slice"
 )]
-fn count_block(
+fn count_block<T: Count>(
     a: &[i32],
     b: &[i32],
     n_a: usize,
@@ -70,48 +80,69 @@ fn count_block(
     block: Range<u64>,
 ) -> Result<Vec<i64>, MatchingError> {
     let mut total = zeros::<i64>(n_a, n_b)?;
-    let mut table = zeros::<u32>(n_a.saturating_add(1), n_b.saturating_add(1))?;
+    let mut table = zeros::<T>(n_a.saturating_add(1), n_b.saturating_add(1))?;
     let (start, end) = (block.start as usize, block.end as usize);
-    for spell in (start..end).step_by(SPELL) {
-        let last = end.min(spell + SPELL);
-        table.fill(0);
+    for spell in (start..end).step_by(T::MOST) {
+        let last = end.min(spell.saturating_add(T::MOST));
+        table.fill(T::default());
         for first in (spell..last).step_by(CHUNK) {
             let items = first..last.min(first + CHUNK);
             let (a, b) = (&a[items.clone()], &b[items]);
-            if !(within(a, n_a) && within(b, n_b)) {
+            if !count_chunk(&mut table, a, b, n_a, n_b) {
                 return Err(first_bad(a, b, n_a, n_b, first));
             }
-            count_chunk(&mut table, a, b, n_b + 1);
         }
-        for (sums, counts) in total
-            .chunks_exact_mut(n_b.max(1))
-            .zip(table.chunks_exact(n_b + 1).skip(1))
-        {
+        let counts = table.chunks_exact(n_b + 1).skip(1);
+        for (sums, counts) in total.chunks_exact_mut(n_b.max(1)).zip(counts) {
             for (sum, &count) in sums.iter_mut().zip(&counts[1..]) {
-                *sum += i64::from(count);
+                *sum += count.into();
             }
         }
     }
     Ok(total)
 }
 
-/// Labels are at least -1, so `label + 1` is a row or column.
-fn count_chunk(table: &mut [u32], a: &[i32], b: &[i32], width: usize) {
-    let place = |label: i32| label.wrapping_add(1).cast_unsigned() as usize;
-    for (&a, &b) in a.iter().zip(b) {
-        table[place(a) * width + place(b)] += 1;
-    }
+/// A count of few bits.
+trait Count: Copy + Default + AddAssign + From<u8> + Into<i64> {
+    /// So many items cannot overflow it.
+    const MOST: usize;
 }
 
-fn within(labels: &[i32], n: usize) -> bool {
-    let most = i32::try_from(n).map_or(i32::MAX, |n| n - 1);
-    wide(
+impl Count for u16 {
+    const MOST: usize = 0xffff;
+}
+
+impl Count for u32 {
+    const MOST: usize = 0xffff_ffff;
+}
+
+/// Whether all labels are noise or clusters; if so, their pairs are counted.
+fn count_chunk<T: Count>(table: &mut [T], a: &[i32], b: &[i32], n_a: usize, n_b: usize) -> bool {
+    let mut cells = [0_u32; CHUNK];
+    let cells = &mut cells[..a.len()];
+    let most = |n: usize| u32::try_from(n).map_or(1 << 31, |n| n.min(1 << 31));
+    let (most_a, most_b) = (most(n_a), most(n_b));
+    let width = most_b + 1;
+    let bad = wide(
         #[inline(always)]
         || {
-            let outside = |bad, &label: &i32| bad | u32::from(label < -1) | u32::from(label > most);
-            labels.iter().fold(0, outside) == 0
+            let mut bad = 0_u32;
+            for ((cell, &a), &b) in cells.iter_mut().zip(a).zip(b) {
+                // Noise, -1, becomes 0; what lies below it, a large number.
+                let row = a.wrapping_add(1).cast_unsigned();
+                let column = b.wrapping_add(1).cast_unsigned();
+                bad |= u32::from(row > most_a) | u32::from(column > most_b);
+                *cell = row.wrapping_mul(width).wrapping_add(column);
+            }
+            bad != 0
         },
-    )
+    );
+    if !bad {
+        for &mut cell in cells {
+            table[cell as usize] += T::from(1);
+        }
+    }
+    !bad
 }
 
 /// The first item of a chunk with a label that is neither noise nor a cluster.

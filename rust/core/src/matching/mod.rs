@@ -150,44 +150,53 @@ fn rows_of(items: Option<usize>, dim: usize) -> String {
     }
 }
 
-/// How many rows there are, all of them full and finite.
+/// How many rows there are, all of them full.
 fn check_vectors(
     name: &'static str,
     values: &[f32],
     items: Option<usize>,
     dim: usize,
 ) -> Result<usize, MatchingError> {
-    let rows = values.len().checked_div(dim);
+    let got = values.len();
+    let rows = got.checked_div(dim);
     let wanted = items.or(rows).and_then(|rows| rows.checked_mul(dim));
-    let (Some(rows), true) = (rows, wanted == Some(values.len())) else {
-        let got = values.len();
-        return Err(MatchingError::Vectors {
+    rows.filter(|_| wanted == Some(got))
+        .ok_or(MatchingError::Vectors {
             name,
             got,
             items,
             dim,
-        });
+        })
+}
+
+/// The first value that is not finite is named.
+fn check_finite(name: &'static str, values: &[f32], dim: usize) -> Result<(), MatchingError> {
+    let finite = |block: &[f32]| {
+        let odd = wide(
+            #[inline(always)]
+            || {
+                let mut odd = [0.0_f32; 16];
+                for chunk in block.chunks(16) {
+                    for (odd, value) in odd.iter_mut().zip(chunk) {
+                        *odd += value * 0.0;
+                    }
+                }
+                odd
+            },
+        );
+        odd.iter().all(|zero| !zero.is_nan())
     };
-    let odd = |row: &[f32]| {
-        row.iter()
-            .map(|value| value * 0.0)
-            .fold(false, |odd, zero| odd | zero.is_nan())
+    let Some(block) = values.chunks(4096).position(|block| !finite(block)) else {
+        return Ok(());
     };
-    let bad = wide(
-        #[inline(always)]
-        || values.chunks(4096).position(odd),
-    );
-    let Some(chunk) = bad else { return Ok(rows) };
-    let rest = values.iter().enumerate().skip(chunk * 4096);
-    match rest.filter(|(_, value)| !value.is_finite()).next() {
-        Some((at, &value)) => Err(MatchingError::Value {
-            name,
-            row: at / dim,
-            column: at % dim,
-            value,
-        }),
-        None => Ok(rows),
-    }
+    let rest = values[block * 4096..].iter();
+    let at = block * 4096 + rest.take_while(|value| value.is_finite()).count();
+    Err(MatchingError::Value {
+        name,
+        row: at / dim,
+        column: at % dim,
+        value: values[at],
+    })
 }
 
 /// `rows * columns` zeros.

@@ -9,9 +9,9 @@
 
 use std::ops::Range;
 
-use super::{MatchingError, check_vectors};
+use super::{MatchingError, check_finite, check_vectors};
 use crate::parallel::{blocks, run};
-use crate::simd::{GROUP, Query, TILE, Tile, survivors, wide};
+use crate::simd::{GROUP, Query, Step, TILE, Tile, survivors, wide};
 
 /// More than the relative rounding errors of an upper bound together (eight roundings of 2^-24).
 const SLACK: f64 = 2e-6;
@@ -54,6 +54,8 @@ pub fn nearest_neighbours(
     }
     let n = check_vectors("queries", queries, None, dim)?;
     let count = check_vectors("targets", targets, None, dim)?;
+    check_finite("queries", queries, dim)?;
+    check_finite("targets", targets, dim)?;
     if k == 0 || k > count {
         return Err(MatchingError::Neighbours { k, targets: count });
     }
@@ -90,6 +92,9 @@ fn index(at: u64) -> usize {
     at as usize
 }
 
+/// 1.5 * 2^23: between it and its neighbours in f32 lies 1.
+const ROUNDING: f32 = 12_582_912.0;
+
 /// A row rounded to int8.
 struct Rounded {
     codes: Vec<i8>,
@@ -100,11 +105,19 @@ struct Rounded {
     error: f64,
 }
 
+fn round(row: &[f32], width: usize) -> Rounded {
+    wide(
+        #[inline(always)]
+        || round_here(row, width),
+    )
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     reason = "rounded values lie in -127..=127"
 )]
-fn round(row: &[f32], width: usize) -> Rounded {
+#[inline(always)]
+fn round_here(row: &[f32], width: usize) -> Rounded {
     let largest = row
         .iter()
         .fold(0.0_f32, |most, value| most.max(value.abs()));
@@ -113,15 +126,19 @@ fn round(row: &[f32], width: usize) -> Rounded {
     let usable = scale > 0.0 && inverse.is_finite() && row.len() <= MOST_DIMENSIONS;
     let (scale, inverse) = if usable { (scale, inverse) } else { (0.0, 0.0) };
     let mut codes = vec![0; width];
-    let (mut norm, mut error) = (0.0, 0.0);
-    for (code, &value) in codes.iter_mut().zip(row) {
-        let rounded = (value * inverse).round_ties_even().clamp(-127.0, 127.0);
-        *code = rounded as i8;
-        let kept = f64::from(rounded) * f64::from(scale);
-        let dropped = f64::from(value) - kept;
-        norm += kept * kept;
-        error += dropped * dropped;
+    let (mut norm, mut error) = ([0.0; LANES], [0.0; LANES]);
+    for (codes, values) in codes.chunks_mut(LANES).zip(row.chunks(LANES)) {
+        for (lane, (code, &value)) in codes.iter_mut().zip(values).enumerate() {
+            // Adding and taking away this number rounds to a whole one.
+            let rounded = (value * inverse + ROUNDING) - ROUNDING;
+            *code = rounded as i8;
+            let kept = f64::from(rounded) * f64::from(scale);
+            let dropped = f64::from(value) - kept;
+            norm[lane] += kept * kept;
+            error[lane] += dropped * dropped;
+        }
     }
+    let (norm, error): (f64, f64) = (norm.iter().sum(), error.iter().sum());
     Rounded {
         codes,
         scale,
@@ -169,10 +186,7 @@ impl Packed {
         };
         for (at, row) in targets.chunks_exact(dim).enumerate() {
             let (tile, lane) = (at / TILE, at % TILE);
-            let row = wide(
-                #[inline(always)]
-                || round(row, width),
-            );
+            let row = round(row, width);
             let codes = &mut packed.codes[tile * TILE * width..(tile + 1) * TILE * width];
             for (step, word) in row.codes.chunks_exact(4).enumerate() {
                 let place = step * 4 * TILE + lane * 4;
@@ -243,14 +257,15 @@ fn search_block(
             threshold: f32::NEG_INFINITY,
         })
         .collect();
-    let mut bounds: Vec<Query<'_>> = rounded.iter().map(bound).collect();
+    let mut bounds: Vec<Query> = rounded.iter().map(bound).collect();
+    let codes: Vec<Vec<Step>> = rounded.chunks(GROUP).map(side_by_side).collect();
     for first in (0..packed.count).step_by(TILE) {
         let tile = packed.tile(first / TILE);
         for start in (0..rows.len()).step_by(GROUP) {
-            let group: [Query<'_>; GROUP] =
+            let group: [Query; GROUP] =
                 std::array::from_fn(|i| bounds[(start + i).min(rows.len() - 1)]);
             let members = start..rows.len().min(start + GROUP);
-            for (query, mut bits) in members.zip(survivors(&tile, &group)) {
+            for (query, mut bits) in members.zip(survivors(&tile, &codes[start / GROUP], &group)) {
                 while bits != 0 {
                     let target = first + bits.trailing_zeros() as usize;
                     bits &= bits - 1;
@@ -279,9 +294,17 @@ fn write(best: &[Best], indices: &mut [i64], values: &mut [f32]) {
     }
 }
 
-fn bound(row: &Rounded) -> Query<'_> {
+/// The codes of a group, the last query repeated where it is not full.
+fn side_by_side(group: &[Rounded]) -> Vec<Step> {
+    let words = |i: usize| group[i.min(group.len() - 1)].codes.as_chunks::<4>().0;
+    let steps = 0..words(0).len();
+    steps
+        .map(|step| std::array::from_fn(|i| words(i)[step]))
+        .collect()
+}
+
+fn bound(row: &Rounded) -> Query {
     Query {
-        codes: &row.codes,
         offset: 128 * row.codes.iter().map(|&code| i32::from(code)).sum::<i32>(),
         scale: row.scale,
         error: up(row.error * (1.0 + SLACK)),

@@ -2,17 +2,21 @@
 
 use std::ops::Range;
 
-use super::{MatchingError, check_vectors};
+use super::{MatchingError, check_finite, check_vectors};
 use crate::parallel::run;
 use crate::simd::wide;
 
 /// Independent partial sums of a norm or product: fixed, so its bits depend on nothing.
 const LANES: usize = 8;
+/// The same for a product of sums: enough of them that an addition need not wait for the last.
+const WIDE: usize = 32;
+/// Rows that share one read of the other side's sums.
+const SIDE: usize = 8;
 
 /// Sums of the vectors of each cluster: `n` rows of `dim` sums, and how many vectors each cluster has.
 ///
 /// A sum runs over its cluster's rows in ascending order, in f64, so the bits are the same for every value of
-/// `threads`. Noise (-1) is left out. Cost: one read of the vectors; O(items + n dim) memory.
+/// `threads`. Noise (-1) is left out, whatever its values. Cost: one read of the vectors; O(items + n dim) memory.
 ///
 /// # Errors
 ///
@@ -87,18 +91,29 @@ pub fn mean_similarity(
     let mut means = super::zeros(n_a, n_b)?;
     let (sums_a, counts_a) = unit(["labels_a", "vectors_a"], a)?;
     let (sums_b, counts_b) = unit(["labels_b", "vectors_b"], b)?;
-    for (i, row) in means.chunks_exact_mut(n_b.max(1)).enumerate() {
-        let left = &sums_a[i * dim..(i + 1) * dim];
-        wide(
-            #[inline(always)]
-            || {
-                for (j, mean) in row.iter_mut().enumerate() {
-                    let product = dot(left, &sums_b[j * dim..(j + 1) * dim]);
-                    *mean = product / (counts_a[i] as f64 * counts_b[j] as f64);
-                }
-            },
-        );
+    let rows = means.chunks_mut(SIDE * n_b.max(1));
+    let work: Vec<_> = rows
+        .zip(sums_a.chunks(SIDE * dim).zip(counts_a.chunks(SIDE)))
+        .collect();
+    let mut parts: Vec<Vec<_>> = (0..threads.min(work.len())).map(|_| vec![]).collect();
+    for (i, item) in work.into_iter().enumerate() {
+        let part = i % parts.len();
+        parts[part].push(item);
     }
+    let multiply = |part: Vec<(&mut [f64], (&[f64], &[i64]))>| {
+        for (means, (left, counts)) in part {
+            wide(
+                #[inline(always)]
+                || products(means, left, &sums_b, dim),
+            );
+            for (row, &count) in means.chunks_mut(n_b.max(1)).zip(counts) {
+                for (mean, &other) in row.iter_mut().zip(&counts_b) {
+                    *mean /= count as f64 * other as f64;
+                }
+            }
+        }
+    };
+    run(parts, multiply).map_err(|error| MatchingError::spawn(threads, &error))?;
     Ok(means)
 }
 
@@ -134,6 +149,10 @@ fn sums_of(
         }
     };
     run(work, add).map_err(|error| MatchingError::spawn(threads, &error))?;
+    // A sum of finite f32 values is finite in f64, so the vectors are searched only if it is not.
+    if !sums.iter().all(|sum| sum.is_finite()) {
+        check_finite(vectors_name, vectors, dim)?;
+    }
     let counts = edges.windows(2).map(|two| (two[1] - two[0]) as i64);
     Ok((sums, counts.collect()))
 }
@@ -220,12 +239,23 @@ fn squares(row: &[f32]) -> f64 {
     lanes.iter().sum()
 }
 
+/// All products of the rows of `left` with the rows of `right`.
+#[inline(always)]
+fn products(out: &mut [f64], left: &[f64], right: &[f64], dim: usize) {
+    let columns = right.len() / dim;
+    for (j, right) in right.chunks_exact(dim).enumerate() {
+        for (i, left) in left.chunks_exact(dim).enumerate() {
+            out[i * columns + j] = dot(left, right);
+        }
+    }
+}
+
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let ((left, a), (right, b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut lanes = [0.0; LANES];
+    let ((left, a), (right, b)) = (a.as_chunks::<WIDE>(), b.as_chunks::<WIDE>());
+    let mut lanes = [0.0; WIDE];
     for (x, y) in left.iter().zip(right) {
-        for lane in 0..LANES {
+        for lane in 0..WIDE {
             lanes[lane] += x[lane] * y[lane];
         }
     }
