@@ -85,7 +85,7 @@ def _costs(job: Job) -> NDArray[np.float64]:
         table = np.bincount(a * k + b, minlength=k * k).reshape(k, k)
         return -table.astype(np.float64)
     centres = rng.normal(size=(k, 384)) * np.arange(1, 385) ** -0.5
-    left, right = (centres + 0.5 * rng.normal(size=centres.shape) * np.arange(1, 385) ** -0.5 for _ in "ab")
+    left, right = (centres + 0.5 * rng.normal(size=(k, 384)) * np.arange(1, 385) ** -0.5 for _ in "ab")
     left /= np.linalg.norm(left, axis=1, keepdims=True)
     right /= np.linalg.norm(right, axis=1, keepdims=True)
     return np.asarray(1.0 - left @ right[rng.permutation(k)].T)
@@ -109,8 +109,7 @@ def _lapjv(job: Job) -> Call:
     import lap  # type: ignore[import-not-found,unused-ignore]
 
     cost = _costs(job)
-    rows = np.arange(len(cost))
-    return lambda: (rows, lap.lapjv(cost)[1])
+    return lambda: (np.arange(len(cost)), lap.lapjv(cost)[1])
 
 
 def _read_costs(job: Job) -> Call:
@@ -171,8 +170,7 @@ def _one_hot(job: Job) -> Call:
     from scipy.optimize import linear_sum_assignment
     from scipy.sparse import csr_array
 
-    x, a, y, b = _corpora(job)
-    k = job["clusters"]
+    (x, a, y, b), k = _corpora(job), job["clusters"]
 
     def centroids(rows: Matrix, labels: NDArray[np.int32]) -> Matrix:
         n = len(labels)
@@ -209,8 +207,8 @@ def _scan_all(job: Job) -> Call:
 
 
 def _read_corpora(job: Job) -> Call:
-    x, _, y, _ = _corpora(job)
-    return lambda: float(x.max()) + float(y.max())
+    corpora = _corpora(job)[::2]
+    return lambda: [float(rows.max()) for rows in corpora]
 
 
 def _check_clusterings(job: Job, pairs: Any) -> None:
@@ -254,16 +252,14 @@ def _mean_similarity(threads: int) -> Callable[[Job], Call]:
     def start(job: Job) -> Call:
         from diptych import _native
 
-        x, a, y, b = _corpora(job)
-        k = job["clusters"]
+        (x, a, y, b), k = _corpora(job), job["clusters"]
         return lambda: _native.mean_similarity(a, x, b, y, k, k, threads)
 
     return start
 
 
 def _in_blocks(job: Job) -> Call:
-    x, a, y, b = _corpora(job)
-    k = job["clusters"]
+    (x, a, y, b), k = _corpora(job), job["clusters"]
     by_b = np.argsort(b, kind="stable")
     edges = np.searchsorted(b[by_b], np.arange(k))
 

@@ -126,8 +126,8 @@ def match_centroids(
 
     Parameters
     ----------
-    vectors_1, vectors_2 : float32 (n1, d) and (n2, d), finite
-    labels_1, labels_2 : int32 (n1,) and (n2,), -1 is noise; numbers without items are left out
+    vectors_1, labels_1 : float32 (n1, d), finite; int32 (n1,), -1 is noise; numbers without items are left out
+    vectors_2, labels_2 : the same of the other corpus, (n2, d) and (n2,)
     threads : for the centroids; the result is the same for every value
 
     Raises
@@ -150,8 +150,7 @@ def match_centroids(
     right, used_2, unused_2 = _centroids(vectors_2, labels_2, threads)
     if left.shape[1] != right.shape[1]:
         raise ShapeError(f"vectors of the two corpora differ in width: {left.shape[1]} != {right.shape[1]}")
-    squares = left @ right.T
-    squares *= -2.0
+    squares = (-2.0 * left) @ right.T
     squares += np.einsum("ij,ij->i", left, left)[:, None]
     squares += np.einsum("ij,ij->i", right, right)
     distances = np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
@@ -185,8 +184,8 @@ def mean_similarity(
 
     Parameters
     ----------
-    vectors_1, vectors_2 : float32 (n1, d) and (n2, d), finite; a zero vector has similarity 0 with everything
-    labels_1, labels_2 : int32 (n1,) and (n2,), -1 is noise
+    vectors_1, labels_1 : float32 (n1, d), finite; int32 (n1,), -1 is noise; a zero vector has similarity 0
+    vectors_2, labels_2 : the same of the other corpus, (n2, d) and (n2,)
     threads : the result is the same for every value
 
     Returns

@@ -2,7 +2,8 @@
 //!
 //! Instructions are chosen at run time. [`wide`] compiles a safe closure again for AVX-512 or AVX2; no multiply and
 //! add are fused, so its bits do not depend on the machine. [`survivors`] has a portable twin that is compared with it
-//! bit for bit. Measured: centroid sums 1.0 of portable (bound by memory), the scan 4 times the rate of f32 products.
+//! bit for bit. Measured on Zen 4: neighbours of 20,000 in 20,000 take less than half the time of f32 products; tried
+//! and dropped: one code slice a query (bounds checks spilled the accumulators: twice the time).
 
 #![allow(unsafe_code)]
 
@@ -160,7 +161,7 @@ fn survivors_vnni(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::{GROUP, Query, TILE, Tile, survivors, survivors_portable};
+    use super::{GROUP, Query, Step, TILE, Tile, survivors, survivors_portable};
 
     /// A stream that needs no library: any values do.
     fn values(seed: u32) -> impl FnMut() -> u32 {

@@ -97,7 +97,7 @@ fn mean_similarity<'py>(
     n_b: usize,
     threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let dim = width("vectors_a", &vectors_a, "vectors_b", &vectors_b)?;
+    let dim = arrays::width("vectors_a", &vectors_a, "vectors_b", &vectors_b)?;
     let a = Clustering {
         labels: arrays::vector("labels_a", &labels_a)?,
         vectors: arrays::matrix("vectors_a", &vectors_a)?,
@@ -122,7 +122,7 @@ fn nearest_neighbours<'py>(
     k: usize,
     threads: usize,
 ) -> PyResult<Neighbours<'py>> {
-    let dim = width("queries", &queries, "targets", &targets)?;
+    let dim = arrays::width("queries", &queries, "targets", &targets)?;
     let (x, y) = (
         arrays::matrix("queries", &queries)?,
         arrays::matrix("targets", &targets)?,
@@ -136,22 +136,6 @@ fn nearest_neighbours<'py>(
         indices,
         PyArray1::from_vec(py, similarities).reshape(shape)?,
     ))
-}
-
-/// The width of the rows of both.
-fn width(
-    name_a: &str,
-    a: &PyReadonlyArray2<'_, f32>,
-    name_b: &str,
-    b: &PyReadonlyArray2<'_, f32>,
-) -> PyResult<usize> {
-    let (dim, other) = (a.shape()[1], b.shape()[1]);
-    if dim == other {
-        return Ok(dim);
-    }
-    Err(ShapeError::new_err(format!(
-        "{name_a} has {dim} columns, {name_b} has {other}; pass vectors of one encoder"
-    )))
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
