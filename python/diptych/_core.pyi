@@ -10,10 +10,13 @@ __all__ = [
     "Store",
     "__version__",
     "assign",
+    "cluster_sums",
     "contingency",
     "hash_rows",
     "label_permutation_null",
     "label_permutations",
+    "mean_similarity",
+    "nearest_neighbours",
     "parse_jsonl",
     "read_file",
     "sign_flip_null",
@@ -176,6 +179,49 @@ def assign(cost: NDArray[np.float64], maximize: bool) -> tuple[NDArray[np.int64]
     ------
     ShapeError
         If a cost is not finite.
+    """
+
+def cluster_sums(
+    labels: NDArray[np.int32], vectors: NDArray[np.float32], n: int, threads: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Sums of the vectors of each cluster, float64 (n, d), in the order of the rows; and counts, int64 (n,).
+
+    A label of -1 (noise) is left out. The result is the same for every value of ``threads``.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one row for every label, a label is below -1 or not below ``n``, a value is not finite, or
+        ``threads`` is 0.
+    """
+
+def mean_similarity(
+    labels_a: NDArray[np.int32],
+    vectors_a: NDArray[np.float32],
+    labels_b: NDArray[np.int32],
+    vectors_b: NDArray[np.float32],
+    n_a: int,
+    n_b: int,
+    threads: int,
+) -> NDArray[np.float64]:
+    """Mean cosine similarity of all pairs of two clusters: float64 (n_a, n_b), NaN where a cluster is empty.
+
+    A zero vector has similarity 0 with everything. Raises as ``cluster_sums``, and if the widths differ.
+    """
+
+def nearest_neighbours(
+    queries: NDArray[np.float32], targets: NDArray[np.float32], k: int, threads: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k targets of largest inner product with each query: indices and products, both (n, k).
+
+    Exact: products are taken and compared in float64; largest first, equal ones by index. The result depends neither
+    on ``threads`` nor on the instructions of the machine.
+
+    Raises
+    ------
+    ShapeError
+        If the widths differ or are 0, ``k`` is 0 or above the number of targets, a value is not finite, or
+        ``threads`` is 0.
     """
 
 def sign_flips(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix  # type: ignore[import-untyped,unused-ignore]
+from sklearn.metrics.pairwise import cosine_similarity  # type: ignore[import-untyped,unused-ignore]
 
 from diptych import _core
 from diptych.errors import ShapeError
@@ -64,7 +65,41 @@ def test_assignment_without_rows_or_columns_is_empty() -> None:
         assert rows.size == columns.size == 0
 
 
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 300), dim=st.integers(1, 70))
+def test_sums_and_mean_similarities_equal_numpy_and_scikit_learn(seed: int, n: int, dim: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, labels = rng.normal(size=(n, dim)).astype(np.float32), rng.integers(-1, 3, n, dtype=np.int32)
+    sums, counts = _core.cluster_sums(labels, x, 3, 2)
+    means = _core.mean_similarity(labels, x, labels, x, 3, 3, 2)
+    for i in range(3):
+        assert counts[i] == (labels == i).sum()
+        np.testing.assert_allclose(sums[i], x[labels == i].sum(axis=0, dtype=np.float64), atol=1e-9)
+        for j in range(3):
+            if counts[i] and counts[j]:
+                pairs = cosine_similarity(x[labels == i].astype(np.float64), x[labels == j].astype(np.float64))
+                assert means[i, j] == pytest.approx(pairs.mean(), abs=1e-9)
+            else:
+                assert np.isnan(means[i, j])
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 400), dim=st.integers(1, 70), whole=st.booleans())
+def test_neighbours_are_those_of_a_stable_sort(seed: int, n: int, dim: int, whole: bool) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-3, 4, (n + 50, dim)) if whole else rng.normal(size=(n + 50, dim))
+    queries, targets = np.split(values.astype(np.float32), [50])
+    k = min(10, n)
+    products = queries.astype(np.float64) @ targets.astype(np.float64).T
+    order = np.argsort(-products, axis=1, kind="stable")[:, :k]
+    for threads in (1, 2, 3):
+        indices, similarities = _core.nearest_neighbours(queries, targets, k, threads)
+        assert (indices == order).all()
+        np.testing.assert_allclose(similarities, np.take_along_axis(products, order, axis=1), rtol=1e-6, atol=1e-6)
+
+
 A: Any = np.zeros(3, dtype=np.int32)
+X: Any = np.ones((3, 2), dtype=np.float32)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +117,16 @@ A: Any = np.zeros(3, dtype=np.int32)
         (lambda: _core.assign(np.array([[1.0], [-np.inf]]), False), ShapeError, "cost: row 1, column 0 is -inf"),
         (lambda: _core.assign(np.zeros((3, 2), order="F"), False), ShapeError, "cost: expected a C-contiguous"),
         (lambda: _core.assign(np.zeros((3, 2), dtype=np.float32), False), TypeError, "float64"),
+        (lambda: _core.cluster_sums(A, X[:2], 1, 1), ShapeError, "vectors: 4 values, expected 3 rows"),
+        (lambda: _core.cluster_sums(A + 1, X, 1, 1), ShapeError, "labels: item 0 has label 1"),
+        (lambda: _core.cluster_sums(A, X * np.float32(np.inf), 1, 1), ShapeError, "vectors: row 0, column 0 is inf"),
+        (
+            lambda: _core.mean_similarity(A, X, A, X[:, :1], 1, 1, 1),
+            ShapeError,
+            "vectors_a has 2 columns, vectors_b has 1",
+        ),
+        (lambda: _core.nearest_neighbours(X, X, 4, 1), ShapeError, "k: 4 neighbours of 3 targets"),
+        (lambda: _core.nearest_neighbours(X, X, 1, 0), ShapeError, "threads: 0"),
         (lambda: _core.assign(np.zeros(3), False), TypeError, "dimensionality"),  # type: ignore[arg-type,unused-ignore]
     ],
 )

@@ -9,9 +9,10 @@
 //! | [`files`] | whole files, `.gz` and `.zst` read transparently |
 //! | [`jsonl`] | JSON lines, strictly, with the position of every error |
 //! | [`store`] | vectors on disk, by digest, crash-safe |
-//! | [`matching`] | contingency tables and optimal assignment |
+//! | [`matching`] | contingency tables, assignment, sums by cluster, mean similarities, nearest neighbours |
 //! | [`stream`] | random bits addressed by (seed, resample) |
 //! | [`permutation`] | sign flips and label permutations, all measures at once |
+// `simd` alone allows itself unsafe code, and says at each block why it is sound.
 #![deny(unsafe_code)]
 
 pub mod files;

@@ -1,9 +1,12 @@
-//! Contingency and assignment against counting and trying everything.
+//! Matching against counting, trying everything and visiting every pair.
 
 #[path = "naive/matching.rs"]
 mod naive;
 
-use diptych_core::matching::{MatchingError, assign, contingency};
+use diptych_core::matching::{
+    Clustering, MatchingError, assign, cluster_sums, contingency, mean_similarity,
+    nearest_neighbours,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -18,7 +21,66 @@ fn costs() -> impl Strategy<Value = (Vec<f64>, usize, usize)> {
         .prop_flat_map(move |(r, c)| (vec(cell.clone(), r * c), Just(r), Just(c)))
 }
 
+/// Rows of whole numbers (products are exact, with many ties) or of any size.
+fn vectors() -> impl Strategy<Value = (Vec<f32>, Vec<i32>, usize)> {
+    let value = prop_oneof![
+        Just((-3_i8..4).prop_map(f32::from).boxed()),
+        Just((-1.0_f32..1.0).boxed()),
+        Just(prop_oneof![-1e-30_f32..1e-30, -1e30_f32..1e30, Just(0.0), Just(1e-45)].boxed()),
+    ];
+    (value, 1_usize..40, 1_usize..200)
+        .prop_flat_map(|(value, dim, rows)| (vec(value, dim * rows), vec(-1..4, rows), Just(dim)))
+}
+
 proptest! {
+    #[test]
+    fn sums_have_the_bits_of_a_loop_for_any_threads((x, labels, dim) in vectors()) {
+        for threads in [1, 2, 5] {
+            let (sums, counts) = cluster_sums(&labels, &x, dim, 4, threads).unwrap();
+            prop_assert_eq!(&sums, &naive::cluster_sums(&labels, &x, dim, 4));
+            let count = |c: i32| labels.iter().filter(|&&label| label == c).count();
+            prop_assert!((0..4).all(|c| usize::try_from(counts[c]) == Ok(count(i32::try_from(c).unwrap()))));
+        }
+    }
+
+    #[test]
+    fn mean_similarities_are_those_of_all_pairs((x, labels, dim) in vectors()) {
+        let b = labels.len() / 3;
+        let side = |labels, vectors| Clustering { labels, vectors, n: 4 };
+        let (left, right) = (side(&labels[b..], &x[b * dim..]), side(&labels[..b], &x[..b * dim]));
+        let means = mean_similarity(left, right, dim, 1).unwrap();
+        let bits = |means: &[f64]| means.iter().map(|mean| mean.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&mean_similarity(left, right, dim, 3).unwrap()), bits(&means));
+        let members = |side: Clustering<'_>, c: i32| -> Vec<usize> {
+            (0..side.labels.len()).filter(|&i| side.labels[i] == c).collect()
+        };
+        for (at, mean) in means.iter().enumerate() {
+            let (i, j) = (i32::try_from(at / 4).unwrap(), i32::try_from(at % 4).unwrap());
+            let p: Vec<&[f32]> = members(left, i).iter().map(|&r| &left.vectors[r * dim..(r + 1) * dim]).collect();
+            let q: Vec<&[f32]> = members(right, j).iter().map(|&r| &right.vectors[r * dim..(r + 1) * dim]).collect();
+            let expected = naive::mean_similarity(&p, &q);
+            prop_assert!(mean.is_nan() == expected.is_nan() && (mean.is_nan() || (mean - expected).abs() < 1e-12));
+        }
+    }
+
+    #[test]
+    fn neighbours_are_the_nearest_for_any_threads((x, _, dim) in vectors(), k in 1_usize..12) {
+        let queries = &x[..x.len() / dim / 2 * dim];
+        let k = k.min(x.len() / dim);
+        let (indices, values) = nearest_neighbours(queries, &x, dim, k, 1).unwrap();
+        prop_assert_eq!(&nearest_neighbours(queries, &x, dim, k, 3).unwrap(), &(indices.clone(), values.clone()));
+        let whole = x.iter().all(|v| v.abs() < 4.0 && v.fract() == 0.0);
+        for (at, query) in queries.chunks_exact(dim).enumerate() {
+            for (place, (index, product)) in naive::nearest(query, &x, k).into_iter().enumerate() {
+                let found = usize::try_from(indices[at * k + place]).unwrap();
+                let size: f64 = naive::dot(query, query).sqrt() * 1e-13;
+                let row = &x[found * dim..(found + 1) * dim];
+                let close = size * naive::dot(row, row).sqrt() + size * size;
+                prop_assert!(found == index || (!whole && (naive::dot(query, row) - product).abs() <= close));
+            }
+        }
+    }
+
     #[test]
     fn contingency_matches_for_any_threads((a, b) in labels()) {
         for threads in [1, 2, 4, 8] {
@@ -96,11 +158,11 @@ fn every_error_says_what_where_and_what_to_do() {
         ),
         (
             count(&[], &[], 1 << 40, 1 << 40, 1),
-            "a table of 1099511627776 x 1099511627776 counts does not fit in memory; renumber the labels without gaps",
+            "a table of 1099511627776 x 1099511627776 numbers does not fit in memory; renumber the labels without gaps",
         ),
         (
             count(&[], &[], 1 << 30, 1 << 32, 1),
-            "a table of 1073741824 x 4294967296 counts does not fit in memory; renumber the labels without gaps",
+            "a table of 1073741824 x 4294967296 numbers does not fit in memory; renumber the labels without gaps",
         ),
         (
             assign(&[1.0; 5], 2, 3, false).unwrap_err().to_string(),
@@ -111,6 +173,30 @@ fn every_error_says_what_where_and_what_to_do() {
                 .unwrap_err()
                 .to_string(),
             "cost: row 1, column 0 is inf, expected a finite number; give a forbidden pair a large cost",
+        ),
+        (
+            cluster_sums(&[0, 1], &[1.0; 5], 2, 2, 1)
+                .unwrap_err()
+                .to_string(),
+            "vectors: 5 values, expected 2 rows x 2 columns; pass one row for every item",
+        ),
+        (
+            cluster_sums(&[0], &[1.0, f32::NAN], 2, 1, 1)
+                .unwrap_err()
+                .to_string(),
+            "vectors: row 0, column 1 is NaN, expected a finite number; drop the row",
+        ),
+        (
+            nearest_neighbours(&[], &[], 0, 1, 1)
+                .unwrap_err()
+                .to_string(),
+            "queries: 0 values, expected at least 1 column; pass one row for every item",
+        ),
+        (
+            nearest_neighbours(&[1.0], &[1.0], 1, 2, 1)
+                .unwrap_err()
+                .to_string(),
+            "k: 2 neighbours of 1 targets; pass 1 to the number of targets",
         ),
         (
             MatchingError::Spawn {

@@ -30,3 +30,19 @@ pub fn vector<'a, T: Element>(name: &str, array: &'a PyReadonlyArray1<'_, T>) ->
         ))
     })
 }
+
+/// The width of the rows of both.
+pub fn width(
+    name_a: &str,
+    a: &PyReadonlyArray2<'_, f32>,
+    name_b: &str,
+    b: &PyReadonlyArray2<'_, f32>,
+) -> PyResult<usize> {
+    let (dim, other) = (a.shape()[1], b.shape()[1]);
+    if dim == other {
+        return Ok(dim);
+    }
+    Err(ShapeError::new_err(format!(
+        "{name_a} has {dim} columns, {name_b} has {other}; pass vectors of one encoder"
+    )))
+}

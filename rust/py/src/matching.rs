@@ -1,10 +1,10 @@
-//! `contingency` and `assign`.
+//! `contingency`, `assign`, `cluster_sums`, `mean_similarity` and `nearest_neighbours`.
 #![expect(
     clippy::needless_pass_by_value,
     reason = "pyo3 hands over arrays by value"
 )]
 
-use diptych_core::matching::{self, MatchingError};
+use diptych_core::matching::{self, Clustering, MatchingError};
 use numpy::{
     PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
 };
@@ -62,7 +62,86 @@ fn assign<'py>(
     ))
 }
 
+type Sums<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<i64>>);
+type Neighbours<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>);
+
+#[pyfunction]
+fn cluster_sums<'py>(
+    py: Python<'py>,
+    labels: PyReadonlyArray1<'py, i32>,
+    vectors: PyReadonlyArray2<'py, f32>,
+    n: usize,
+    threads: usize,
+) -> PyResult<Sums<'py>> {
+    let (own, dim) = (arrays::vector("labels", &labels)?, vectors.shape()[1]);
+    let rows = arrays::matrix("vectors", &vectors)?;
+    let (sums, counts) = py
+        .detach(|| matching::cluster_sums(own, rows, dim, n, threads))
+        .map_err(raise)?;
+    let sums = PyArray1::from_vec(py, sums).reshape([n, dim])?;
+    Ok((sums, PyArray1::from_vec(py, counts)))
+}
+
+#[pyfunction]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "two clusterings, three values each"
+)]
+fn mean_similarity<'py>(
+    py: Python<'py>,
+    labels_a: PyReadonlyArray1<'py, i32>,
+    vectors_a: PyReadonlyArray2<'py, f32>,
+    labels_b: PyReadonlyArray1<'py, i32>,
+    vectors_b: PyReadonlyArray2<'py, f32>,
+    n_a: usize,
+    n_b: usize,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let dim = arrays::width("vectors_a", &vectors_a, "vectors_b", &vectors_b)?;
+    let a = Clustering {
+        labels: arrays::vector("labels_a", &labels_a)?,
+        vectors: arrays::matrix("vectors_a", &vectors_a)?,
+        n: n_a,
+    };
+    let b = Clustering {
+        labels: arrays::vector("labels_b", &labels_b)?,
+        vectors: arrays::matrix("vectors_b", &vectors_b)?,
+        n: n_b,
+    };
+    let means = py
+        .detach(|| matching::mean_similarity(a, b, dim, threads))
+        .map_err(raise)?;
+    PyArray1::from_vec(py, means).reshape([n_a, n_b])
+}
+
+#[pyfunction]
+fn nearest_neighbours<'py>(
+    py: Python<'py>,
+    queries: PyReadonlyArray2<'py, f32>,
+    targets: PyReadonlyArray2<'py, f32>,
+    k: usize,
+    threads: usize,
+) -> PyResult<Neighbours<'py>> {
+    let dim = arrays::width("queries", &queries, "targets", &targets)?;
+    let (x, y) = (
+        arrays::matrix("queries", &queries)?,
+        arrays::matrix("targets", &targets)?,
+    );
+    let (indices, similarities) = py
+        .detach(|| matching::nearest_neighbours(x, y, dim, k, threads))
+        .map_err(raise)?;
+    let shape = [queries.shape()[0], k];
+    let indices = PyArray1::from_vec(py, indices).reshape(shape)?;
+    Ok((
+        indices,
+        PyArray1::from_vec(py, similarities).reshape(shape)?,
+    ))
+}
+
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(contingency, m)?)?;
-    m.add_function(wrap_pyfunction!(assign, m)?)
+    m.add_function(wrap_pyfunction!(assign, m)?)?;
+    m.add_function(wrap_pyfunction!(cluster_sums, m)?)?;
+    m.add_function(wrap_pyfunction!(mean_similarity, m)?)?;
+    m.add_function(wrap_pyfunction!(nearest_neighbours, m)?)
 }

@@ -1,3 +1,4 @@
 //! The one module with `unsafe`: vector instructions, chosen at run time, each with a portable twin of the same bits.
 
 pub(crate) mod blake3;
+pub(crate) mod scan;

@@ -1,0 +1,333 @@
+//! Exact nearest neighbours by inner product.
+//!
+//! Every row is rounded to int8 with a scale of its own, and the norm of what rounding dropped is kept. With q for the
+//! rounded part and e for the rest, Cauchy and Schwarz give
+//! `<x, y> <= <q_x, q_y> + |e_x| (|q_y| + |e_y|) + |q_x| |e_y|`, so a target whose bound stays below the present k-th
+//! best similarity cannot be a neighbour. All others get an inner product in f64, summed in a fixed order: neighbours
+//! and bits depend neither on the instructions nor on the threads. Integers are exact; the float arithmetic of the
+//! bound is covered by [`SLACK`] and [`UNDERFLOW`].
+
+use std::ops::Range;
+
+use super::{MatchingError, check_finite, check_vectors};
+use crate::parallel::{blocks, run};
+use crate::simd::scan::{GROUP, Query, Step, TILE, Tile, survivors, wide};
+
+/// More than the relative rounding errors of an upper bound together (eight roundings of 2^-24).
+const SLACK: f64 = 2e-6;
+/// More than what a bound can lose by underflow (half the least f32 times the largest integer product: 2e-36).
+const UNDERFLOW: f64 = 1e-35;
+/// With more dimensions an i32 could overflow; then nothing is rounded and every target gets its exact product.
+const MOST_DIMENSIONS: usize = 65_000;
+/// Queries that share one read of the targets.
+const BLOCK: usize = 32 * GROUP;
+/// Independent partial sums of an exact product.
+const LANES: usize = 16;
+
+/// The `k` targets with the largest inner product of every query, largest first, equal ones by index; and the products.
+///
+/// The products are taken in f64 and compared so; they are rounded to f32 on the way out. Cost: an int8 product for
+/// each pair, an exact one for the few that survive it; O(targets dim + queries k) bytes of memory beyond the input.
+///
+/// # Errors
+///
+/// [`MatchingError`]: a length that is not a multiple of `dim`, a value that is not finite, `k` of 0 or more than
+/// there are targets, `threads` of 0.
+///
+/// # Examples
+///
+/// ```
+/// let (indices, similarities) =
+///     diptych_core::matching::nearest_neighbours(&[1.0, 0.0], &[0.5, 9.0, 2.0, 0.0, 0.5, 7.0], 2, 2, 1)?;
+/// assert_eq!((indices, similarities), (vec![1, 0], vec![2.0, 0.5]));
+/// # Ok::<(), diptych_core::matching::MatchingError>(())
+/// ```
+pub fn nearest_neighbours(
+    queries: &[f32],
+    targets: &[f32],
+    dim: usize,
+    k: usize,
+    threads: usize,
+) -> Result<(Vec<i64>, Vec<f32>), MatchingError> {
+    if threads == 0 {
+        return Err(MatchingError::NoThreads);
+    }
+    let n = check_vectors("queries", queries, None, dim)?;
+    let count = check_vectors("targets", targets, None, dim)?;
+    check_finite("queries", queries, dim)?;
+    check_finite("targets", targets, dim)?;
+    if k == 0 || k > count {
+        return Err(MatchingError::Neighbours { k, targets: count });
+    }
+    let mut indices: Vec<i64> = super::zeros(n, k)?;
+    let mut similarities: Vec<f32> = super::zeros(n, k)?;
+    let packed = Packed::new(targets, dim);
+    let (mut own_indices, mut own_values) = (indices.as_mut_slice(), similarities.as_mut_slice());
+    let mut work = Vec::new();
+    for range in blocks(0..n as u64, threads) {
+        let range = index(range.start)..index(range.end);
+        let (i, later) = own_indices.split_at_mut(range.len() * k);
+        own_indices = later;
+        let (v, later) = own_values.split_at_mut(range.len() * k);
+        own_values = later;
+        work.push((range, i, v));
+    }
+    let search = |(range, indices, values): (Range<usize>, &mut [i64], &mut [f32])| {
+        let own = &queries[range.start * dim..range.end * dim];
+        let parts = own.chunks(BLOCK * dim);
+        for (block, (i, v)) in parts.zip(
+            indices
+                .chunks_mut(BLOCK * k)
+                .zip(values.chunks_mut(BLOCK * k)),
+        ) {
+            search_block(block, targets, &packed, k, i, v);
+        }
+    };
+    run(work, search).map_err(|error| MatchingError::spawn(threads, &error))?;
+    Ok((indices, similarities))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an index of a slice")]
+fn index(at: u64) -> usize {
+    at as usize
+}
+
+/// 1.5 * 2^23: between it and its neighbours in f32 lies 1.
+const ROUNDING: f32 = 12_582_912.0;
+
+/// A row rounded to int8.
+struct Rounded {
+    codes: Vec<i8>,
+    scale: f32,
+    /// Norm of the rounded part.
+    norm: f64,
+    /// Norm of the rest.
+    error: f64,
+}
+
+fn round(row: &[f32], width: usize) -> Rounded {
+    wide(
+        #[inline(always)]
+        || round_here(row, width),
+    )
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounded values lie in -127..=127"
+)]
+#[inline(always)]
+fn round_here(row: &[f32], width: usize) -> Rounded {
+    let largest = row
+        .iter()
+        .fold(0.0_f32, |most, value| most.max(value.abs()));
+    let scale = largest / 127.0;
+    let inverse = 1.0 / scale;
+    let usable = scale > 0.0 && inverse.is_finite() && row.len() <= MOST_DIMENSIONS;
+    let (scale, inverse) = if usable { (scale, inverse) } else { (0.0, 0.0) };
+    let mut codes = vec![0; width];
+    let (mut norm, mut error) = ([0.0; LANES], [0.0; LANES]);
+    for (codes, values) in codes.chunks_mut(LANES).zip(row.chunks(LANES)) {
+        for (lane, (code, &value)) in codes.iter_mut().zip(values).enumerate() {
+            // Adding and taking away this number rounds to a whole one.
+            let rounded = (value * inverse + ROUNDING) - ROUNDING;
+            *code = rounded as i8;
+            let kept = f64::from(rounded) * f64::from(scale);
+            let dropped = f64::from(value) - kept;
+            norm[lane] += kept * kept;
+            error[lane] += dropped * dropped;
+        }
+    }
+    let (norm, error): (f64, f64) = (norm.iter().sum(), error.iter().sum());
+    Rounded {
+        codes,
+        scale,
+        norm: norm.sqrt(),
+        error: error.sqrt(),
+    }
+}
+
+/// The least f32 that is not below `value`.
+#[expect(clippy::cast_possible_truncation, reason = "rounded up afterwards")]
+fn up(value: f64) -> f32 {
+    let near = value as f32;
+    if f64::from(near) < value {
+        near.next_up()
+    } else {
+        near
+    }
+}
+
+/// Targets in tiles of [`TILE`].
+struct Packed {
+    count: usize,
+    dim: usize,
+    /// `dim`, rounded up to a multiple of four.
+    width: usize,
+    codes: Vec<u8>,
+    scale: Vec<[f32; TILE]>,
+    reach: Vec<[f32; TILE]>,
+    rest: Vec<[f32; TILE]>,
+}
+
+impl Packed {
+    fn new(targets: &[f32], dim: usize) -> Self {
+        let (count, width) = (targets.len() / dim, dim.next_multiple_of(4));
+        let tiles = count.div_ceil(TILE);
+        let empty = vec![[0.0; TILE]; tiles];
+        let mut packed = Self {
+            count,
+            dim,
+            width,
+            codes: vec![128; tiles * TILE * width],
+            scale: empty.clone(),
+            reach: empty.clone(),
+            rest: empty,
+        };
+        for (at, row) in targets.chunks_exact(dim).enumerate() {
+            let (tile, lane) = (at / TILE, at % TILE);
+            let row = round(row, width);
+            let codes = &mut packed.codes[tile * TILE * width..(tile + 1) * TILE * width];
+            for (step, word) in row.codes.chunks_exact(4).enumerate() {
+                let place = step * 4 * TILE + lane * 4;
+                for (byte, code) in codes[place..place + 4].iter_mut().zip(word) {
+                    *byte = code.cast_unsigned().wrapping_add(128);
+                }
+            }
+            packed.scale[tile][lane] = row.scale;
+            packed.reach[tile][lane] = up((row.norm + row.error) * (1.0 + SLACK));
+            packed.rest[tile][lane] = up(row.error * (1.0 + SLACK) + row.norm * SLACK);
+        }
+        packed
+    }
+
+    fn tile(&self, tile: usize) -> Tile<'_> {
+        let size = TILE * self.width;
+        Tile {
+            codes: &self.codes[tile * size..(tile + 1) * size],
+            scale: &self.scale[tile],
+            reach: &self.reach[tile],
+            rest: &self.rest[tile],
+        }
+    }
+}
+
+/// The best targets of one query so far, best first.
+struct Best {
+    found: Vec<(f64, usize)>,
+    k: usize,
+    threshold: f32,
+}
+
+impl Best {
+    /// Targets come in ascending order, so an equal one that comes later stands behind.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded down afterwards")]
+    fn offer(&mut self, similarity: f64, target: usize) {
+        if self.found.len() == self.k {
+            if similarity <= self.found[self.k - 1].0 {
+                return;
+            }
+            self.found.pop();
+        }
+        let place = self.found.partition_point(|found| found.0 >= similarity);
+        self.found.insert(place, (similarity, target));
+        if self.found.len() == self.k {
+            let least = self.found[self.k - 1].0;
+            let lower = least - least.abs() * SLACK - UNDERFLOW;
+            self.threshold = (lower as f32).next_down();
+        }
+    }
+}
+
+fn search_block(
+    queries: &[f32],
+    targets: &[f32],
+    packed: &Packed,
+    k: usize,
+    indices: &mut [i64],
+    values: &mut [f32],
+) {
+    let rows: Vec<&[f32]> = queries.chunks_exact(packed.dim).collect();
+    let rounded: Vec<Rounded> = rows.iter().map(|row| round(row, packed.width)).collect();
+    let mut best: Vec<Best> = rows
+        .iter()
+        .map(|_| Best {
+            found: Vec::with_capacity(k),
+            k,
+            threshold: f32::NEG_INFINITY,
+        })
+        .collect();
+    let mut bounds: Vec<Query> = rounded.iter().map(bound).collect();
+    let codes: Vec<Vec<Step>> = rounded.chunks(GROUP).map(side_by_side).collect();
+    for first in (0..packed.count).step_by(TILE) {
+        let tile = packed.tile(first / TILE);
+        for start in (0..rows.len()).step_by(GROUP) {
+            let group: [Query; GROUP] =
+                std::array::from_fn(|i| bounds[(start + i).min(rows.len() - 1)]);
+            let members = start..rows.len().min(start + GROUP);
+            for (query, mut bits) in members.zip(survivors(&tile, &codes[start / GROUP], &group)) {
+                while bits != 0 {
+                    let target = first + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    if target < packed.count {
+                        let row = &targets[target * packed.dim..(target + 1) * packed.dim];
+                        best[query].offer(similarity(rows[query], row), target);
+                    }
+                }
+                bounds[query].threshold = best[query].threshold;
+            }
+        }
+    }
+    write(&best, indices, values);
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "f32 is what is returned; an index of a slice fits 63 bits"
+)]
+fn write(best: &[Best], indices: &mut [i64], values: &mut [f32]) {
+    let found = best.iter().flat_map(|best| &best.found);
+    for ((index, value), &(similarity, target)) in indices.iter_mut().zip(values).zip(found) {
+        *index = target as i64;
+        *value = similarity as f32;
+    }
+}
+
+/// The codes of a group, the last query repeated where it is not full.
+fn side_by_side(group: &[Rounded]) -> Vec<Step> {
+    let words = |i: usize| group[i.min(group.len() - 1)].codes.as_chunks::<4>().0;
+    let steps = 0..words(0).len();
+    steps
+        .map(|step| std::array::from_fn(|i| words(i)[step]))
+        .collect()
+}
+
+fn bound(row: &Rounded) -> Query {
+    Query {
+        offset: 128 * row.codes.iter().map(|&code| i32::from(code)).sum::<i32>(),
+        scale: row.scale,
+        error: up(row.error * (1.0 + SLACK)),
+        norm: up(row.norm * (1.0 + SLACK)),
+        threshold: f32::NEG_INFINITY,
+    }
+}
+
+fn similarity(a: &[f32], b: &[f32]) -> f64 {
+    wide(
+        #[inline(always)]
+        || {
+            let ((left, a), (right, b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+            let mut lanes = [0.0; LANES];
+            for (x, y) in left.iter().zip(right) {
+                for lane in 0..LANES {
+                    lanes[lane] += f64::from(x[lane]) * f64::from(y[lane]);
+                }
+            }
+            for (lane, (&x, &y)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+                *lane += f64::from(x) * f64::from(y);
+            }
+            lanes.iter().sum()
+        },
+    )
+}
