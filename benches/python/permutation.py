@@ -310,7 +310,7 @@ def _kernel_numpy(*, linear: bool) -> Callable[[Job], Answer]:
             kernel -= means
             kernel -= means[:, None]
             kernel += means.mean()
-            scale = (2.0 / job["n"]) ** 2 / 4 * 4  # w = (2 s - 1) / n, and a centred kernel does not see the 1
+            scale = (2.0 / job["n"]) ** 2  # the weights are (2 s - 1) / n, and a centred kernel does not see the 1
             observed = scale * float(kernel[np.ix_(first, first)].sum(dtype=np.float64))
             exceed = 0
             for rows in _shuffled(job, first):

@@ -12,7 +12,7 @@
 //! | [`matching`] | contingency tables and optimal assignment |
 //! | [`stream`] | random bits addressed by (seed, resample) |
 //! | [`permutation`] | sign flips and label permutations, all measures at once |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod files;
 pub mod hash;
@@ -20,5 +20,6 @@ pub mod jsonl;
 pub mod matching;
 mod parallel;
 pub mod permutation;
+mod simd;
 pub mod store;
 pub mod stream;

@@ -13,9 +13,14 @@
 //! Cost: O(B p m) time for B resamples, p rows, m measures; memory O(p m), independent of B.
 
 mod counting;
+mod drawn;
 mod grid;
 mod labels;
+mod planes;
 mod signs;
+mod sums;
+mod tables;
+mod welch;
 
 pub use labels::{Groups, label_permutation_null, label_permutations};
 pub use signs::{sign_flip_null, sign_flips};
@@ -149,6 +154,19 @@ pub enum PermutationError {
 }
 
 impl Matrix<'_> {
+    /// The columns, each in one piece: rows are read once, in squares that stay in the cache.
+    fn by_column(&self) -> Vec<Vec<f64>> {
+        let mut columns: Vec<Vec<f64>> = (0..self.columns)
+            .map(|_| Vec::with_capacity(self.rows))
+            .collect();
+        for rows in self.data.chunks((64 * self.columns).max(1)) {
+            for (at, column) in columns.iter_mut().enumerate() {
+                column.extend(rows.iter().skip(at).step_by(self.columns));
+            }
+        }
+        columns
+    }
+
     fn check(&self, name: &'static str) -> Result<(), PermutationError> {
         check_length(name, self.data.len(), self.rows, self.columns)
     }
