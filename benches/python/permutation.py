@@ -204,12 +204,8 @@ def _clusters_check(job: Job, answer: Any) -> None:
 def _pairs(job: Job) -> Any:
     rng = np.random.default_rng(4)
     shape = (job["prompts"], job["measures"])
-    if job["values"] == "numbers":
-        differences = rng.normal(size=shape)
-    else:
-        differences = np.where(rng.random(shape) < 0.5, 1.0, -1.0)
-    if job["values"] == "sparse numbers":
-        differences = rng.normal(size=shape)
+    numbers = job["values"] != "indicators"
+    differences = rng.normal(size=shape) if numbers else rng.choice([-1.0, 1.0], shape)
     differences *= rng.random(shape) < job["share"]
     differences[:, 0] = np.abs(differences[:, 0])
     return differences

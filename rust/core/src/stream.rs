@@ -12,7 +12,7 @@
 //!
 //! [`subset`] fills coins and corrects their number. Above `n / 2` it draws the `n - k` rows that are left out.
 //!
-//! 1. Each row is a coin with chance `j / 256`, `j = floor(256 k / n)`, or 0 where `16 k < n`: for every 64 rows, in
+//! 1. Each row is a coin with chance `j / 256`, `j = floor(256 k / n)`, or 0 where `16 k <= n`: for every 64 rows, in
 //!    order, the bits of `j` from the lowest set one up to bit 7 take a word each; the coins start at 0 and become
 //!    `coins | word` for a set bit, else `coins & word`. Coins beyond row `n` count as tails.
 //! 2. While there are not `k` heads: draw a row uniform on `0 .. n`; if it shows what there is too much of, turn it.
@@ -89,7 +89,7 @@ pub fn subset_into(seed: u64, resample: u64, n: usize, k: usize, bits: &mut [u64
     let bits = &mut bits[..n.div_ceil(64)];
     let mut words = keystream(SUBSET_TAG, seed, resample);
     let fewer = k.min(n - k);
-    let chance = if 16 * fewer < n { 0 } else { 256 * fewer / n };
+    let chance = if 16 * fewer <= n { 0 } else { 256 * fewer / n };
     toss(&mut words, chance, bits);
     trim(n, bits);
     let heads: u64 = bits.iter().map(|word| u64::from(word.count_ones())).sum();
@@ -117,7 +117,11 @@ fn toss(words: &mut ChaCha8Rng, chance: usize, bits: &mut [u64]) {
         *coins = 0;
         for bit in chance.trailing_zeros()..8 {
             let word = words.next_u64();
-            *coins = if chance >> bit & 1 == 1 { *coins | word } else { *coins & word };
+            *coins = if chance >> bit & 1 == 1 {
+                *coins | word
+            } else {
+                *coins & word
+            };
         }
     }
 }

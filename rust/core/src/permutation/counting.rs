@@ -145,7 +145,11 @@ fn draw(statistic: &impl Statistic, range: &Range<u64>, work: &mut Work) -> usiz
     let words = statistic.sums().words();
     let length = range.clone().take(LANES).count();
     if words > 0 {
-        for (b, bits) in range.clone().zip(work.by_resample.chunks_exact_mut(words)).take(length) {
+        for (b, bits) in range
+            .clone()
+            .zip(work.by_resample.chunks_exact_mut(words))
+            .take(length)
+        {
             statistic.draw(Some(b), bits);
         }
     }
@@ -305,8 +309,10 @@ impl Climb {
 
     #[inline(always)]
     fn reaching(&self, planes: &[Lanes], Outside { below, above }: Outside) -> Lanes {
-        let (not_below, above) =
-            (planes::at_least(planes, below), planes::at_least(planes, above));
+        let (not_below, above) = (
+            planes::at_least(planes, below),
+            planes::at_least(planes, above),
+        );
         let mut reached = self.real;
         for i in 0..reached.len() {
             reached[i] &= !not_below[i] | above[i];
@@ -418,10 +424,16 @@ impl Ladder {
 }
 
 fn outside(statistic: &impl Statistic, measure: usize, least: f64) -> Outside {
-    let most = statistic.single(measure).map_or(0, |column| statistic.sums().most(column));
+    let most = statistic
+        .single(measure)
+        .map_or(0, |column| statistic.sums().most(column));
     let z = |count| statistic.at_count(measure, count);
     let turn = if z(0) <= z(most) { 1.0 } else { -1.0 };
-    let below = if least <= 0.0 { most + 1 } else { first(most, |count| turn * z(count) > -least) };
+    let below = if least <= 0.0 {
+        most + 1
+    } else {
+        first(most, |count| turn * z(count) > -least)
+    };
     Outside {
         below,
         above: first(most, |count| turn * z(count) >= least),

@@ -91,4 +91,3 @@ fn binomial(n: u64, k: u64) -> Option<u64> {
     }
     Some(ways)
 }
-

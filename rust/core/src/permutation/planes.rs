@@ -172,7 +172,11 @@ pub(super) fn at_least(planes: &[Lanes], least: u64) -> Lanes {
     let mut reached = [u64::MAX; LANES / 64];
     for (p, plane) in planes.iter().enumerate() {
         for (yes, bits) in reached.iter_mut().zip(plane) {
-            *yes = if least >> p & 1 == 1 { *yes & bits } else { *yes | bits };
+            *yes = if least >> p & 1 == 1 {
+                *yes & bits
+            } else {
+                *yes | bits
+            };
         }
     }
     reached
@@ -181,7 +185,10 @@ pub(super) fn at_least(planes: &[Lanes], least: u64) -> Lanes {
 /// The sum of one resample.
 pub(super) fn one(planes: &[Lanes], lane: usize) -> u64 {
     let bit = |plane: &Lanes| plane[lane / 64] >> (lane % 64) & 1;
-    planes.iter().rev().fold(0, |sum, plane| sum << 1 | bit(plane))
+    planes
+        .iter()
+        .rev()
+        .fold(0, |sum, plane| sum << 1 | bit(plane))
 }
 
 /// The sums of all resamples, each as a number.

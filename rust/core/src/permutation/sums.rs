@@ -114,7 +114,11 @@ impl Sums {
     /// Take up the bits in `work.by_resample`.
     #[inline(always)]
     pub fn load(&self, work: &mut Work) {
-        if self.columns.iter().any(|column| !matches!(column, Column::Tiled(_))) {
+        if self
+            .columns
+            .iter()
+            .any(|column| !matches!(column, Column::Tiled(_)))
+        {
             planes::by_row(&work.by_resample, self.words, &mut work.by_row);
         }
         let mut sums = [[0.0; TILE]; LANES];
@@ -151,5 +155,8 @@ impl Sums {
 }
 
 fn nonzeros(values: &[f64]) -> Vec<(u32, f64)> {
-    (0..).zip(values.iter().copied()).filter(|&(_, x)| x != 0.0).collect()
+    (0..)
+        .zip(values.iter().copied())
+        .filter(|&(_, x)| x != 0.0)
+        .collect()
 }

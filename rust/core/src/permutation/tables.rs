@@ -45,7 +45,7 @@ pub(super) fn add_rows(
     bits: &[u64],
     stride: usize,
     weights: Weights,
-    sums: &mut [Cells; LANES],
+    sums: &mut [Cells],
 ) {
     let mut tables = [[[0.0; TILE]; 16]; 16];
     for (table, rows) in tables.iter_mut().zip(rows.chunks_exact(4)) {
@@ -63,7 +63,11 @@ pub(super) fn add_rows(
 #[inline(always)]
 fn fill(table: &mut [Cells; 16], rows: &[Cells], weights: Weights) {
     let either = |i: usize, bit: usize| {
-        let weight = if bit == 1 { weights.drawn } else { weights.left };
+        let weight = if bit == 1 {
+            weights.drawn
+        } else {
+            weights.left
+        };
         rows[i].map(|x| x * weight)
     };
     let mut pairs = [[[0.0; TILE]; 4]; 2];
@@ -94,18 +98,25 @@ pub(super) fn lanes(
     sums: &mut [f64; LANES],
 ) {
     sums.fill(0.0);
-    for (g, sums) in sums.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+    for (half, sums) in sums.as_chunks_mut::<32>().0.iter_mut().enumerate() {
         for values in values.chunks(64) {
-            for (lane, total) in sums.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-                let mut part = [0.0; 8];
-                for &(row, x) in values {
-                    let (drawn, left) = (x * weights.drawn, x * weights.left);
-                    let bits = by_row[row as usize][g] >> (8 * lane);
-                    for (i, sum) in part.iter_mut().enumerate() {
-                        *sum += if bits >> i & 1 == 1 { drawn } else { left };
+            // Four sums of eight: as many additions as are under way at once.
+            let mut parts = [[0.0; TILE]; 4];
+            for &(row, x) in values {
+                let (drawn, left) = (x * weights.drawn, x * weights.left);
+                let bits = by_row[row as usize][half / 2] >> (32 * (half % 2));
+                for (j, part) in parts.iter_mut().enumerate() {
+                    let mut terms = [left; TILE];
+                    for (i, term) in terms.iter_mut().enumerate() {
+                        if bits >> (8 * j + i) & 1 == 1 {
+                            *term = drawn;
+                        }
                     }
+                    *part = plus(part, &terms);
                 }
-                *total = plus(total, &part);
+            }
+            for (total, part) in sums.as_chunks_mut::<TILE>().0.iter_mut().zip(&parts) {
+                *total = plus(total, part);
             }
         }
     }

@@ -53,5 +53,9 @@ pub(super) fn even_welch(one: Group, other: Group, squares: f64, noise: f64) -> 
     if n >= 2.0 && spread > noise * n * squares {
         return difference / (spread / (n * n * (n - 1.0))).sqrt();
     }
-    if difference.abs() <= noise { 0.0 } else { difference.signum() * BEYOND }
+    if difference.abs() <= noise {
+        0.0
+    } else {
+        difference.signum() * BEYOND
+    }
 }

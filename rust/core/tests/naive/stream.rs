@@ -59,13 +59,17 @@ pub fn subset(seed: u64, resample: u64, n: usize, k: usize) -> BTreeSet<usize> {
     let mut words = words(b"diptych subset v2", seed, resample);
     let mut next = || words.next().expect("enough words");
     let fewer = k.min(n - k);
-    let chance = if 16 * fewer < n { 0 } else { 256 * fewer / n };
+    let chance = if 16 * fewer <= n { 0 } else { 256 * fewer / n };
     let mut chosen = BTreeSet::new();
     for from in (0..n).step_by(64).filter(|_| chance > 0) {
         let mut coins = 0_u64;
         for bit in (0..8).filter(|bit| chance % (1 << (bit + 1)) != 0) {
             let word = next();
-            coins = if chance >> bit & 1 == 1 { coins | word } else { coins & word };
+            coins = if chance >> bit & 1 == 1 {
+                coins | word
+            } else {
+                coins & word
+            };
         }
         chosen.extend((from..n.min(from + 64)).filter(|row| coins >> (row - from) & 1 == 1));
     }
