@@ -1,8 +1,8 @@
 """Permutation tests of all measures at once, against numpy, numba and scipy.
 
-Every peer gets the cheapest statistic that its resampling allows, and reports what ours reports: how often each measure
-alone, and how often the step-down maximum, reaches the observed value. The oracles are exact tails, the normal limit and
-a small Monte-Carlo run of another generator.
+Every peer gets the cheapest statistic that its resampling allows, and reports what ours reports: how often each
+measure alone, and how often the step-down maximum, reaches the observed value. The oracles are exact tails, the normal
+limit and a small Monte-Carlo run of another generator.
 """
 
 from __future__ import annotations

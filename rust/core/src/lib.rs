@@ -12,6 +12,8 @@
 //! | [`matching`] | contingency tables and optimal assignment |
 //! | [`stream`] | random bits addressed by (seed, resample) |
 //! | [`permutation`] | sign flips and label permutations, all measures at once |
+//!
+//! Unsafe code is confined to one private module, `simd`, which only chooses a register width.
 #![deny(unsafe_code)]
 
 pub mod files;

@@ -181,3 +181,39 @@ impl Statistic for Signs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Width;
+
+    #[test]
+    fn every_register_width_gives_the_same_counts() {
+        let cell = |i: u32, m: u32| match m % 3 {
+            0 => f64::from(i * 37 % 101) / 97.0 - 0.5,
+            1 => f64::from(i * 13 % 11) - 5.0,
+            _ => f64::from(u8::from(i % (20 + m) == 0)) * f64::from(i * 31 % 17).sin(),
+        };
+        let data: Vec<f64> = (0..200)
+            .flat_map(|i| (0..30).map(move |m| cell(i, m)))
+            .collect();
+        let matrix = Matrix {
+            data: &data,
+            rows: 200,
+            columns: 30,
+        };
+        let some = Resamples {
+            seed: 3,
+            start: 1,
+            stop: 700,
+            exact: false,
+        };
+        let signs = Signs::new(matrix, &some, 1).unwrap();
+        let plain = counting::count_at(Width::Portable, &signs, &some, 1).unwrap();
+        #[cfg(target_arch = "x86_64")]
+        for width in [Width::Avx2, Width::Avx512] {
+            assert_eq!(counting::count_at(width, &signs, &some, 1).unwrap(), plain);
+        }
+        assert!(plain.exceed.iter().any(|&count| count > 0));
+    }
+}
