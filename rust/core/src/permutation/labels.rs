@@ -12,12 +12,18 @@
 //! with R^2 the share of the variation that lies between the groups.
 //!
 //! Where a group has fewer than 2 present values, or neither has any spread, t is 0 for equal means (or an empty
-//! group), else [`BEYOND`] with the sign of the difference.
+//! group), else [`super::BEYOND`] with the sign of the difference.
 //!
-//! Cost: O(k m) a resample, k the size of the smaller group, after O(n) for the subset.
+//! Cost: what `sums` takes for x, for x^2 unless it follows (indicators; complete groups of one size, where the
+//! summed variance is what the means leave), and for the number of present values where some are missing.
 
 use super::counting::{self, Statistic};
-use super::{BEYOND, Counts, Matrix, PermutationError, Resamples, check_length, grid};
+use super::drawn::Drawn;
+use super::planes::LANES;
+use super::sums::{Sums, Work};
+use super::tables::Weights;
+use super::welch::{Group, even_welch, welch};
+use super::{Counts, Matrix, PermutationError, Resamples, check_length, grid};
 use crate::stream;
 
 /// Integers are used while all sums of products of the t stay below 2^53.
@@ -83,115 +89,33 @@ pub fn label_permutation_null(
     )
 }
 
-/// Number, sum and sum of squares of the present values of one measure in one group.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    n: f64,
-    x: f64,
-    xx: f64,
+/// What Welch's t of a measure is made of.
+enum Parts {
+    /// The sum alone: an indicator (`xx` is `x`), or groups of one size without missing values.
+    Sum(usize),
+    /// Places of number, sum and sum of squares; None where it follows from the others.
+    All {
+        n: Option<usize>,
+        x: usize,
+        xx: Option<usize>,
+    },
 }
 
 struct Labels {
-    /// The columns as integers or centred and scaled, 0 where missing; row by row.
-    rows: Vec<f64>,
-    /// 1 where present; empty when no value is missing.
-    present: Vec<f64>,
-    totals: Vec<Sums>,
-    /// What share of a sum of squares is rounding: 0 for integers.
-    noise: Vec<f64>,
+    sums: Sums,
+    measures: Vec<Measure>,
     drawn: Drawn,
     seed: u64,
     exact: bool,
 }
 
-/// The group whose rows are drawn.
-struct Drawn {
-    bits: Vec<u64>,
-    n: usize,
-    k: usize,
-    /// 1 where the drawn group is the second, else -1.
-    sign: f64,
-    /// C(n - 1, k - 1), how many of the subsets contain row 0; only for enumeration.
-    with_row_0: u64,
-}
-
-impl Drawn {
-    fn new(first: &[bool]) -> Self {
-        let n = first.len();
-        let in_first = first.iter().filter(|&&is| is).count();
-        let draws_first = match in_first.cmp(&(n - in_first)) {
-            std::cmp::Ordering::Less => true,
-            std::cmp::Ordering::Greater => false,
-            std::cmp::Ordering::Equal => first.first() == Some(&false),
-        };
-        let mut bits = vec![0; n.div_ceil(64)];
-        for (row, _) in first
-            .iter()
-            .enumerate()
-            .filter(|&(_, &is)| is == draws_first)
-        {
-            bits[row / 64] |= 1 << (row % 64);
-        }
-        let (k, sign) = if draws_first {
-            (in_first, -1.0)
-        } else {
-            (n - in_first, 1.0)
-        };
-        Self {
-            bits,
-            n,
-            k,
-            sign,
-            with_row_0: 0,
-        }
-    }
-
-    /// Count the subsets, as enumeration needs.
-    fn enumerate(&mut self) -> Result<u64, PermutationError> {
-        let (n, k) = (self.n, self.k);
-        let total =
-            binomial(n as u64, k as u64).ok_or(PermutationError::TooManySubsets { n, k })?;
-        // C(n - 1, k - 1) = C(n, k) k / n exactly.
-        self.with_row_0 = proportion(total, k as u64, (n as u64).max(1));
-        Ok(total)
-    }
-
-    /// The b-th k-subset in lexicographic order of its sorted rows, as `itertools.combinations` gives them.
-    fn unrank(&self, mut b: u64, bits: &mut [u64]) {
-        bits.fill(0);
-        // `with` is how many choices of the `k` rows still wanted, out of the `left` from `row` on, contain `row`.
-        let (mut with, mut k) = (self.with_row_0, self.k as u64);
-        for row in 0..self.n {
-            if k == 0 {
-                return;
-            }
-            let left = (self.n - row) as u64;
-            if b < with {
-                bits[row / 64] |= 1 << (row % 64);
-                with = proportion(with, k - 1, (left - 1).max(1));
-                k -= 1;
-            } else {
-                b -= with;
-                with = proportion(with, left - k, (left - 1).max(1));
-            }
-        }
-    }
-}
-
-/// `count * share / of`, where that is whole and below 2^64.
-fn proportion(count: u64, share: u64, of: u64) -> u64 {
-    u64::try_from(u128::from(count) * u128::from(share) / u128::from(of)).unwrap_or(u64::MAX)
-}
-
-/// C(n, k), if it is below 2^64.
-fn binomial(n: u64, k: u64) -> Option<u64> {
-    let k = k.min(n - k);
-    let mut ways = 1;
-    for i in 0..k {
-        // After this step `ways` is C(n, i + 1), which grows with i while i < n / 2.
-        ways = u64::try_from(u128::from(ways) * u128::from(n - i) / u128::from(i + 1)).ok()?;
-    }
-    Some(ways)
+struct Measure {
+    parts: Parts,
+    total: Group,
+    /// `xx` of the drawn group is its `x`.
+    indicator: bool,
+    /// What share of a sum of squares is rounding: 0 for integers.
+    noise: f64,
 }
 
 impl Labels {
@@ -227,146 +151,159 @@ impl Labels {
                 value: values.data[at],
             });
         }
-        let mask = if present.contains(&false) {
-            present.iter().map(|&there| f64::from(there)).collect()
-        } else {
-            vec![]
+        let weights = Weights {
+            drawn: 1.0,
+            left: 0.0,
         };
         let mut labels = Self {
-            rows: vec![0.0; values.data.len()],
-            present: mask,
-            totals: vec![Sums::default(); values.columns],
-            noise: vec![0.0; values.columns],
+            sums: Sums::new(values.rows, weights),
+            measures: Vec::new(),
             drawn,
             seed: resamples.seed,
             exact: resamples.exact,
         };
-        for column in 0..values.columns {
-            labels.prepare(column, values, present);
+        for (column, cells) in values.by_column().into_iter().enumerate() {
+            let there = present.iter().skip(column).step_by(values.columns);
+            labels.prepare(cells, &there.copied().collect::<Vec<bool>>());
         }
+        labels.sums.finish();
         Ok(labels)
     }
 
-    fn prepare(&mut self, column: usize, values: Matrix<'_>, present: &[bool]) {
-        let places: Vec<usize> = (column..values.data.len())
-            .step_by(values.columns)
-            .filter(|&at| present[at])
-            .collect();
-        let column_values: Vec<f64> = places.iter().map(|&at| values.data[at]).collect();
-        let (prepared, noise) = match integers(&column_values) {
-            Some(steps) => (steps, 0.0),
-            None => (grid::scaled(centred(column_values)), grid::NOISE),
+    fn prepare(&mut self, mut cells: Vec<f64>, present: &[bool]) {
+        let complete = !present.contains(&false);
+        let values: Vec<f64> = if complete {
+            cells.clone()
+        } else {
+            let there = cells.iter().zip(present).filter(|&(_, &there)| there);
+            there.map(|(x, _)| *x).collect()
         };
-        self.noise[column] = noise;
-        let x = prepared.iter().sum();
-        let xx = prepared.iter().map(|x| x * x).sum();
-        self.totals[column] = Sums {
-            n: prepared.len() as f64,
-            x,
-            xx,
-        };
-        for (at, value) in places.into_iter().zip(prepared) {
-            self.rows[at] = value;
+        let whole = integers(&values);
+        let noise = if whole.is_some() { 0.0 } else { grid::NOISE };
+        let is_whole = whole.is_some();
+        let prepared = whole.unwrap_or_else(|| grid::scaled(centred(values)));
+        let mut next = prepared.iter();
+        for (cell, _) in cells.iter_mut().zip(present).filter(|&(_, &there)| there) {
+            *cell = next.next().copied().unwrap_or(0.0);
         }
+        for (cell, _) in cells.iter_mut().zip(present).filter(|&(_, &there)| !there) {
+            *cell = 0.0;
+        }
+        let total = Group {
+            n: prepared.len() as f64,
+            x: prepared.iter().sum(),
+            xx: prepared.iter().map(|x| x * x).sum(),
+        };
+        let indicator = is_whole && prepared.iter().all(|&x| x == 0.0 || x == 1.0);
+        let even = complete && 2 * self.drawn.k == self.drawn.n;
+        let squares = || cells.iter().map(|x| x * x);
+        let flags = || present.iter().map(|&there| f64::from(there));
+        let n = (!complete).then(|| self.sums.add_whole(flags()));
+        let follows = indicator || even;
+        let (x, xx) = if is_whole {
+            let xx = (!follows).then(|| self.sums.add_whole(squares()));
+            (self.sums.add_whole(cells.iter().copied()), xx)
+        } else {
+            let xx = (!follows).then(|| self.sums.add_floats(squares().collect()));
+            (self.sums.add_floats(cells), xx)
+        };
+        let parts = if complete && follows && is_whole {
+            Parts::Sum(x)
+        } else {
+            Parts::All { n, x, xx }
+        };
+        self.measures.push(Measure {
+            parts,
+            total,
+            indicator,
+            noise,
+        });
     }
 
-    fn relabelled(&self, (bits, sums): &mut Scratch, out: &mut [f64]) {
-        let columns = out.len();
-        sums.fill(Sums::default());
-        for row in members(bits) {
-            let cells = row * columns..(row + 1) * columns;
-            for (sum, x) in sums.iter_mut().zip(&self.rows[cells.clone()]) {
-                sum.x += x;
-                sum.xx += x * x;
-            }
-            if !self.present.is_empty() {
-                for (sum, there) in sums.iter_mut().zip(&self.present[cells]) {
-                    sum.n += there;
-                }
-            }
-        }
-        for (measure, t) in out.iter_mut().enumerate() {
-            let (mut drawn, total) = (sums[measure], self.totals[measure]);
-            if self.present.is_empty() {
-                drawn.n = self.drawn.k as f64;
-            }
-            let rest = Sums {
-                n: total.n - drawn.n,
-                x: total.x - drawn.x,
-                xx: total.xx - drawn.xx,
-            };
-            *t = self.drawn.sign * welch(drawn, rest, self.noise[measure]);
-        }
+    /// t of the drawn group's number, sum and (where it is needed) sum of squares.
+    #[inline(always)]
+    fn t(&self, measure: &Measure, n: f64, x: f64, xx: Option<f64>) -> f64 {
+        let Measure { total, noise, .. } = measure;
+        let one = Group {
+            n,
+            x,
+            xx: xx.unwrap_or(if measure.indicator { x } else { 0.0 }),
+        };
+        let other = Group {
+            n: total.n - one.n,
+            x: total.x - one.x,
+            xx: total.xx - one.xx,
+        };
+        let squares = xx.is_some() || measure.indicator;
+        let t = if squares {
+            welch(one, other, *noise)
+        } else {
+            even_welch(one, other, total.xx, *noise)
+        };
+        self.drawn.sign * t
     }
 }
 
-/// Drawn rows, and the sums over them.
-type Scratch = (Vec<u64>, Vec<Sums>);
-
 impl Statistic for Labels {
-    type Scratch = Scratch;
-
     fn measures(&self) -> usize {
-        self.totals.len()
+        self.measures.len()
     }
 
-    fn scratch(&self) -> Scratch {
-        (
-            vec![0; self.drawn.bits.len()],
-            vec![Sums::default(); self.totals.len()],
+    fn sums(&self) -> &Sums {
+        &self.sums
+    }
+
+    fn draw(&self, resample: Option<u64>, bits: &mut [u64]) {
+        match resample {
+            None => bits.copy_from_slice(&self.drawn.bits),
+            Some(b) if self.exact => self.drawn.unrank(b, bits),
+            Some(b) => stream::subset_into(self.seed, b, self.drawn.n, self.drawn.k, bits),
+        }
+    }
+
+    /// An indicator's t grows with its count in the drawn group (its variance can only fall away from equal shares as
+    /// fast as the difference grows), and so does that of equal groups, whose summed variance is what the means leave.
+    fn single(&self, measure: usize) -> Option<usize> {
+        match self.measures[measure].parts {
+            Parts::Sum(place) => Some(place),
+            Parts::All { .. } => None,
+        }
+    }
+
+    #[inline(always)]
+    fn at_count(&self, measure: usize, count: u64) -> f64 {
+        self.t(
+            &self.measures[measure],
+            self.drawn.k as f64,
+            count as f64,
+            None,
         )
     }
 
-    fn observed(&self, scratch: &mut Scratch, out: &mut [f64]) {
-        scratch.0.copy_from_slice(&self.drawn.bits);
-        self.relabelled(scratch, out);
-    }
-
-    fn resample(&self, b: u64, scratch: &mut Scratch, out: &mut [f64]) {
-        if self.exact {
-            self.drawn.unrank(b, &mut scratch.0);
-        } else {
-            stream::subset_into(self.seed, b, self.drawn.n, self.drawn.k, &mut scratch.0);
+    #[inline(always)]
+    fn values(&self, measure: usize, work: &mut Work, out: &mut [f64; LANES]) {
+        let measure = &self.measures[measure];
+        let (mut n, mut xx) = ([self.drawn.k as f64; LANES], [0.0; LANES]);
+        let (x, has_xx) = match measure.parts {
+            Parts::Sum(x) => (x, false),
+            Parts::All {
+                n: numbers,
+                x,
+                xx: squares,
+            } => {
+                if let Some(at) = numbers {
+                    self.sums.numbers(at, work, &mut n);
+                }
+                if let Some(at) = squares {
+                    self.sums.numbers(at, work, &mut xx);
+                }
+                (x, squares.is_some())
+            }
+        };
+        self.sums.numbers(x, work, out);
+        for (t, (n, xx)) in out.iter_mut().zip(n.iter().zip(&xx)) {
+            *t = self.t(measure, *n, *t, has_xx.then_some(*xx));
         }
-        self.relabelled(scratch, out);
-    }
-}
-
-/// The rows whose bit is set, ascending.
-fn members(bits: &[u64]) -> impl Iterator<Item = usize> {
-    bits.iter().enumerate().flat_map(|(at, &word)| {
-        std::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
-            .take_while(|&rest| rest != 0)
-            .map(move |rest| at * 64 + rest.trailing_zeros() as usize)
-    })
-}
-
-/// Welch's t of one group against another, mean of `one` minus mean of `other`.
-fn welch(one: Sums, other: Sums, noise: f64) -> f64 {
-    if one.n == 0.0 || other.n == 0.0 {
-        return 0.0;
-    }
-    let difference = (other.n * one.x - one.n * other.x) / (one.n * other.n);
-    let error = (square_error(one, noise) + square_error(other, noise)).sqrt();
-    if one.n >= 2.0 && other.n >= 2.0 && error > 0.0 {
-        return difference / error;
-    }
-    // Centred and scaled values are below 2, so that is the unit in which a difference is nothing.
-    if difference.abs() <= noise {
-        0.0
-    } else {
-        difference.signum() * BEYOND
-    }
-}
-
-/// The unbiased variance of the values over their number; 0 for fewer than 2.
-fn square_error(sums: Sums, noise: f64) -> f64 {
-    let Sums { n, x, xx } = sums;
-    let spread = n * xx - x * x;
-    if n < 2.0 || spread <= noise * n * xx {
-        0.0
-    } else {
-        spread / (n * n * (n - 1.0))
     }
 }
 

@@ -7,16 +7,27 @@
 //! |---|---|
 //! | `signs` | paired: `z = sum(s d) / sqrt(sum(d^2))` |
 //! | `labels` | unpaired: Welch's t |
+//! | `forms` | MMD and the distance of means: `w' K w` under either |
 //! | `counting` | compare with the observed statistic, Westfall and Young's step-down maximum, threads |
+//! | `sums` | column sums over the drawn rows of 512 resamples, by `planes` (whole numbers) or `tables` (floats) |
+//! | `drawn`, `welch` | which rows are drawn; t from a group's sums |
 //! | `grid` | columns on a grid (counts, shares of k draws) become integers, so that ties are exact |
 //!
-//! Cost: O(B p m) time for B resamples, p rows, m measures; memory O(p m), independent of B.
+//! Cost: time in proportion to B resamples times nonzero values, for indicators about a hundredth of a cycle each;
+//! memory O(p m + 512 (p / 64 + m)) a thread for p rows and m measures, independent of B.
 
 mod counting;
+mod drawn;
+mod forms;
 mod grid;
 mod labels;
+mod planes;
 mod signs;
+mod sums;
+mod tables;
+mod welch;
 
+pub use forms::{Form, quadratic_forms};
 pub use labels::{Groups, label_permutation_null, label_permutations};
 pub use signs::{sign_flip_null, sign_flips};
 
@@ -149,6 +160,19 @@ pub enum PermutationError {
 }
 
 impl Matrix<'_> {
+    /// The columns, each in one piece: rows are read once, in squares that stay in the cache.
+    fn by_column(&self) -> Vec<Vec<f64>> {
+        let mut columns: Vec<Vec<f64>> = (0..self.columns)
+            .map(|_| Vec::with_capacity(self.rows))
+            .collect();
+        for rows in self.data.chunks((64 * self.columns).max(1)) {
+            for (at, column) in columns.iter_mut().enumerate() {
+                column.extend(rows.iter().skip(at).step_by(self.columns));
+            }
+        }
+        columns
+    }
+
     fn check(&self, name: &'static str) -> Result<(), PermutationError> {
         check_length(name, self.data.len(), self.rows, self.columns)
     }

@@ -6,10 +6,12 @@
 //!
 //! Columns on a grid are summed as integers (`grid`): below 2^40 in sum, their z differ by far more than the tolerance
 //! of the comparison unless they are equal, so they are compared as integers. Other columns are scaled by a power
-//! of two, so that squares neither overflow nor vanish. Rows are summed in blocks of 64 and the blocks in order: a
-//! fixed order, and rounding errors that grow with sqrt(64) and sqrt(p / 64) instead of sqrt(p).
+//! of two, so that squares neither overflow nor vanish.
 
 use super::counting::{self, Statistic};
+use super::planes::LANES;
+use super::sums::{Sums, Work};
+use super::tables::Weights;
 use super::{Counts, Matrix, PermutationError, Resamples, grid};
 use crate::stream;
 
@@ -68,17 +70,15 @@ pub fn sign_flip_null(
 }
 
 struct Signs {
-    /// The columns as integers or scaled, row by row.
-    rows: Vec<f64>,
+    sums: Sums,
     pairs: usize,
     /// `sqrt(sum d^2)` of each column, 1 where that is 0.
     norms: Vec<f64>,
+    /// `sum |d|` of each column that is summed as integers: its z is `(sum |d| - 2 of the minus ones) / norm`.
+    whole: Vec<Option<f64>>,
     seed: u64,
     exact: bool,
 }
-
-/// Sign bits, and the sums of one block of rows.
-type Scratch = (Vec<u64>, Vec<f64>);
 
 impl Signs {
     fn new(
@@ -108,92 +108,112 @@ impl Signs {
                 value: data[at],
             });
         }
+        let weights = Weights {
+            drawn: -1.0,
+            left: 1.0,
+        };
         let mut signs = Self {
-            rows: data.to_vec(),
+            sums: Sums::new(pairs, weights),
             pairs,
             norms: vec![1.0; columns],
+            whole: vec![None; columns],
             seed: resamples.seed,
             exact: resamples.exact,
         };
-        for column in 0..columns {
-            signs.prepare(column);
+        for (column, values) in differences.by_column().into_iter().enumerate() {
+            signs.prepare(column, values);
         }
+        signs.sums.finish();
         Ok(signs)
     }
 
-    fn prepare(&mut self, column: usize) {
-        let columns = self.norms.len();
-        let values: Vec<f64> = self
-            .rows
-            .iter()
-            .skip(column)
-            .step_by(columns)
-            .copied()
-            .collect();
-        let integers = grid::steps(&values, 0.0)
-            .filter(|steps| steps.iter().map(|x| x.abs()).sum::<f64>() <= EXACT);
-        let values = integers.unwrap_or_else(|| grid::scaled(values));
+    fn prepare(&mut self, column: usize, values: Vec<f64>) {
+        let magnitude = |steps: &[f64]| steps.iter().map(|x| x.abs()).sum::<f64>();
+        let steps = grid::steps(&values, 0.0).filter(|steps| magnitude(steps) <= EXACT);
+        self.whole[column] = steps.as_deref().map(magnitude);
+        let whole = steps.is_some();
+        let values = steps.unwrap_or_else(|| grid::scaled(values));
         let squares: f64 = values.iter().map(|x| x * x).sum();
         if squares > 0.0 {
             self.norms[column] = squares.sqrt();
         }
-        for (place, value) in self
-            .rows
-            .iter_mut()
-            .skip(column)
-            .step_by(columns)
-            .zip(values)
-        {
-            *place = value;
-        }
-    }
-
-    fn flipped(&self, (bits, block): &mut Scratch, out: &mut [f64]) {
-        out.fill(0.0);
-        let columns = out.len().max(1);
-        for (word, rows) in bits.iter().zip(self.rows.chunks(64 * columns)) {
-            block.fill(0.0);
-            for (i, row) in rows.chunks_exact(columns).enumerate() {
-                let sign = if word >> i & 1 == 1 { -1.0 } else { 1.0 };
-                for (sum, d) in block.iter_mut().zip(row) {
-                    *sum += sign * d;
-                }
-            }
-            for (total, sum) in out.iter_mut().zip(block.iter()) {
-                *total += sum;
-            }
-        }
-        for (z, norm) in out.iter_mut().zip(&self.norms) {
-            *z /= norm;
+        if whole {
+            self.sums.add_whole(values.iter().copied());
+        } else {
+            self.sums.add_floats(values);
         }
     }
 }
 
 impl Statistic for Signs {
-    type Scratch = Scratch;
-
     fn measures(&self) -> usize {
         self.norms.len()
     }
 
-    fn scratch(&self) -> Scratch {
-        (
-            vec![0; self.pairs.div_ceil(64)],
-            vec![0.0; self.norms.len()],
-        )
+    fn sums(&self) -> &Sums {
+        &self.sums
     }
 
-    fn observed(&self, scratch: &mut Scratch, out: &mut [f64]) {
-        scratch.0.fill(0);
-        self.flipped(scratch, out);
-    }
-
-    fn resample(&self, b: u64, scratch: &mut Scratch, out: &mut [f64]) {
-        if self.exact {
-            scratch.0.fill(b);
-        } else {
-            stream::signs_into(self.seed, b, self.pairs, &mut scratch.0);
+    fn draw(&self, resample: Option<u64>, bits: &mut [u64]) {
+        match resample {
+            None => bits.fill(0),
+            Some(b) if self.exact => bits.fill(b),
+            Some(b) => stream::signs_into(self.seed, b, self.pairs, bits),
         }
-        self.flipped(scratch, out);
+    }
+
+    fn single(&self, measure: usize) -> Option<usize> {
+        self.whole[measure].map(|_| measure)
+    }
+
+    #[inline(always)]
+    fn at_count(&self, measure: usize, count: u64) -> f64 {
+        (self.whole[measure].unwrap_or(0.0) - 2.0 * count as f64) / self.norms[measure]
+    }
+
+    #[inline(always)]
+    fn values(&self, measure: usize, work: &mut Work, out: &mut [f64; LANES]) {
+        self.sums.numbers(measure, work, out);
+        let norm = self.norms[measure];
+        match self.whole[measure] {
+            Some(all) => out.iter_mut().for_each(|z| *z = (all - 2.0 * *z) / norm),
+            None => out.iter_mut().for_each(|z| *z /= norm),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Width;
+
+    #[test]
+    fn every_register_width_gives_the_same_counts() {
+        let cell = |i: u32, m: u32| match m % 3 {
+            0 => f64::from(i * 37 % 101) / 97.0 - 0.5,
+            1 => f64::from(i * 13 % 11) - 5.0,
+            _ => f64::from(u8::from(i % (20 + m) == 0)) * f64::from(i * 31 % 17).sin(),
+        };
+        let data: Vec<f64> = (0..200)
+            .flat_map(|i| (0..30).map(move |m| cell(i, m)))
+            .collect();
+        let matrix = Matrix {
+            data: &data,
+            rows: 200,
+            columns: 30,
+        };
+        let some = Resamples {
+            seed: 3,
+            start: 1,
+            stop: 700,
+            exact: false,
+        };
+        let signs = Signs::new(matrix, &some, 1).unwrap();
+        let plain = counting::count_at(Width::Portable, &signs, &some, 1).unwrap();
+        #[cfg(target_arch = "x86_64")]
+        for width in [Width::Avx2, Width::Avx512] {
+            assert_eq!(counting::count_at(width, &signs, &some, 1).unwrap(), plain);
+        }
+        assert!(plain.exceed.iter().any(|&count| count > 0));
     }
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod blake3;
 pub(crate) mod scan;
+pub(crate) mod width;

@@ -56,20 +56,40 @@ pub fn signs(seed: u64, resample: u64, n: usize) -> Vec<bool> {
 }
 
 pub fn subset(seed: u64, resample: u64, n: usize, k: usize) -> BTreeSet<usize> {
-    let mut words = words(b"diptych subset v1", seed, resample);
+    let mut words = words(b"diptych subset v2", seed, resample);
+    let mut next = || words.next().expect("enough words");
+    let fewer = k.min(n - k);
+    let chance = if 16 * fewer <= n { 0 } else { 256 * fewer / n };
     let mut chosen = BTreeSet::new();
-    for j in n - k..n {
-        let span = j as u128 + 1;
+    for from in (0..n).step_by(64).filter(|_| chance > 0) {
+        let mut coins = 0_u64;
+        for bit in (0..8).filter(|bit| chance % (1 << (bit + 1)) != 0) {
+            let word = next();
+            coins = if chance >> bit & 1 == 1 {
+                coins | word
+            } else {
+                coins & word
+            };
+        }
+        chosen.extend((from..n.min(from + 64)).filter(|row| coins >> (row - from) & 1 == 1));
+    }
+    let too_many = chosen.len() > fewer;
+    while chosen.len() != fewer {
         let product = loop {
-            let product = u128::from(words.next().expect("enough words")) * span;
-            if product % (1 << 64) >= (1 << 64) % span {
+            let product = u128::from(next()) * n as u128;
+            if product % (1 << 64) >= (1 << 64) % n as u128 {
                 break product;
             }
         };
-        let t = usize::try_from(product >> 64).expect("below n");
-        if !chosen.insert(t) {
-            chosen.insert(j);
+        let row = usize::try_from(product >> 64).expect("below n");
+        if too_many {
+            chosen.remove(&row);
+        } else {
+            chosen.insert(row);
         }
+    }
+    if fewer < k {
+        chosen = (0..n).filter(|row| !chosen.contains(row)).collect();
     }
     chosen
 }

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use crate::arrays;
 use crate::errors::ShapeError;
 
+mod forms;
 mod labels;
 mod signs;
 
@@ -57,5 +58,6 @@ fn length(resamples: &Resamples) -> usize {
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     signs::register(m)?;
-    labels::register(m)
+    labels::register(m)?;
+    forms::register(m)
 }

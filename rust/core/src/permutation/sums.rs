@@ -1,0 +1,162 @@
+//! Sums of many columns over the drawn rows, for a block of resamples.
+//!
+//! Whole numbers are added as bit planes (`planes`), other numbers by tables or lanes (`tables`).
+
+use super::planes::{self, LANES, Lanes, Planes};
+use super::tables::{self, Cells, TILE, Weights};
+
+/// Lanes take 64 operations a nonzero value, a tile about 150 a row: tables win from here on.
+const DENSE: usize = 4;
+/// A tile costs the same with fewer columns in it.
+const WORTH_A_TILE: usize = 3;
+
+enum Column {
+    Counted(Planes),
+    Sparse(Vec<(u32, f64)>),
+    /// Of the tiled columns this one.
+    Tiled(usize),
+}
+
+pub(super) struct Sums {
+    words: usize,
+    weights: Weights,
+    columns: Vec<Column>,
+    /// Values of the dense columns until `finish` makes tiles of them.
+    dense: Vec<Vec<f64>>,
+    tiles: Vec<Vec<Cells>>,
+}
+
+/// What one thread reuses from block to block.
+pub(super) struct Work {
+    /// The bits of each resample, one resample after another.
+    pub by_resample: Vec<u64>,
+    by_row: Vec<Lanes>,
+    tiled: Vec<[f64; LANES]>,
+    planes: Vec<Lanes>,
+}
+
+impl Sums {
+    pub fn new(rows: usize, weights: Weights) -> Self {
+        Self {
+            words: rows.div_ceil(64),
+            weights,
+            columns: Vec::new(),
+            dense: Vec::new(),
+            tiles: Vec::new(),
+        }
+    }
+
+    pub fn words(&self) -> usize {
+        self.words
+    }
+
+    /// A column of whole numbers, magnitudes below 2^53 in sum; its place.
+    pub fn add_whole(&mut self, numbers: impl Iterator<Item = f64> + Clone) -> usize {
+        self.columns.push(Column::Counted(Planes::new(numbers)));
+        self.columns.len() - 1
+    }
+
+    /// A column of any numbers; its place.
+    pub fn add_floats(&mut self, values: Vec<f64>) -> usize {
+        let nonzero = values.iter().filter(|&&x| x != 0.0).count();
+        if nonzero * DENSE > values.len() {
+            self.columns.push(Column::Tiled(self.dense.len()));
+            self.dense.push(values);
+        } else {
+            self.columns.push(Column::Sparse(nonzeros(&values)));
+        }
+        self.columns.len() - 1
+    }
+
+    /// After the last column.
+    pub fn finish(&mut self) {
+        let dense = std::mem::take(&mut self.dense);
+        if dense.len() < WORTH_A_TILE {
+            for column in &mut self.columns {
+                if let Column::Tiled(at) = column {
+                    *column = Column::Sparse(nonzeros(&dense[*at]));
+                }
+            }
+            return;
+        }
+        for columns in dense.chunks(TILE) {
+            let mut tile = vec![[0.0; TILE]; self.words * 64];
+            for (i, column) in columns.iter().enumerate() {
+                for (cells, x) in tile.iter_mut().zip(column) {
+                    cells[i] = *x;
+                }
+            }
+            self.tiles.push(tile);
+        }
+    }
+
+    /// The most that a column of whole numbers can add up to.
+    pub fn most(&self, at: usize) -> u64 {
+        match &self.columns[at] {
+            Column::Counted(planes) => planes.most,
+            _ => 0,
+        }
+    }
+
+    pub fn work(&self) -> Work {
+        let width = |column: &Column| match column {
+            Column::Counted(planes) => planes.width(),
+            _ => 0,
+        };
+        Work {
+            by_resample: vec![0; LANES * self.words],
+            by_row: vec![Lanes::default(); self.words * 64],
+            tiled: vec![[0.0; LANES]; self.tiles.len() * TILE],
+            planes: vec![Lanes::default(); self.columns.iter().map(width).max().unwrap_or(0) + 3],
+        }
+    }
+
+    /// Take up the bits in `work.by_resample`.
+    #[inline(always)]
+    pub fn load(&self, work: &mut Work) {
+        if self
+            .columns
+            .iter()
+            .any(|column| !matches!(column, Column::Tiled(_)))
+        {
+            planes::by_row(&work.by_resample, self.words, &mut work.by_row);
+        }
+        let mut sums = [[0.0; TILE]; LANES];
+        for (tile, out) in self.tiles.iter().zip(work.tiled.chunks_exact_mut(TILE)) {
+            tables::tile(tile, &work.by_resample, self.words, self.weights, &mut sums);
+            for (lane, cells) in sums.iter().enumerate() {
+                for (column, sum) in out.iter_mut().zip(cells) {
+                    column[lane] = *sum;
+                }
+            }
+        }
+    }
+
+    /// The planes of a column of whole numbers.
+    #[inline(always)]
+    pub fn counted<'w>(&self, at: usize, work: &'w mut Work) -> &'w [Lanes] {
+        let Column::Counted(column) = &self.columns[at] else {
+            return &[];
+        };
+        let width = column.width();
+        column.add_up(&work.by_row, &mut work.planes[..width + 3]);
+        &work.planes[..width]
+    }
+
+    /// The sums of any column.
+    #[inline(always)]
+    pub fn numbers(&self, at: usize, work: &mut Work, out: &mut [f64; LANES]) {
+        match &self.columns[at] {
+            Column::Counted(_) => planes::spread(self.counted(at, work), out),
+            Column::Sparse(values) => tables::lanes(values, &work.by_row, self.weights, out),
+            Column::Tiled(at) => out.copy_from_slice(&work.tiled[*at]),
+        }
+    }
+}
+
+fn nonzeros(values: &[f64]) -> Vec<(u32, f64)> {
+    (0..)
+        .zip(values.iter().copied())
+        .filter(|&(_, x)| x != 0.0)
+        .collect()
+}

@@ -1,0 +1,123 @@
+//! Sums of measurements (floats) over the rows of 512 resamples: two ways, by how many of the values are nonzero.
+//!
+//! - **Tables** (Arlazarov, Dinic, Kronrod and Faradzhev 1970, "four Russians"), for many columns that are mostly
+//!   nonzero: eight columns at a time, four rows at a time, all 16 sums are written down once and looked up for each
+//!   resample: a quarter of the additions, no products, and no shuffling.
+//! - **Lanes**, for sparse columns and for single ones: each nonzero value is added to those of 64 counters whose
+//!   resample drew its row.
+//!
+//! Either way the order is fixed: within 64 rows (or nonzero values), then block after block, so that rounding errors
+//! grow with the square root of 64 and of the number of blocks. Nothing depends on the width of a register.
+
+use super::planes::{LANES, Lanes};
+
+/// What a value counts in a resample that drew its row, and in one that did not.
+#[derive(Clone, Copy)]
+pub(super) struct Weights {
+    pub drawn: f64,
+    pub left: f64,
+}
+
+/// Columns of a tile.
+pub(super) const TILE: usize = 8;
+/// One row of a tile.
+pub(super) type Cells = [f64; TILE];
+
+/// Add up a tile of `64 * words` rows for each resample.
+#[inline(always)]
+pub(super) fn tile(
+    rows: &[Cells],
+    by_resample: &[u64],
+    words: usize,
+    weights: Weights,
+    sums: &mut [Cells; LANES],
+) {
+    sums.fill([0.0; TILE]);
+    for (word, rows) in rows.chunks_exact(64).enumerate() {
+        add_rows(rows, &by_resample[word..], words, weights, sums);
+    }
+}
+
+/// Add 64 rows of a tile; `bits` has their word of resample `i` at `i * stride`.
+#[inline(always)]
+pub(super) fn add_rows(
+    rows: &[Cells],
+    bits: &[u64],
+    stride: usize,
+    weights: Weights,
+    sums: &mut [Cells],
+) {
+    let mut tables = [[[0.0; TILE]; 16]; 16];
+    for (table, rows) in tables.iter_mut().zip(rows.chunks_exact(4)) {
+        fill(table, rows, weights);
+    }
+    for (sum, &word) in sums.iter_mut().zip(bits.iter().step_by(stride)) {
+        let at = |t: usize| &tables[t][(word >> (4 * t) & 15) as usize];
+        let four = |t: usize| plus(&plus(at(t), at(t + 1)), &plus(at(t + 2), at(t + 3)));
+        let all = plus(&plus(&four(0), &four(4)), &plus(&four(8), &four(12)));
+        *sum = plus(sum, &all);
+    }
+}
+
+/// Every sum of four rows: bit `i` of the place says whether row `i` is drawn.
+#[inline(always)]
+fn fill(table: &mut [Cells; 16], rows: &[Cells], weights: Weights) {
+    let either = |i: usize, bit: usize| {
+        let weight = if bit == 1 {
+            weights.drawn
+        } else {
+            weights.left
+        };
+        rows[i].map(|x| x * weight)
+    };
+    let mut pairs = [[[0.0; TILE]; 4]; 2];
+    for at in 0..4 {
+        pairs[0][at] = plus(&either(0, at & 1), &either(1, at >> 1));
+        pairs[1][at] = plus(&either(2, at & 1), &either(3, at >> 1));
+    }
+    for (at, sum) in table.iter_mut().enumerate() {
+        *sum = plus(&pairs[0][at & 3], &pairs[1][at >> 2]);
+    }
+}
+
+#[inline(always)]
+fn plus(a: &Cells, b: &Cells) -> Cells {
+    let mut sum = [0.0; TILE];
+    for i in 0..TILE {
+        sum[i] = a[i] + b[i];
+    }
+    sum
+}
+
+/// Add up the nonzero values of a column for each resample.
+#[inline(always)]
+pub(super) fn lanes(
+    values: &[(u32, f64)],
+    by_row: &[Lanes],
+    weights: Weights,
+    sums: &mut [f64; LANES],
+) {
+    sums.fill(0.0);
+    for (half, sums) in sums.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        for values in values.chunks(64) {
+            // Four sums of eight: as many additions as are under way at once.
+            let mut parts = [[0.0; TILE]; 4];
+            for &(row, x) in values {
+                let (drawn, left) = (x * weights.drawn, x * weights.left);
+                let bits = by_row[row as usize][half / 2] >> (32 * (half % 2));
+                for (j, part) in parts.iter_mut().enumerate() {
+                    let mut terms = [left; TILE];
+                    for (i, term) in terms.iter_mut().enumerate() {
+                        if bits >> (8 * j + i) & 1 == 1 {
+                            *term = drawn;
+                        }
+                    }
+                    *part = plus(part, &terms);
+                }
+            }
+            for (total, part) in sums.as_chunks_mut::<TILE>().0.iter_mut().zip(&parts) {
+                *total = plus(total, part);
+            }
+        }
+    }
+}
