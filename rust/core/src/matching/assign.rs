@@ -1,4 +1,14 @@
 //! Optimal assignment.
+#![allow(
+    clippy::inline_always,
+    clippy::needless_range_loop,
+    clippy::similar_names,
+    clippy::type_complexity,
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    clippy::too_many_arguments,
+    reason = "lanes are written out so that wide vectors take them; indices fit a slice"
+)]
 
 use std::borrow::Cow;
 
@@ -317,8 +327,8 @@ fn skip_dearer(costs: &[f64], v: &[f64], sign: f64, value: f64, start: usize) ->
     );
     let whole = chunks.len();
     let found = chunks.zip(prices).position(|(costs, v)| {
-        let reached = |any, lane: usize| any | (costs[lane] * sign - v[lane] <= value);
-        (0..LANES).fold(false, reached)
+        let reached = |any, lane: usize| any | u32::from(costs[lane] * sign - v[lane] <= value);
+        (0..LANES).fold(0, reached) != 0
     });
     start + found.unwrap_or(whole) * LANES
 }

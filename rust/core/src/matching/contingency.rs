@@ -1,4 +1,14 @@
 //! Contingency tables.
+#![allow(
+    clippy::inline_always,
+    clippy::needless_range_loop,
+    clippy::similar_names,
+    clippy::type_complexity,
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    clippy::too_many_arguments,
+    reason = "lanes are written out so that wide vectors take them; indices fit a slice"
+)]
 
 use std::ops::{AddAssign, Range};
 

@@ -14,6 +14,16 @@
 //!
 //! [`cluster_sums`] and [`mean_similarity`] read each vector once, cluster by cluster; [`nearest_neighbours`] scans
 //! int8 codes with a proven bound and takes exact products only of what survives it.
+#![allow(
+    clippy::inline_always,
+    clippy::needless_range_loop,
+    clippy::similar_names,
+    clippy::type_complexity,
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    clippy::too_many_arguments,
+    reason = "lanes are written out so that wide vectors take them; indices fit a slice"
+)]
 
 use std::io;
 

@@ -6,6 +6,16 @@
 //! best similarity cannot be a neighbour. All others get an inner product in f64, summed in a fixed order: neighbours
 //! and bits depend neither on the instructions nor on the threads. Integers are exact; the float arithmetic of the
 //! bound is covered by [`SLACK`] and [`UNDERFLOW`].
+#![allow(
+    clippy::inline_always,
+    clippy::needless_range_loop,
+    clippy::similar_names,
+    clippy::type_complexity,
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    clippy::too_many_arguments,
+    reason = "lanes are written out so that wide vectors take them; indices fit a slice"
+)]
 
 use std::ops::Range;
 

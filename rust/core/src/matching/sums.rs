@@ -2,6 +2,16 @@
 //!
 //! Tried and dropped for the products of sums: 4 x 4 tiles of accumulators and 32 lanes a product; the compiler keeps
 //! neither in registers (9 and 3 times slower than 8 lanes).
+#![allow(
+    clippy::inline_always,
+    clippy::needless_range_loop,
+    clippy::similar_names,
+    clippy::type_complexity,
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    clippy::too_many_arguments,
+    reason = "lanes are written out so that wide vectors take them; indices fit a slice"
+)]
 
 use std::ops::Range;
 
