@@ -69,7 +69,7 @@ def _means_ours(threads: int) -> Callable[[Job], Answer]:
 
 def _means_numba(threads: int) -> Callable[[Job], Answer]:
     def start(job: Job) -> Answer:
-        import numba
+        import numba  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
         numba.set_num_threads(threads)
         values, first = _samples(job)
