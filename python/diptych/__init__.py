@@ -3,7 +3,7 @@
 >>> import diptych
 >>> a = [{"prompt": f"Question {i}?", "response": "No."} for i in range(40)]
 >>> b = [{"prompt": f"Question {i}?", "response": "No, and let me say why."} for i in range(40)]
->>> "list b writes more words" in [finding.statement for finding in diptych.compare(a, b).findings]
+>>> "b writes more words" in [finding.statement for finding in diptych.compare(a, b).findings]
 True
 """
 

@@ -140,8 +140,9 @@ def detectable_means(
     ----------
     standard_error : float64 (m,), of the difference
     n : int64 (m,), prompts
-    level, power : as in ``detectable_paired_shares``
+    level : as in ``detectable_paired_shares``
     smallest_p : that the resamples allow
+    power : as in ``detectable_paired_shares``
 
     Returns
     -------
