@@ -102,7 +102,9 @@ pub fn subset_into(seed: u64, resample: u64, n: usize, k: usize, bits: &mut [u64
         wrong -= turned;
     }
     if fewer < k {
-        bits.iter_mut().for_each(|word| *word = !*word);
+        for word in bits.iter_mut() {
+            *word = !*word;
+        }
         trim(n, bits);
     }
 }

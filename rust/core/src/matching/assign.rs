@@ -30,7 +30,7 @@ const NOBODY: u32 = u32::MAX;
 /// # Examples
 ///
 /// ```
-/// let cost = [4.0, 1.0, 3.0, 2.0, 0.0, 5.0];
+/// let cost = [4.0, 1.0, 5.0, 2.0, 0.0, 5.0];
 /// assert_eq!(diptych_core::matching::assign(&cost, 2, 3, false)?, [(0, 1), (1, 0)]);
 /// # Ok::<(), diptych_core::matching::MatchingError>(())
 /// ```

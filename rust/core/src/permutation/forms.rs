@@ -244,9 +244,9 @@ impl Job for Values<'_> {
                 self.forms
                     .add(at, &tile, bits, &mut sums[..resamples.len()], values);
             }
-            values
-                .iter_mut()
-                .for_each(|value| *value *= self.forms.scale);
+            for value in values.iter_mut() {
+                *value *= self.forms.scale;
+            }
         }
         out
     }

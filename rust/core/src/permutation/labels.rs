@@ -194,6 +194,7 @@ impl Labels {
             x: prepared.iter().sum(),
             xx: prepared.iter().map(|x| x * x).sum(),
         };
+        #[allow(clippy::float_cmp)] // whole numbers are exact
         let indicator = is_whole && prepared.iter().all(|&x| x == 0.0 || x == 1.0);
         let even = complete && 2 * self.drawn.k == self.drawn.n;
         let squares = || cells.iter().map(|x| x * x);

@@ -66,6 +66,7 @@ impl Planes {
         clippy::cast_sign_loss,
         reason = "whole numbers below 2^53; rows are counted in 32 bits, 34 GB of one column"
     )]
+    #[allow(clippy::needless_pass_by_value)] // an iterator is its own copy
     pub fn new(numbers: impl Iterator<Item = f64> + Clone) -> Self {
         let magnitudes = numbers.clone().map(|x| x.abs() as u64);
         let (most, all) = magnitudes.fold((0, 0), |(sum, all), x| (sum + x, all | x));

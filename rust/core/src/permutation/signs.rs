@@ -185,14 +185,14 @@ impl Statistic for Signs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::Width;
+    use crate::simd::width::Width;
 
     #[test]
     fn every_register_width_gives_the_same_counts() {
         let cell = |i: u32, m: u32| match m % 3 {
             0 => f64::from(i * 37 % 101) / 97.0 - 0.5,
             1 => f64::from(i * 13 % 11) - 5.0,
-            _ => f64::from(u8::from(i % (20 + m) == 0)) * f64::from(i * 31 % 17).sin(),
+            _ => f64::from(u8::from(i.is_multiple_of(20 + m))) * f64::from(i * 31 % 17).sin(),
         };
         let data: Vec<f64> = (0..200)
             .flat_map(|i| (0..30).map(move |m| cell(i, m)))

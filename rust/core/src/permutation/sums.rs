@@ -121,6 +121,7 @@ impl Sums {
         {
             planes::by_row(&work.by_resample, self.words, &mut work.by_row);
         }
+        #[allow(clippy::large_stack_arrays)] // 32 KiB, in a worker thread of its own
         let mut sums = [[0.0; TILE]; LANES];
         for (tile, out) in self.tiles.iter().zip(work.tiled.chunks_exact_mut(TILE)) {
             tables::tile(tile, &work.by_resample, self.words, self.weights, &mut sums);

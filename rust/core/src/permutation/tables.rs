@@ -71,9 +71,10 @@ fn fill(table: &mut [Cells; 16], rows: &[Cells], weights: Weights) {
         rows[i].map(|x| x * weight)
     };
     let mut pairs = [[[0.0; TILE]; 4]; 2];
-    for at in 0..4 {
-        pairs[0][at] = plus(&either(0, at & 1), &either(1, at >> 1));
-        pairs[1][at] = plus(&either(2, at & 1), &either(3, at >> 1));
+    for (half, sums) in pairs.iter_mut().enumerate() {
+        for (at, sum) in sums.iter_mut().enumerate() {
+            *sum = plus(&either(2 * half, at & 1), &either(2 * half + 1, at >> 1));
+        }
     }
     for (at, sum) in table.iter_mut().enumerate() {
         *sum = plus(&pairs[0][at & 3], &pairs[1][at >> 2]);
