@@ -31,7 +31,7 @@ def _labels(job: Job) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     rng = np.random.default_rng(1)
     a = rng.integers(0, job["clusters"], job["n"], dtype=np.int32)
     other = rng.integers(0, job["clusters"], job["n"], dtype=np.int32)
-    return a, np.where(rng.random(job["n"]) < 0.5, a, other).astype(np.int32)
+    return np.asarray(a), np.asarray(np.where(rng.random(job["n"]) < 0.5, a, other), dtype=np.int32)
 
 
 # --- contingency

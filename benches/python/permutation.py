@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from agreement import agrees
 from harness import Competitor, Job, Row, Target
+from two_sample import kernel_check, kernel_numpy, kernel_ours
 
 Answer = Callable[[], Any]
 
@@ -29,17 +31,6 @@ def _peaks(z: Any, nulls: Any) -> tuple[Any, Any]:
         total += len(null)
     back = np.argsort(order)
     return alone[back] / total, joint[back] / total
-
-
-def _agrees(got: Any, expected: Any, n: int, slack: float = 0.0) -> None:
-    """Within five standard errors of a share of ``n``, and ``slack``."""
-    got, expected = np.asarray(got), np.asarray(expected)
-    error = np.sqrt(np.maximum(expected * (1 - expected), 1.0 / n) / n)
-    worst = np.abs(got - expected) - 5 * error - slack
-    assert (worst <= 0).all(), f"{got[worst.argmax()]} against {expected[worst.argmax()]}"
-
-
-# --- difference of means -----------------------------------------------------------------------------------------
 
 
 def _samples(job: Job) -> tuple[Any, Any]:
@@ -118,7 +109,7 @@ def _means_check(job: Job, answer: Any) -> None:
     from scipy import stats
 
     values, first = _samples(job)
-    _agrees([answer], [stats.ttest_ind(values[first], values[~first]).pvalue], job["resamples"], 0.002)
+    agrees([answer], [stats.ttest_ind(values[first], values[~first]).pvalue], job["resamples"], 0.002)
 
 
 # --- shares in clusters ------------------------------------------------------------------------------------------
@@ -191,11 +182,11 @@ def _clusters_check(job: Job, answer: Any) -> None:
     for size, table, least in zip(sizes, tables, z, strict=True):
         chances = stats.hypergeom(job["n"], size, int(first.sum())).pmf(np.arange(size + 1))
         exact.append(chances[table >= least * (1 - 1e-12)].sum())
-    _agrees(answer[0], exact, job["resamples"])
+    agrees(answer[0], exact, job["resamples"])
     rng, small = np.random.default_rng(6), 2000
     counts = [np.bincount(labels[rng.permutation(first)], minlength=job["clusters"]) for _ in range(small)]
     null = np.stack([table[np.array(counts)[:, c]] for c, table in enumerate(tables)], axis=1)
-    _agrees(answer[1], _peaks(z, [null])[1], small, 0.004)
+    agrees(answer[1], _peaks(z, [null])[1], small, 0.004)
 
 
 # --- paired flips ------------------------------------------------------------------------------------------------
@@ -259,97 +250,15 @@ def _flips_check(job: Job, answer: Any) -> None:
     if job["values"] == "indicators":
         n_plus, n_any = (differences > 0).sum(axis=0), (differences != 0).sum(axis=0)
         expected = [stats.binomtest(int(a), int(b)).pvalue if b else 1.0 for a, b in zip(n_plus, n_any, strict=True)]
-        _agrees(answer[1], expected, job["resamples"])
+        agrees(answer[1], expected, job["resamples"])
     else:
-        _agrees(answer[1], 2 * stats.norm.sf(np.abs(z)), job["resamples"], 0.01)
+        agrees(answer[1], 2 * stats.norm.sf(np.abs(z)), job["resamples"], 0.01)
     rng, small = np.random.default_rng(6), 2000
     null = np.abs(rng.choice([-1.0, 1.0], (small, len(differences))) @ (differences / np.where(norms > 0, norms, 1.0)))
-    _agrees(answer[2], _peaks(z, [null])[1], small, 0.004)
+    agrees(answer[2], _peaks(z, [null])[1], small, 0.004)
 
 
 # --- kernels of embeddings ---------------------------------------------------------------------------------------
-
-
-def _arms(job: Job) -> tuple[Any, Any, float]:
-    rng = np.random.default_rng(8)
-    vectors = rng.normal(size=(2 * job["n"], job["width"])).astype(np.float32)
-    vectors[job["n"] :, 0] += 0.11
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors, np.arange(2 * job["n"]) < job["n"], 1.4
-
-
-def _shuffled(job: Job, first: Any, block: int = 500) -> Any:
-    rng = np.random.default_rng(9)
-    for _ in range(0, job["resamples"], block):
-        yield rng.permuted(np.tile(first.astype(np.float32), (block, 1)), axis=1)
-
-
-def _gram(vectors: Any, linear: bool, h: float) -> Any:
-    kernel = vectors @ vectors.T
-    if linear:
-        return kernel
-    squares = (vectors**2).sum(axis=1)
-    kernel *= 2.0
-    kernel -= squares
-    kernel -= squares[:, None]
-    kernel *= 1 / (2 * h * h)
-    return np.exp(kernel, out=kernel)
-
-
-def _kernel_numpy(*, linear: bool) -> Callable[[Job], Answer]:
-    def start(job: Job) -> Answer:
-        vectors, first, h = _arms(job)
-
-        def call() -> Any:
-            kernel = _gram(vectors, linear, h)
-            means = kernel.mean(axis=0)
-            kernel -= means
-            kernel -= means[:, None]
-            kernel += means.mean()
-            scale = (2.0 / job["n"]) ** 2  # the weights are (2 s - 1) / n, and a centred kernel does not see the 1
-            observed = scale * float(kernel[np.ix_(first, first)].sum(dtype=np.float64))
-            exceed = 0
-            for rows in _shuffled(job, first):
-                exceed += int((scale * ((rows @ kernel) * rows).sum(axis=1) >= observed).sum())
-            return observed, (1 + exceed) / (1 + job["resamples"])
-
-        return call
-
-    return start
-
-
-def _kernel_ours(name: str, threads: int) -> Callable[[Job], Answer]:
-    def start(job: Job) -> Answer:
-        from diptych.stats import two_sample
-
-        vectors, first, h = _arms(job)
-
-        def call() -> Any:
-            options: dict[str, Any] = {"n_resamples": job["resamples"], "seed": 7, "threads": threads}
-            if name == "mmd_unpaired":
-                options["bandwidth"] = h
-            found = getattr(two_sample, name)(vectors, first, **options)
-            return found.value, found.p_value
-
-        return call
-
-    return start
-
-
-def _kernel_check(*, linear: bool) -> Callable[[Job, Any], None]:
-    def check(job: Job, answer: Any) -> None:
-        vectors, first, h = _arms(job)
-        kernel = _gram(vectors.astype(np.float64), linear, h)
-        w = np.where(first, 1.0, -1.0) / job["n"]
-        assert abs(answer[0] - w @ kernel @ w) < 1e-3 * abs(w @ kernel @ w), (answer[0], w @ kernel @ w)
-        rng, small = np.random.default_rng(10), 400
-        null = np.array([v @ kernel @ v for v in (rng.permutation(w) for _ in range(small))])
-        _agrees([answer[1]], [(null >= w @ kernel @ w).mean()], small, 0.02)
-
-    return check
-
-
-# --- limits ------------------------------------------------------------------------------------------------------
 
 
 def _random_words(job: Job) -> Answer:
@@ -442,11 +351,11 @@ ROWS = [
         full={"n": 2_000, "width": 384, "resamples": 1_000},
         quick={"n": 500, "width": 384, "resamples": 1_000},
         competitors=[
-            *_both(lambda threads: _kernel_ours("mmd_unpaired", threads)),
-            Competitor("numpy, centred kernel, products in float32", "peer", _kernel_numpy(linear=False)),
+            *_both(lambda threads: kernel_ours("mmd_unpaired", threads)),
+            Competitor("numpy, centred kernel, products in float32", "peer", kernel_numpy(linear=False)),
             Competitor("hyppo.ksample.MMD", "peer", lambda job: lambda: None, ("hyppo",), 1),
         ],
-        check=_kernel_check(linear=False),
+        check=kernel_check(linear=False),
         targets=[Target("numpy, centred kernel, products in float32", 1 / 1.2)],
     ),
     Row(
@@ -455,10 +364,10 @@ ROWS = [
         full={"n": 2_000, "width": 384, "resamples": 1_000},
         quick={"n": 500, "width": 384, "resamples": 1_000},
         competitors=[
-            *_both(lambda threads: _kernel_ours("mean_distance", threads)),
-            Competitor("numpy, centred kernel, products in float32", "peer", _kernel_numpy(linear=True)),
+            *_both(lambda threads: kernel_ours("mean_distance", threads)),
+            Competitor("numpy, centred kernel, products in float32", "peer", kernel_numpy(linear=True)),
         ],
-        check=_kernel_check(linear=True),
+        check=kernel_check(linear=True),
         targets=[Target("numpy, centred kernel, products in float32", 1 / 8)],
     ),
 ]
