@@ -10,7 +10,7 @@ from typing import Any
 from diptych._types import Json, Progress
 from diptych.cli.console import note, say
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.folder import Documents, read_run
+from diptych.comparison.folder import Documents, read_run, write_run
 from diptych.comparison.report.format import percent, probability, scale_for
 from diptych.comparison.run import Prepared, analyse
 from diptych.config.loader import read_yaml
@@ -68,10 +68,8 @@ def run_comparison(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} already exists and is not a run. Choose another --out, or delete it.")
     check_new_folder(folder)
-    result = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
-    documents = result.documents()
-    result.save(folder)
-    return folder, documents
+    documents = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress).documents()
+    return write_run(documents, folder), documents
 
 
 def _holds_run(folder: Path) -> bool:
