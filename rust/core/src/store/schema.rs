@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -17,6 +18,8 @@ use super::{APPLICATION_ID, VERSION};
 const INDEX: &str = "index.sqlite";
 const LOG: &str = "index.sqlite-wal";
 const HEADER_BYTES: usize = 100;
+const READING: &str = "reading the version";
+const WAIT: Duration = Duration::from_millis(1);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 // Batches are appended in order of their number, so that a commit touches the end of a tree and nothing else.
@@ -87,8 +90,8 @@ fn open_to_read(folder: &Path) -> Result<Index, StoreError> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
     let uri = uri(&path, if frozen { "immutable=1" } else { "mode=ro" });
-    let connection = Connection::open_with_flags(uri, flags).map_err(index_error(action))?;
-    configure(&connection)?;
+    let mut connection = Connection::open_with_flags(uri, flags).map_err(index_error(action))?;
+    configure(&mut connection)?;
     if !check(&connection)? {
         return Err(StoreError::NotAStore {
             found: "index.sqlite is empty".into(),
@@ -108,7 +111,7 @@ fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(folder.join(INDEX), flags).map_err(index_error(action))?;
-    configure(&connection)?;
+    configure(&mut connection)?;
     if !check(&connection)? {
         create_tables(&mut connection)?;
     }
@@ -166,10 +169,18 @@ fn check_length(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Wait for a lock; false when it has lasted long enough. `turn` counts from 0.
+///
+/// `SQLite`'s own handler sleeps 100 ms at a time in the end, which is a hundred commits.
+fn wait(turn: i32) -> bool {
+    thread::sleep(WAIT);
+    WAIT * turn.unsigned_abs() < BUSY_TIMEOUT
+}
+
 /// Settings of a connection that leave the file unchanged.
-fn configure(connection: &Connection) -> Result<(), StoreError> {
-    let set = || -> rusqlite::Result<()> {
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+fn configure(connection: &mut Connection) -> Result<(), StoreError> {
+    let mut set = || -> rusqlite::Result<()> {
+        connection.busy_handler(Some(wait))?;
         // A close then neither checkpoints nor removes the log: a forked child can close what it inherited,
         // and a reader always finds the log there.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -179,8 +190,15 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     set().map_err(index_error("configuring the index"))
 }
 
-/// True for a store this code reads, false for a database without content; everything else is an error.
+/// [`look`] of a connection without a transaction, in one snapshot: another process may create the tables just now.
 fn check(connection: &Connection) -> Result<bool, StoreError> {
+    let begin = connection.unchecked_transaction();
+    let snapshot = begin.map_err(index_error(READING))?;
+    look(&snapshot)
+}
+
+/// True for a store this code reads, false for a database without content; everything else is an error.
+fn look(connection: &Connection) -> Result<bool, StoreError> {
     let read = |pragma: &str| -> rusqlite::Result<i64> {
         connection.pragma_query_value(None, pragma, |row| row.get(0))
     };
@@ -191,7 +209,7 @@ fn check(connection: &Connection) -> Result<bool, StoreError> {
         let ours = connection.query_row(tables, [], |row| row.get(0))?;
         Ok((read("application_id")?, read("user_version")?, any, ours))
     };
-    match read_all().map_err(index_error("reading the version"))? {
+    match read_all().map_err(index_error(READING))? {
         (0, 0, 0, _) => Ok(false),
         (APPLICATION_ID, found, ..) if found > VERSION => Err(StoreError::NewerVersion { found }),
         (APPLICATION_ID, VERSION, _, 3) => Ok(true),
@@ -208,14 +226,11 @@ fn check(connection: &Connection) -> Result<bool, StoreError> {
 
 fn create_tables(connection: &mut Connection) -> Result<(), StoreError> {
     let failed = index_error("creating the tables");
-    // A file system that refuses WAL answers with its own mode, which is as durable and only slower.
-    connection
-        .query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
-        .map_err(&failed)?;
+    keep_log(connection).map_err(&failed)?;
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(&failed)?;
-    if check(&transaction)? {
+    if look(&transaction)? {
         return Ok(());
     }
     transaction.execute_batch(TABLES).map_err(&failed)?;
@@ -226,6 +241,25 @@ fn create_tables(connection: &mut Connection) -> Result<(), StoreError> {
         .pragma_update(None, "user_version", VERSION)
         .map_err(&failed)?;
     transaction.commit().map_err(&failed)
+}
+
+/// Make the index keep a write-ahead log.
+///
+/// Of two connections that read the file and want it for themselves, each would wait for the other to stop reading. So
+/// `SQLite` refuses one at once, whatever the time limit; that one stops reading, by returning here, and asks again.
+fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        // A file system that refuses WAL answers with its own mode, which is as durable and only slower.
+        let answer = connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
+        let busy = |error: &rusqlite::Error| {
+            error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+        };
+        if !answer.as_ref().is_err_and(busy) || start.elapsed() > BUSY_TIMEOUT {
+            return answer;
+        }
+        thread::sleep(WAIT);
+    }
 }
 
 /// Folder, empty index and folder of segments, each for its owner alone; what exists is left as it is.
