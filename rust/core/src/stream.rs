@@ -10,21 +10,26 @@
 //!
 //! [`signs`] takes the words as they come: bit `i % 64` of word `i / 64` belongs to row `i`.
 //!
-//! [`subset`] fills coins and corrects their number. Above `n / 2` it draws the `n - k` rows that are left out.
+//! [`Subsets`] fills coins and corrects their number. Above `n / 2` it draws the `n - k` rows that are left out; so
+//! `k` is at most `n / 2` here.
 //!
-//! 1. Each row is a coin with chance `j / 256`, `j = floor(256 k / n)`, or 0 where `16 k <= n`: for every 64 rows, in
-//!    order, the bits of `j` from the lowest set one up to bit 7 take a word each; the coins start at 0 and become
-//!    `coins | word` for a set bit, else `coins & word`. Coins beyond row `n` count as tails.
+//! 1. Each row is a coin with chance `j / 256`, where `j` of `0 ..= 128` makes `32 w ceil(n / 64) + |n j - 256 k|`
+//!    smallest (of equals the smallest `j`), with `w = 8 - trailing zeros of j`, and `w = 0` for `j = 0`. For every 64
+//!    rows, in order, the bits of `j` from the lowest set one up to bit 7 take a word each; the coins start at 0 and
+//!    become `coins | word` for a set bit, else `coins & word`. Coins beyond row `n` count as tails.
 //! 2. While there are not `k` heads: draw a row uniform on `0 .. n`; if it shows what there is too much of, turn it.
 //!
 //! Given their number the heads are a uniform subset, and a uniform subset plus a uniform row from outside it (or
 //! less one from inside) is uniform again, so every k-subset has the same chance. A uniform integer below `s` is the
 //! high half of `word * s`; the word is drawn again while the low half is below `2^64 mod s` (Lemire 2019).
 //!
-//! Cost: O(n / 64) words for signs. For a subset, at most 8 times as many and O(sqrt n + n / 256) corrections, or
-//! O(k) for small k; at k = n / 2 that is n / 64 words and about 0.8 sqrt n draws. (Floyd's algorithm, k dependent
+//! The rule for `j` weighs words of coins against corrections, of which one costs about 8 words: k = 0.499 n, with the
+//! nearest j at or below it, took 7 words for 64 rows and 4 times as long as the one word of k = n / 2.
+//!
+//! Cost: n / 64 words for signs. For a subset, at most 8 times as many and O(sqrt n + n / 512) corrections, or O(k)
+//! for small k; about n = 2 k that is n / 64 words and 0.8 sqrt n + 2 |n - 2 k| draws. (Floyd's algorithm, k dependent
 //! draws and look-ups, took 60 times as long at n = 20,000.) A golden vector in `tests/stream_matches_naive.rs` pins
-//! both.
+//! both. `ChaCha8` of our own, 8 nonces in the lanes of a register, took twice as long as the crate's.
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
@@ -32,8 +37,8 @@ use chacha20::rand_core::{Rng, SeedableRng};
 /// First 24 bytes of the key for [`signs`].
 pub const SIGNS_TAG: [u8; 24] = *b"diptych signs v1\0\0\0\0\0\0\0\0";
 
-/// First 24 bytes of the key for [`subset`].
-pub const SUBSET_TAG: [u8; 24] = *b"diptych subset v2\0\0\0\0\0\0\0";
+/// First 24 bytes of the key for [`Subsets`].
+pub const SUBSET_TAG: [u8; 24] = *b"diptych subset v3\0\0\0\0\0\0\0";
 
 /// One fair bit for each of `n` rows, 64 to a word; the spare bits of the last word are 0.
 ///
@@ -53,15 +58,12 @@ pub fn signs(seed: u64, resample: u64, n: usize) -> Vec<u64> {
 }
 
 /// [`signs`] into a buffer of `n.div_ceil(64)` words; words beyond those become 0.
+#[inline(always)]
 pub fn signs_into(seed: u64, resample: u64, n: usize, bits: &mut [u64]) {
-    let mut words = keystream(SIGNS_TAG, seed, resample);
-    for (j, word) in bits.iter_mut().enumerate() {
-        *word = match n.saturating_sub(j * 64) {
-            0 => 0,
-            left @ 1..64 => words.next_u64() & ((1 << left) - 1),
-            _ => words.next_u64(),
-        };
-    }
+    let (mine, beyond) = bits.split_at_mut(n.div_ceil(64).min(bits.len()));
+    fill(&mut keystream(SIGNS_TAG, seed, resample), mine);
+    trim(n, mine);
+    beyond.fill(0);
 }
 
 /// A uniformly random subset of `k` of `n` rows, as membership bits, 64 to a word. A `k` above `n` counts as `n`.
@@ -75,56 +77,122 @@ pub fn signs_into(seed: u64, resample: u64, n: usize, bits: &mut [u64]) {
 #[must_use]
 pub fn subset(seed: u64, resample: u64, n: usize, k: usize) -> Vec<u64> {
     let mut bits = vec![0; n.div_ceil(64)];
-    subset_into(seed, resample, n, k, &mut bits);
+    Subsets::new(n, k).draw(seed, resample, &mut bits);
     bits
 }
 
-/// [`subset`] into a buffer of `n.div_ceil(64)` words, whatever it held.
-///
-/// # Panics
-///
-/// If the buffer is shorter than that.
-pub fn subset_into(seed: u64, resample: u64, n: usize, k: usize, bits: &mut [u64]) {
-    let k = k.min(n);
-    let bits = &mut bits[..n.div_ceil(64)];
-    let mut words = keystream(SUBSET_TAG, seed, resample);
-    let fewer = k.min(n - k);
-    let chance = if 16 * fewer <= n { 0 } else { 256 * fewer / n };
-    toss(&mut words, chance, bits);
-    trim(n, bits);
-    let heads: u64 = bits.iter().map(|word| u64::from(word.count_ones())).sum();
-    let surplus = u64::from(heads > fewer as u64);
-    let mut wrong = heads.abs_diff(fewer as u64);
-    while wrong > 0 {
-        let row = below(&mut words, n as u64);
-        let turned = u64::from(bits[row / 64] >> (row % 64) & 1 == surplus);
-        bits[row / 64] ^= turned << (row % 64);
-        wrong -= turned;
-    }
-    if fewer < k {
-        for word in bits.iter_mut() {
-            *word = !*word;
+/// Uniformly random subsets of `k` of `n` rows: what all of them share.
+#[derive(Clone, Copy, Debug)]
+pub struct Subsets {
+    n: usize,
+    /// Rows that are drawn: `k`, or those left out where they are fewer.
+    fewer: usize,
+    turned: bool,
+    chance: usize,
+    /// Words with a smaller low half are drawn again.
+    rejected: u64,
+}
+
+impl Subsets {
+    /// A `k` above `n` counts as `n`.
+    #[must_use]
+    pub fn new(n: usize, k: usize) -> Self {
+        let k = k.min(n);
+        let fewer = k.min(n - k);
+        let cost = |j: usize| 32 * words_a_row(j) * n.div_ceil(64) + (n * j).abs_diff(256 * fewer);
+        Self {
+            n,
+            fewer,
+            turned: fewer < k,
+            chance: (0..=128).min_by_key(|&j| cost(j)).unwrap_or(0),
+            rejected: (n as u64).wrapping_neg() % (n as u64).max(1),
         }
-        trim(n, bits);
+    }
+
+    /// Membership bits into a buffer of `n.div_ceil(64)` words, whatever it held.
+    ///
+    /// # Panics
+    ///
+    /// If the buffer is shorter than that.
+    #[inline(always)]
+    pub fn draw(&self, seed: u64, resample: u64, bits: &mut [u64]) {
+        let bits = &mut bits[..self.n.div_ceil(64)];
+        let mut words = keystream(SUBSET_TAG, seed, resample);
+        toss(&mut words, self.chance, bits);
+        trim(self.n, bits);
+        let heads: u64 = bits.iter().map(|word| u64::from(word.count_ones())).sum();
+        let surplus = u64::from(heads > self.fewer as u64);
+        let mut wrong = heads.abs_diff(self.fewer as u64);
+        while wrong > 0 {
+            let row = self.row(&mut words);
+            // Half of all rows show the other side: a branch here would be mispredicted as often.
+            let turned = (bits[row / 64] >> (row % 64) ^ surplus ^ 1) & 1;
+            bits[row / 64] ^= turned << (row % 64);
+            wrong -= turned;
+        }
+        if self.turned {
+            for word in bits.iter_mut() {
+                *word = !*word;
+            }
+            trim(self.n, bits);
+        }
+    }
+
+    /// Uniform on `0 .. n`, of which there is at least one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the low half is meant, and the result is below a row count"
+    )]
+    #[inline(always)]
+    fn row(&self, words: &mut ChaCha8Rng) -> usize {
+        loop {
+            let product = u128::from(words.next_u64()) * self.n as u128;
+            if product as u64 >= self.rejected {
+                return (product >> 64) as usize;
+            }
+        }
     }
 }
 
+/// Words that coins with chance `j / 256` take for 64 rows.
+fn words_a_row(j: usize) -> usize {
+    8_usize.saturating_sub(j.trailing_zeros() as usize)
+}
+
 /// Coins with chance `chance / 256`, which is 128 at most.
+#[inline(always)]
 fn toss(words: &mut ChaCha8Rng, chance: usize, bits: &mut [u64]) {
+    const GROUP: usize = 16;
+    let each = words_a_row(chance);
     if chance == 0 {
-        bits.fill(0);
-        return;
+        return bits.fill(0);
     }
-    for coins in bits {
-        *coins = 0;
-        for bit in chance.trailing_zeros()..8 {
-            let word = words.next_u64();
-            *coins = if chance >> bit & 1 == 1 {
-                *coins | word
-            } else {
-                *coins & word
-            };
+    if each == 1 {
+        return fill(words, bits);
+    }
+    let mut drawn = [0; 8 * GROUP];
+    for group in bits.chunks_mut(GROUP) {
+        let drawn = &mut drawn[..group.len() * each];
+        fill(words, drawn);
+        for (coins, drawn) in group.iter_mut().zip(drawn.chunks_exact(each)) {
+            *coins = 0;
+            for (word, bit) in drawn.iter().zip(8 - each..) {
+                *coins = if chance >> bit & 1 == 1 {
+                    *coins | word
+                } else {
+                    *coins & word
+                };
+            }
         }
+    }
+}
+
+/// The next words.
+#[inline(always)]
+fn fill(words: &mut ChaCha8Rng, out: &mut [u64]) {
+    words.fill_bytes(bytemuck::cast_slice_mut(out));
+    for word in out {
+        *word = u64::from_le(*word);
     }
 }
 
@@ -142,19 +210,4 @@ fn keystream(tag: [u8; 24], seed: u64, resample: u64) -> ChaCha8Rng {
     let mut words = ChaCha8Rng::from_seed(key);
     words.set_stream(resample);
     words
-}
-
-/// Uniform on `0 .. bound`, which is a `usize` plus one at most and never 0.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the low half is meant, and the result is below a row count"
-)]
-fn below(words: &mut ChaCha8Rng, bound: u64) -> usize {
-    let rejected = bound.wrapping_neg() % bound;
-    loop {
-        let product = u128::from(words.next_u64()) * u128::from(bound);
-        if product as u64 >= rejected {
-            return (product >> 64) as usize;
-        }
-    }
 }

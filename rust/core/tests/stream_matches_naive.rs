@@ -21,7 +21,7 @@ proptest! {
     }
 
     #[test]
-    fn subsets_match(seed: u64, resample: u64, (n, k) in (0_usize..500).prop_flat_map(|n| (Just(n), 0..=n))) {
+    fn subsets_match(seed: u64, resample: u64, (n, k) in (0_usize..3000).prop_flat_map(|n| (Just(n), 0..=n))) {
         let got = members(&subset(seed, resample, n, k));
         prop_assert_eq!(got, naive::subset(seed, resample, n, k).into_iter().collect::<Vec<_>>());
     }
@@ -31,10 +31,12 @@ proptest! {
 fn the_stream_is_pinned() {
     assert_eq!(signs(1, 2, 128), PINNED_SIGNS);
     assert_eq!(members(&subset(1, 2, 100, 10)), PINNED_SUBSET);
+    assert_eq!(subset(1, 2, 128, 63), PINNED_HALF);
 }
 
 const PINNED_SIGNS: [u64; 2] = [6_929_510_171_773_464_527, 11_552_677_016_910_099_663];
-const PINNED_SUBSET: [usize; 10] = [18, 46, 49, 56, 59, 60, 71, 74, 84, 99];
+const PINNED_HALF: [u64; 2] = [16_878_126_590_790_704_843, 2_306_889_972_651_017_129];
+const PINNED_SUBSET: [usize; 10] = [23, 29, 51, 57, 59, 70, 81, 87, 88, 97];
 
 #[test]
 fn subsets_are_uniform() {

@@ -1,6 +1,7 @@
 //! Which rows the drawn group holds: in the data, and when all subsets are enumerated.
 
 use super::PermutationError;
+use crate::stream::Subsets;
 
 /// The group whose rows are drawn.
 pub(super) struct Drawn {
@@ -9,6 +10,7 @@ pub(super) struct Drawn {
     pub k: usize,
     /// 1 where the drawn group is the second, else -1.
     pub sign: f64,
+    pub subsets: Subsets,
     /// C(n - 1, k - 1), how many of the subsets contain row 0; only for enumeration.
     with_row_0: u64,
 }
@@ -40,6 +42,7 @@ impl Drawn {
             n,
             k,
             sign,
+            subsets: Subsets::new(n, k),
             with_row_0: 0,
         }
     }

@@ -140,12 +140,13 @@ impl<'a> Forms<'a> {
         }
     }
 
+    #[inline(always)]
     fn draw(&self, resample: Option<u64>, bits: &mut [u64]) {
         match (resample, &self.drawn) {
             (None, None) => bits.fill(0),
             (None, Some(drawn)) => bits.copy_from_slice(&drawn.bits),
             (Some(b), None) => stream::signs_into(self.seed, b, self.form.rows, bits),
-            (Some(b), Some(drawn)) => stream::subset_into(self.seed, b, drawn.n, drawn.k, bits),
+            (Some(b), Some(drawn)) => drawn.subsets.draw(self.seed, b, bits),
         }
     }
 

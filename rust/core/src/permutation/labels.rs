@@ -4,7 +4,7 @@
 //! counts of present values change from resample to resample. Only the **drawn group** is summed, and the other is the
 //! total minus it. The drawn group is the smaller one, and of two equal ones that without row 0: a rule about the
 //! partition, so that renaming the groups turns t to -t and leaves every count. Drawn groups are
-//! [`crate::stream::subset`]; enumerated, resample `b` is the b-th subset of that size in lexicographic order.
+//! [`crate::stream::Subsets`]; enumerated, resample `b` is the b-th subset of that size in lexicographic order.
 //!
 //! Columns on a grid (`grid`, from their minimum) are summed as exact integers, so equal splits tie exactly and a
 //! group without spread has variance 0. Other columns are centred on their mean and scaled by a power of two; there
@@ -24,7 +24,6 @@ use super::sums::{Sums, Work};
 use super::tables::Weights;
 use super::welch::{Group, even_welch, welch};
 use super::{Counts, Matrix, PermutationError, Resamples, check_length, grid};
-use crate::stream;
 
 /// Integers are used while all sums of products of the t stay below 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -254,11 +253,12 @@ impl Statistic for Labels {
         &self.sums
     }
 
+    #[inline(always)]
     fn draw(&self, resample: Option<u64>, bits: &mut [u64]) {
         match resample {
             None => bits.copy_from_slice(&self.drawn.bits),
             Some(b) if self.exact => self.drawn.unrank(b, bits),
-            Some(b) => stream::subset_into(self.seed, b, self.drawn.n, self.drawn.k, bits),
+            Some(b) => self.drawn.subsets.draw(self.seed, b, bits),
         }
     }
 

@@ -154,6 +154,7 @@ impl Statistic for Signs {
         &self.sums
     }
 
+    #[inline(always)]
     fn draw(&self, resample: Option<u64>, bits: &mut [u64]) {
         match resample {
             None => bits.fill(0),

@@ -5,14 +5,16 @@
 use super::planes::{self, LANES, Lanes, Planes};
 use super::tables::{self, Cells, TILE, Weights};
 
-/// Lanes take 64 operations a nonzero value, a tile about 150 a row: tables win from here on.
+/// Lanes take 0.16 ns a nonzero value and resample, tables 0.03 to 0.05 a row: tables win from a share of 1 / 4 on.
 const DENSE: usize = 4;
-/// A tile costs the same with fewer columns in it.
-const WORTH_A_TILE: usize = 3;
+/// A tile costs the same with fewer columns in it, and a column of its own a third of it.
+const WORTH_A_TILE: usize = 4;
 
 enum Column {
     Counted(Planes),
     Sparse(Vec<(u32, f64)>),
+    /// Padded to whole words of rows.
+    Single(Vec<f64>),
     /// Of the tiled columns this one.
     Tiled(usize),
 }
@@ -70,16 +72,22 @@ impl Sums {
 
     /// After the last column.
     pub fn finish(&mut self) {
-        let dense = std::mem::take(&mut self.dense);
-        if dense.len() < WORTH_A_TILE {
-            for column in &mut self.columns {
-                if let Column::Tiled(at) = column {
-                    *column = Column::Sparse(nonzeros(&dense[*at]));
-                }
+        let mut dense = std::mem::take(&mut self.dense);
+        let tiled = if dense.len() % TILE < WORTH_A_TILE {
+            dense.len() / TILE * TILE
+        } else {
+            dense.len()
+        };
+        for column in &mut self.columns {
+            if let Column::Tiled(at) = *column
+                && at >= tiled
+            {
+                let mut values = std::mem::take(&mut dense[at]);
+                values.resize(self.words * 64, 0.0);
+                *column = Column::Single(values);
             }
-            return;
         }
-        for columns in dense.chunks(TILE) {
+        for columns in dense[..tiled].chunks(TILE) {
             let mut tile = vec![[0.0; TILE]; self.words * 64];
             for (i, column) in columns.iter().enumerate() {
                 for (cells, x) in tile.iter_mut().zip(column) {
@@ -117,7 +125,7 @@ impl Sums {
         if self
             .columns
             .iter()
-            .any(|column| !matches!(column, Column::Tiled(_)))
+            .any(|column| matches!(column, Column::Counted(_) | Column::Sparse(_)))
         {
             planes::by_row(&work.by_resample, self.words, &mut work.by_row);
         }
@@ -150,6 +158,9 @@ impl Sums {
         match &self.columns[at] {
             Column::Counted(_) => planes::spread(self.counted(at, work), out),
             Column::Sparse(values) => tables::lanes(values, &work.by_row, self.weights, out),
+            Column::Single(values) => {
+                tables::single(values, &work.by_resample, self.words, self.weights, out);
+            }
             Column::Tiled(at) => out.copy_from_slice(&work.tiled[*at]),
         }
     }

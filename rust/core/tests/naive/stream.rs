@@ -56,10 +56,17 @@ pub fn signs(seed: u64, resample: u64, n: usize) -> Vec<bool> {
 }
 
 pub fn subset(seed: u64, resample: u64, n: usize, k: usize) -> BTreeSet<usize> {
-    let mut words = words(b"diptych subset v2", seed, resample);
+    let mut words = words(b"diptych subset v3", seed, resample);
     let mut next = || words.next().expect("enough words");
     let fewer = k.min(n - k);
-    let chance = if 16 * fewer <= n { 0 } else { 256 * fewer / n };
+    let lowest = |j: usize| (0..8).find(|bit| j >> bit & 1 == 1).unwrap_or(8);
+    let mut chance = 0;
+    let cost = |j: usize| 32 * (8 - lowest(j)) * n.div_ceil(64) + (n * j).abs_diff(256 * fewer);
+    for j in 1..=128 {
+        if cost(j) < cost(chance) {
+            chance = j;
+        }
+    }
     let mut chosen = BTreeSet::new();
     for from in (0..n).step_by(64).filter(|_| chance > 0) {
         let mut coins = 0_u64;
