@@ -48,9 +48,8 @@ def _means_ours(threads: int) -> Callable[[Job], Answer]:
         present = np.ones((len(first), 1), bool)
 
         def call() -> float:
-            _, exceed, _ = _native.label_permutations(
-                values[:, None], present, first, 7, 0, job["resamples"], False, threads
-            )
+            test = _native.PermutationTest.label_permutations(values[:, None], present, first, 7, False)
+            exceed, _ = test.count(0, job["resamples"], threads)
             return float(exceed[0]) / float(job["resamples"])
 
         return call
@@ -145,7 +144,8 @@ def _clusters_ours(threads: int) -> Callable[[Job], Answer]:
 
         def call() -> Any:
             n = job["resamples"]
-            _, alone, joint = _native.label_permutations(values, present, first, 7, 0, n, False, threads)
+            test = _native.PermutationTest.label_permutations(values, present, first, 7, False)
+            alone, joint = test.count(0, n, threads)
             return alone / n, joint / n
 
         return call
@@ -210,8 +210,9 @@ def _flips_ours(threads: int) -> Callable[[Job], Answer]:
 
         def call() -> Any:
             n = job["resamples"]
-            z, alone, joint = _native.sign_flips(differences, 7, 0, n, False, threads)
-            return z, alone / n, joint / n
+            test = _native.PermutationTest.sign_flips(differences, 7, False)
+            alone, joint = test.count(0, n, threads)
+            return test.statistic, alone / n, joint / n
 
         return call
 

@@ -20,12 +20,13 @@ def test_forms_equal_products(n: int, kernel: bool, paired: bool) -> None:
     first = rng.random(n) < 0.4
     # The drawn rows of the same stream, read off the statistics of unit columns.
     if paired:
-        weights = np.sign(_core.sign_flip_null(np.eye(n), 5, 3, 603, False, 1))
+        weights = np.sign(_core.PermutationTest.sign_flips(np.eye(n), 5, False).null(3, 603, 1))
         own = np.ones(n)
     else:
         drawn_first = first.sum() * 2 < n or (first.sum() * 2 == n and not first[0])
         own = np.where(first, 1 / max(first.sum(), 1), -1 / max((~first).sum(), 1))
-        t = _core.label_permutation_null(np.eye(n), np.ones((n, n), bool), first, 5, 3, 603, False, 1)
+        test = _core.PermutationTest.label_permutations(np.eye(n), np.ones((n, n), bool), first, 5, False)
+        t = test.null(3, 603, 1)
         in_second = t > 0
         weights = np.where(in_second, -1 / max((~first).sum(), 1), 1 / max(first.sum(), 1))
         assert drawn_first in {True, False}

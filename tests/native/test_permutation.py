@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 
 
 def flips(d: Floats, start: int, stop: int, *, exact: bool = False, seed: int = 5, threads: int = 2) -> Any:
-    return _core.sign_flips(np.ascontiguousarray(d), seed, start, stop, exact, threads)
+    test = _core.PermutationTest.sign_flips(np.ascontiguousarray(d), seed, exact)
+    return test.statistic, *test.count(start, stop, threads)
 
 
 def labels(
@@ -37,7 +38,8 @@ def labels(
     threads: int = 2,
 ) -> Any:
     there = np.ones(values.shape, dtype=np.bool_) if present is None else present
-    return _core.label_permutations(np.ascontiguousarray(values), there, first, 5, start, stop, exact, threads)
+    test = _core.PermutationTest.label_permutations(np.ascontiguousarray(values), there, first, 5, exact)
+    return test.statistic, *test.count(start, stop, threads)
 
 
 def column(rng: np.random.Generator, n: int, kind: int) -> Floats:
@@ -57,7 +59,7 @@ def rounded(statistic: Any) -> Any:
 
 def test_exact_sign_flips_equal_scipy() -> None:
     rng = np.random.default_rng(1)
-    for case in range(200):
+    for case in range(250):
         d = column(rng, int(rng.integers(2, 8)), case % 3)
         norm = np.sqrt(np.sum(d**2)) or 1.0
 
@@ -83,7 +85,7 @@ def welch(x: Floats, y: Floats, axis: int = -1) -> Any:
 
 def test_exact_label_permutations_equal_scipy() -> None:
     rng = np.random.default_rng(2)
-    for case in range(200):
+    for case in range(250):
         n1, n2 = (int(n) for n in rng.integers(2, 6, 2))
         x, y = column(rng, n1, case % 3), column(rng, n2, case % 3)
 
@@ -116,7 +118,7 @@ def test_missing_values_travel_with_their_row() -> None:
         values, present = rng.normal(size=(8, 2)), rng.random((8, 2)) < 0.8
         values[~present] = np.nan
         first = np.arange(8) < 3
-        null = _core.label_permutation_null(values, present, first, 0, 0, comb(8, 3), True, 2)
+        null = _core.PermutationTest.label_permutations(values, present, first, 0, True).null(0, comb(8, 3), 2)
         for row, chosen in zip(null, combinations(range(8), 3), strict=True):
             is_first = np.isin(np.arange(8), chosen)
             for m in range(2):
@@ -131,33 +133,36 @@ def test_missing_values_travel_with_their_row() -> None:
 
 
 def cases() -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
-    """A fixed case: measurements, shares of five draws and an indicator; some values missing."""
+    """A fixed case: numbers (dense, sparse), shares of five draws and an indicator; some values missing."""
     rows = np.arange(130.0)
-    d = np.stack(
-        [(rows * 37 % 101 - 50) / 97, (rows * 13 % 11 - 5) / 5, (rows % 7 == 0) - (rows % 5 == 0) * 1.0], axis=1
-    )
-    return np.ascontiguousarray(d), (rows[:, None] + [0, 1, 2]) % 17 != 0, rows * 29 % 64 < 20
+    numbers = np.sqrt(rows * 37 % 101) - 6.5
+    d = [numbers, (rows * 13 % 11 - 5) / 5, (rows % 7 == 0) - (rows % 5 == 0) * 1.0, numbers * (rows % 9 == 0)]
+    return np.stack(d, axis=1), (rows[:, None] + [0, 1, 2, 3]) % 17 != 0, rows * 29 % 64 < 20
+
+
+def golden_tests() -> dict[str, _core.PermutationTest]:
+    """By the name of the file in ``tests/data`` that holds 1,000 rows of their z*."""
+    d, present, first = cases()
+    return {
+        "sign_flips_golden": _core.PermutationTest.sign_flips(d, 42, False),
+        "label_permutations_golden": _core.PermutationTest.label_permutations(d, present, first, 42, False),
+    }
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 8])
 @pytest.mark.parametrize("chunk", [1000, 333, 64])
 def test_null_statistics_are_those_stored_bit_for_bit(threads: int, chunk: int) -> None:
-    d, present, first = cases()
-    spans = [(start, min(start + chunk, 1000)) for start in range(0, 1000, chunk)]
-    signs = [_core.sign_flip_null(d, 42, start, stop, False, threads) for start, stop in spans]
-    relabelled = [
-        _core.label_permutation_null(d, present, first, 42, start, stop, False, threads) for start, stop in spans
-    ]
-    assert np.concatenate(signs).tobytes() == np.load(DATA / "sign_flips_golden.npy").tobytes()
-    assert np.concatenate(relabelled).tobytes() == np.load(DATA / "label_permutations_golden.npy").tobytes()
+    for name, test in golden_tests().items():
+        parts = [test.null(start, min(start + chunk, 1000), threads) for start in range(0, 1000, chunk)]
+        assert np.concatenate(parts).tobytes() == np.load(DATA / f"{name}.npy").tobytes()
 
 
 def test_counts_are_those_of_the_null_matrix_and_add_up_over_chunks() -> None:
     d, present, first = cases()
-    null = np.abs(_core.sign_flip_null(d, 5, 0, 1000, False, 2))
+    null = np.abs(_core.PermutationTest.sign_flips(d, 5, False).null(0, 1000, 2))
     z, exceed, exceed_max = flips(d, 0, 1000)
     assert (exceed == (null >= np.abs(z) - 1e-13).sum(axis=0)).all()
-    for m in range(3):
+    for m in range(d.shape[1]):
         weaker = np.abs(z) <= np.abs(z[m])
         assert exceed_max[m] == (null[:, weaker].max(axis=1) >= np.abs(z[m]) - 1e-13).sum()
     for whole, parts in (
@@ -222,32 +227,34 @@ FIRST: Any = np.arange(4) < 2
 BAD: Any = np.array([[1.0, 1.0], [1.0, np.nan]])
 
 
+def signs_of(d: Any, seed: int = 0, exact: bool = False) -> _core.PermutationTest:
+    return _core.PermutationTest.sign_flips(d, seed, exact)
+
+
+def labels_of(values: Any, present: Any, first: Any, exact: bool = False) -> _core.PermutationTest:
+    return _core.PermutationTest.label_permutations(values, present, first, 0, exact)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: _core.sign_flips(BAD, 0, 0, 1, False, 1), ShapeError, "differences: row 1, measure 1 is NaN"),
-        (
-            lambda: _core.sign_flips(np.asfortranarray(ONE), 0, 0, 1, False, 1),
-            ShapeError,
-            "differences: expected a C-cont",
-        ),
-        (lambda: _core.sign_flips(ONE[:, ::2], 0, 0, 1, False, 1), ShapeError, "differences: expected a C-contiguous"),
-        (lambda: _core.sign_flips(ONE.astype(np.float32), 0, 0, 1, False, 1), TypeError, "float64"),
-        (lambda: _core.sign_flips(ONE[:, 0], 0, 0, 1, False, 1), TypeError, "dimensionality mismatch"),
-        (lambda: _core.sign_flips(ONE, 0, 2, 1, False, 1), ShapeError, "start 2 is after stop 1"),
-        (lambda: _core.sign_flips(ONE, 0, 0, 1, False, 0), ShapeError, "threads: 0"),
-        (lambda: _core.sign_flips(ONE, -1, 0, 1, False, 1), OverflowError, "negative"),
-        (lambda: _core.sign_flips(np.ones((63, 1)), 0, 0, 1, True, 1), ShapeError, "63 pairs"),
-        (lambda: _core.sign_flip_null(ONE, 0, 0, 2**63, False, 1), ShapeError, "do not fit in memory"),
-        (lambda: _core.label_permutations(ONE, THERE[:3], FIRST, 0, 0, 1, False, 1), ShapeError, r"\[3, 2\]"),
-        (lambda: _core.label_permutations(ONE, THERE.T.copy(), FIRST, 0, 0, 1, False, 1), ShapeError, r"\[2, 4\]"),
-        (lambda: _core.label_permutations(ONE, THERE, FIRST[:3], 0, 0, 1, False, 1), ShapeError, "first: 3 values"),
-        (
-            lambda: _core.label_permutations(ONE, THERE, FIRST, 0, 0, 7, True, 1),
-            ShapeError,
-            "stop 7 is past the last of 6",
-        ),
-        (lambda: _core.label_permutations(ONE, ONE, FIRST, 0, 0, 1, False, 1), TypeError, "bool"),
+        (lambda: signs_of(BAD), ShapeError, "differences: row 1, measure 1 is NaN"),
+        (lambda: signs_of(np.asfortranarray(ONE)), ShapeError, "differences: expected a C-contiguous"),
+        (lambda: signs_of(ONE[:, ::2]), ShapeError, "differences: expected a C-contiguous"),
+        (lambda: signs_of(ONE.astype(np.float32)), TypeError, "float64"),
+        (lambda: signs_of(ONE[:, 0]), TypeError, "dimensionality mismatch"),
+        (lambda: signs_of(ONE, seed=-1), OverflowError, "negative"),
+        (lambda: signs_of(np.ones((63, 1)), exact=True), ShapeError, "63 pairs"),
+        (lambda: signs_of(ONE).count(2, 1, 1), ShapeError, "start 2 is after stop 1"),
+        (lambda: signs_of(ONE).null(2, 1, 1), ShapeError, "start 2 is after stop 1"),
+        (lambda: signs_of(ONE).count(0, 1, 0), ShapeError, "threads: 0"),
+        (lambda: signs_of(ONE, exact=True).count(0, 17, 1), ShapeError, "stop 17 is past the last of 16"),
+        (lambda: signs_of(ONE).null(0, 2**63, 1), ShapeError, "do not fit in memory"),
+        (lambda: labels_of(ONE, THERE[:3], FIRST), ShapeError, r"\[3, 2\]"),
+        (lambda: labels_of(ONE, THERE.T.copy(), FIRST), ShapeError, r"\[2, 4\]"),
+        (lambda: labels_of(ONE, THERE, FIRST[:3]), ShapeError, "first: 3 values"),
+        (lambda: labels_of(ONE, THERE, FIRST, exact=True).count(0, 7, 1), ShapeError, "stop 7 is past the last of 6"),
+        (lambda: labels_of(ONE, ONE, FIRST), TypeError, "bool"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused_by_name(call: Any, error: type[Exception], text: str) -> None:
@@ -259,5 +266,5 @@ def test_no_rows_or_no_measures_give_empty_results() -> None:
     assert [part.tolist() for part in flips(np.zeros((0, 2)), 0, 10)] == [[0, 0], [10, 10], [10, 10]]
     assert [part.shape for part in flips(np.zeros((5, 0)), 0, 10)] == [(0,)] * 3
     assert [part.shape for part in labels(np.zeros((5, 0)), np.arange(5) < 2, 0, 10)] == [(0,)] * 3
-    assert _core.sign_flip_null(np.zeros((5, 0)), 0, 0, 10, False, 4).shape == (10, 0)
-    assert _core.sign_flip_null(np.zeros((5, 2)), 0, 3, 3, False, 4).shape == (0, 2)
+    assert signs_of(np.zeros((5, 0))).null(0, 10, 4).shape == (10, 0)
+    assert signs_of(np.zeros((5, 2))).null(3, 3, 4).shape == (0, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 
 import numpy as np
 import pytest
@@ -150,6 +151,45 @@ def test_the_order_of_measures_and_the_threads_change_nothing() -> None:
     for threads in (2, 4, 8):
         assert (paired(d, threads=threads).p_value == base.p_value).all()
         assert (paired(d, threads=threads).p_fwer == base.p_fwer).all()
+
+
+class Steps:
+    """Progress that keeps what it is told, and raises an alarm signal after so many steps."""
+
+    def __init__(self, alarm_after: int | None = None) -> None:
+        self.stages: list[tuple[str, int]] = []
+        self.steps: list[int] = []
+        self.alarm_after = alarm_after
+
+    def start(self, stage: str, total: int) -> None:
+        self.stages.append((stage, total))
+
+    def advance(self, steps: int = 1) -> None:
+        self.steps.append(steps)
+        if self.alarm_after == len(self.steps):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    def finish(self) -> None:
+        self.stages.append(("finished", sum(self.steps)))
+
+
+def test_progress_adds_up_to_the_resamples() -> None:
+    steps = Steps()
+    paired_test(np.ones((20, 2)), indicator=numbers(2), n_resamples=12_345, seed=0, progress=steps)
+    assert steps.stages == [("test", 12_345), ("finished", 12_345)]
+    assert len(steps.steps) > 1
+
+
+def test_an_interrupt_is_heard_in_the_middle_of_a_long_test() -> None:
+    steps = Steps(alarm_after=3)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            paired_test(np.ones((70, 1)), indicator=numbers(1), n_resamples=10**15, seed=0, progress=steps)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert steps.stages == [("test", 10**15)]
 
 
 def test_step_down_equals_its_definition() -> None:

@@ -3,13 +3,90 @@
 #[path = "naive/permutation.rs"]
 mod naive;
 
-use diptych_core::permutation::{
-    Counts, Groups, Matrix, PermutationError, Resamples, label_permutation_null,
-    label_permutations, sign_flip_null, sign_flips,
-};
+use diptych_core::permutation::{Draw, Groups, Matrix, PermutationError, PermutationTest};
 use diptych_core::stream;
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+/// Some resamples of a test.
+#[derive(Clone, Copy)]
+struct Resamples {
+    seed: u64,
+    start: u64,
+    stop: u64,
+    exact: bool,
+}
+
+impl Resamples {
+    fn draw(&self) -> Draw {
+        if self.exact {
+            Draw::Each
+        } else {
+            Draw::Random { seed: self.seed }
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Counts {
+    z: Vec<f64>,
+    exceed: Vec<i64>,
+    exceed_max: Vec<i64>,
+}
+
+fn counts(
+    test: &PermutationTest,
+    range: &Resamples,
+    threads: usize,
+) -> Result<Counts, PermutationError> {
+    let counts = test.count(range.start..range.stop, threads)?;
+    Ok(Counts {
+        z: test.statistic().to_vec(),
+        exceed: counts.exceed,
+        exceed_max: counts.exceed_max,
+    })
+}
+
+fn sign_flips(
+    d: Matrix<'_>,
+    range: &Resamples,
+    threads: usize,
+) -> Result<Counts, PermutationError> {
+    counts(
+        &PermutationTest::sign_flips(d, range.draw())?,
+        range,
+        threads,
+    )
+}
+
+fn sign_flip_null(
+    d: Matrix<'_>,
+    range: &Resamples,
+    threads: usize,
+) -> Result<Vec<f64>, PermutationError> {
+    PermutationTest::sign_flips(d, range.draw())?.null(range.start..range.stop, threads)
+}
+
+fn label_permutations(
+    groups: Groups<'_>,
+    range: &Resamples,
+    threads: usize,
+) -> Result<Counts, PermutationError> {
+    counts(
+        &PermutationTest::label_permutations(groups, range.draw())?,
+        range,
+        threads,
+    )
+}
+
+fn label_permutation_null(
+    groups: Groups<'_>,
+    range: &Resamples,
+    threads: usize,
+) -> Result<Vec<f64>, PermutationError> {
+    PermutationTest::label_permutations(groups, range.draw())?
+        .null(range.start..range.stop, threads)
+}
 
 fn drawn(start: u64, stop: u64) -> Resamples {
     Resamples {

@@ -12,11 +12,18 @@
 use std::io;
 use std::ops::Range;
 
+use super::ladder::{Ladder, Outside};
 use super::planes::{self, LANES, Lanes};
 use super::sums::{Sums, Work};
-use super::{Counts, PermutationError, Resamples};
+use super::{Counts, PermutationError};
 use crate::parallel::{blocks, run};
 use crate::simd::width::{Job, Width};
+
+/// Each of so many first rungs lifts many resamples, and it is worth looking how low the lowest stands; later on each
+/// so many.
+const OFTEN: usize = 16;
+/// Sums of so many resamples of a block are cheaper made numbers all together.
+const MANY: i64 = 48;
 
 /// A statistic of all measures that depends on the resample's index alone.
 pub(super) trait Statistic: Sync {
@@ -33,24 +40,13 @@ pub(super) trait Statistic: Sync {
 }
 
 pub(super) fn count(
-    statistic: &impl Statistic,
-    resamples: &Resamples,
-    threads: usize,
-) -> Result<Counts, PermutationError> {
-    count_at(Width::widest(), statistic, resamples, threads)
-}
-
-pub(super) fn count_at(
     width: Width,
     statistic: &impl Statistic,
-    resamples: &Resamples,
+    ladder: &Ladder,
+    resamples: Range<u64>,
     threads: usize,
 ) -> Result<Counts, PermutationError> {
-    let z = observed(width, statistic);
-    let ladder = Ladder::new(&z, statistic);
-    let work = blocks(resamples.start..resamples.stop, threads);
-    let ladder = &ladder;
-    let parts = run(work, |range| {
+    let parts = run(blocks(resamples, threads), |range| {
         width.run(Count {
             statistic,
             ladder,
@@ -59,7 +55,7 @@ pub(super) fn count_at(
     })
     .map_err(refused(threads))?;
 
-    let (mut exceed, mut exceed_max) = (vec![0; z.len()], vec![0; z.len()]);
+    let (mut exceed, mut exceed_max) = (vec![0; ladder.order.len()], vec![0; ladder.order.len()]);
     for tally in parts {
         let mut lifted = 0;
         for (rung, &measure) in ladder.order.iter().enumerate() {
@@ -68,15 +64,11 @@ pub(super) fn count_at(
             exceed_max[measure] += lifted;
         }
     }
-    Ok(Counts {
-        z,
-        exceed,
-        exceed_max,
-    })
+    Ok(Counts { exceed, exceed_max })
 }
 
 /// The statistic of the data as they are, by the same arithmetic as in a resample.
-fn observed(width: Width, statistic: &impl Statistic) -> Vec<f64> {
+pub(super) fn observed(width: Width, statistic: &impl Statistic) -> Vec<f64> {
     let mut z = vec![0.0; statistic.measures()];
     width.run(Null {
         statistic,
@@ -89,14 +81,14 @@ fn observed(width: Width, statistic: &impl Statistic) -> Vec<f64> {
 /// The statistics themselves, one row a resample.
 pub(super) fn null(
     statistic: &impl Statistic,
-    resamples: &Resamples,
+    resamples: Range<u64>,
     threads: usize,
 ) -> Result<Vec<f64>, PermutationError> {
     let measures = statistic.measures();
-    let mut out = zeros(resamples.stop - resamples.start, measures)?;
+    let mut out = zeros(resamples.end - resamples.start, measures)?;
     let mut rest = out.as_mut_slice();
     let mut work = Vec::new();
-    for block in blocks(resamples.start..resamples.stop, threads) {
+    for block in blocks(resamples, threads) {
         let length = usize::try_from(block.end - block.start).map_or(0, |rows| rows * measures);
         let (mine, others) = rest.split_at_mut(length);
         work.push((block, mine));
@@ -225,25 +217,22 @@ impl<S: Statistic> Job for Count<'_, S> {
             range.start += length as u64;
             let mut climb = Climb::new(length, rungs);
             for rung in 0..rungs {
-                let measure = ladder.order[rung];
-                if rung % 16 == 0 {
+                if rung < OFTEN || rung % OFTEN == 0 {
                     climb.look();
                 }
+                let measure = ladder.order[rung];
                 if let Some(column) = statistic.single(measure) {
                     let planes = statistic.sums().counted(column, &mut work);
-                    let (alone, reach) = climb.counted(ladder, rung, planes);
-                    tally.alone[rung] += alone;
-                    each(&reach, |lane| {
-                        let z = statistic.at_count(measure, planes::one(planes, lane));
-                        climb.lift(ladder, rung, lane, z.abs(), &mut tally.lifts);
-                    });
+                    let reached = |count| {
+                        let known = ladder.known(rung, count);
+                        known.unwrap_or_else(|| {
+                            ladder.reached(statistic.at_count(measure, count).abs())
+                        })
+                    };
+                    climb.step_whole(ladder, rung, planes, reached, &mut tally);
                 } else {
                     statistic.values(measure, &mut work, &mut z);
-                    let (alone, reach) = climb.valued(ladder, rung, &z);
-                    tally.alone[rung] += alone;
-                    each(&reach, |lane| {
-                        climb.lift(ladder, rung, lane, z[lane].abs(), &mut tally.lifts);
-                    });
+                    climb.step_numbers(ladder, rung, &z, &mut tally);
                 }
             }
         }
@@ -266,7 +255,7 @@ fn each(bits: &Lanes, mut visit: impl FnMut(usize)) {
 /// How far up the ladder each resample of a block has come.
 struct Climb {
     /// Every rung below is lifted, or was passed.
-    height: [usize; LANES],
+    height: [u32; LANES],
     /// No resample is lower.
     lowest: usize,
     real: Lanes,
@@ -276,7 +265,7 @@ impl Climb {
     #[inline(always)]
     fn new(length: usize, rungs: usize) -> Self {
         let mut climb = Self {
-            height: [rungs; LANES],
+            height: [u32::try_from(rungs).unwrap_or(u32::MAX); LANES],
             lowest: 0,
             real: Lanes::default(),
         };
@@ -289,7 +278,44 @@ impl Climb {
 
     #[inline(always)]
     fn look(&mut self) {
-        self.lowest = self.height.iter().fold(usize::MAX, |low, &h| low.min(h));
+        self.lowest = self.height.iter().fold(u32::MAX, |low, &h| low.min(h)) as usize;
+    }
+
+    /// Take up the next rung, where z is a function of a sum; `reached` is one past the highest rung of a sum.
+    #[inline(always)]
+    fn step_whole(
+        &mut self,
+        ladder: &Ladder,
+        rung: usize,
+        planes: &[Lanes],
+        reached: impl Fn(u64) -> u32,
+        tally: &mut Tally,
+    ) {
+        let (alone, reach) = self.counted(ladder, rung, planes);
+        tally.alone[rung] += alone;
+        if population(&reach) < MANY {
+            each(&reach, |lane| {
+                let to = reached(planes::one(planes, lane));
+                self.lift(ladder, rung, lane, to, &mut tally.lifts);
+            });
+        } else {
+            let mut sums = [0; LANES];
+            planes::spread(planes, |lane, sum| sums[lane] = sum);
+            each(&reach, |lane| {
+                self.lift(ladder, rung, lane, reached(sums[lane]), &mut tally.lifts);
+            });
+        }
+    }
+
+    /// Take up the next rung, from numbers.
+    #[inline(always)]
+    fn step_numbers(&mut self, ladder: &Ladder, rung: usize, z: &[f64; LANES], tally: &mut Tally) {
+        let (alone, reach) = self.valued(ladder, rung, z);
+        tally.alone[rung] += alone;
+        each(&reach, |lane| {
+            let to = ladder.reached(z[lane].abs());
+            self.lift(ladder, rung, lane, to, &mut tally.lifts);
+        });
     }
 
     /// How many resamples reach the rung alone, and all (with some others) that may lift.
@@ -346,13 +372,13 @@ impl Climb {
         reached
     }
 
+    /// A resample reaches all rungs from its own up to the one before `to`.
     #[inline(always)]
-    fn lift(&mut self, ladder: &Ladder, rung: usize, lane: usize, z: f64, lifts: &mut [i64]) {
-        let from = ladder.start[rung].max(self.height[lane]);
-        if ladder.least.get(from).is_some_and(|&least| z >= least) {
-            let to = ladder.least.partition_point(|&least| least <= z);
+    fn lift(&mut self, ladder: &Ladder, rung: usize, lane: usize, to: u32, lifts: &mut [i64]) {
+        let from = ladder.start[rung].max(self.height[lane] as usize);
+        if to as usize > from {
             lifts[from] += 1;
-            lifts[to] -= 1;
+            lifts[to as usize] -= 1;
             self.height[lane] = to;
         }
     }
@@ -361,95 +387,4 @@ impl Climb {
 #[inline(always)]
 fn population(bits: &Lanes) -> i64 {
     bits.iter().map(|word| i64::from(word.count_ones())).sum()
-}
-
-/// Sums with a z at least so large: those under `below`, and from `above` on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Outside {
-    below: u64,
-    above: u64,
-}
-
-/// How many heights are known in advance for each measure.
-const HEIGHTS: usize = 16;
-
-/// The measures from the weakest to the strongest; everything is by rung.
-struct Ladder {
-    order: Vec<usize>,
-    /// The lowest rung of equal |z|.
-    start: Vec<usize>,
-    /// The least `|z*|` that counts as `>= |z|`; it never falls.
-    least: Vec<f64>,
-    /// Sums that reach the rung, where z is a function of a sum.
-    own: Vec<Outside>,
-    /// Sums that reach rungs 0, `step`, `2 step`, …
-    higher: Vec<[Outside; HEIGHTS]>,
-    step: usize,
-}
-
-impl Ladder {
-    fn new(z: &[f64], statistic: &impl Statistic) -> Self {
-        let mut order: Vec<usize> = (0..z.len()).collect();
-        order.sort_by(|&a, &b| z[a].abs().total_cmp(&z[b].abs()).then(a.cmp(&b)));
-        let strength = |rung: usize| z[order[rung]].abs();
-        let mut start: Vec<usize> = (0..z.len()).collect();
-        for rung in 1..z.len() {
-            if strength(rung).total_cmp(&strength(rung - 1)).is_eq() {
-                start[rung] = start[rung - 1];
-            }
-        }
-        let least: Vec<f64> = (0..z.len())
-            .map(|rung| strength(rung) - 100.0 * f64::EPSILON * strength(rung).max(1.0))
-            .collect();
-        let step = z.len().div_ceil(HEIGHTS).max(1);
-        let mut own = vec![Outside::default(); z.len()];
-        let mut higher = vec![[Outside::default(); HEIGHTS]; z.len()];
-        for (rung, &measure) in order.iter().enumerate() {
-            if statistic.single(measure).is_some() {
-                own[rung] = outside(statistic, measure, least[rung]);
-                for (known, least) in higher[rung].iter_mut().zip(least.iter().step_by(step)) {
-                    *known = outside(statistic, measure, *least);
-                }
-            }
-        }
-        Self {
-            order,
-            start,
-            least,
-            own,
-            higher,
-            step,
-        }
-    }
-}
-
-fn outside(statistic: &impl Statistic, measure: usize, least: f64) -> Outside {
-    let most = statistic
-        .single(measure)
-        .map_or(0, |column| statistic.sums().most(column));
-    let z = |count| statistic.at_count(measure, count);
-    let turn = if z(0) <= z(most) { 1.0 } else { -1.0 };
-    let below = if least <= 0.0 {
-        most + 1
-    } else {
-        first(most, |count| turn * z(count) > -least)
-    };
-    Outside {
-        below,
-        above: first(most, |count| turn * z(count) >= least),
-    }
-}
-
-/// The first count up to `most` from which on `is` holds, else `most + 1`.
-fn first(most: u64, is: impl Fn(u64) -> bool) -> u64 {
-    let (mut low, mut high) = (0, most + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if is(middle) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    low
 }

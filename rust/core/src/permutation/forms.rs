@@ -13,7 +13,7 @@ use super::counting::refused;
 use super::drawn::Drawn;
 use super::planes::LANES;
 use super::tables::{self, Cells, TILE, Weights};
-use super::{PermutationError, Resamples, check_length};
+use super::{PermutationError, check_length, check_range};
 use crate::parallel::{blocks, run};
 use crate::simd::width::{Job, Width};
 use crate::stream;
@@ -33,7 +33,7 @@ pub struct Form<'a> {
     pub first: Option<&'a [bool]>,
 }
 
-/// The value of the data as they are, and of each resample. `resamples.exact` is not used.
+/// The value of the data as they are, and of each resample of a range.
 ///
 /// The result is the same for every value of `threads`.
 ///
@@ -44,23 +44,23 @@ pub struct Form<'a> {
 /// # Examples
 ///
 /// ```
-/// use diptych_core::permutation::{Form, Resamples, quadratic_forms};
+/// use diptych_core::permutation::{Form, quadratic_forms};
 ///
 /// let form = Form { data: &[1.0, 2.0], rows: 2, columns: 1, kernel: false, first: None };
-/// let two = Resamples { seed: 0, start: 0, stop: 2, exact: false };
-/// let (observed, null) = quadratic_forms(form, &two, 1)?;
+/// let (observed, null) = quadratic_forms(form, 0, 0..2, 1)?;
 /// assert_eq!(observed, 9.0);
 /// assert!(null.iter().all(|value| [1.0, 9.0].contains(value)));
 /// # Ok::<(), diptych_core::permutation::PermutationError>(())
 /// ```
 pub fn quadratic_forms(
     form: Form<'_>,
-    resamples: &Resamples,
+    seed: u64,
+    resamples: Range<u64>,
     threads: usize,
 ) -> Result<(f64, Vec<f64>), PermutationError> {
-    let forms = Forms::new(form, resamples.seed)?;
-    resamples.check(threads)?;
-    let work = blocks(resamples.start..resamples.stop, threads);
+    let forms = Forms::new(form, seed)?;
+    check_range(&resamples, threads)?;
+    let work = blocks(resamples, threads);
     let part = |range| {
         Width::widest().run(Values {
             forms: &forms,

@@ -12,37 +12,63 @@
 pub(super) const NOISE: f64 = 256.0 * f64::EPSILON;
 
 const FINEST: u32 = 64;
+/// Added and taken away it rounds magnitudes below 2^51, and in vectors, which `round` does not.
+const TO_WHOLE: f64 = 6_755_399_441_055_744.0;
 /// Beyond 2^32 steps the grid is finer than what `NOISE` can tell apart.
 const MOST_STEPS: f64 = 4_294_967_296.0;
 
 /// The column in steps of its grid, if it has one. `error` is the absolute error that each value may have besides.
 pub(super) fn steps(column: &[f64], error: f64) -> Option<Vec<f64>> {
-    let magnitudes = || column.iter().map(|x| x.abs()).filter(|&x| x > error);
-    let smallest = magnitudes().fold(f64::INFINITY, f64::min);
+    let (mut smallest, mut largest) = (f64::INFINITY, 0.0);
+    for magnitude in column.iter().map(|x| x.abs()) {
+        let counted = if magnitude > error {
+            magnitude
+        } else {
+            f64::INFINITY
+        };
+        smallest = if counted < smallest {
+            counted
+        } else {
+            smallest
+        };
+        largest = if magnitude > largest {
+            magnitude
+        } else {
+            largest
+        };
+    }
     if smallest.is_infinite() {
         return Some(vec![0.0; column.len()]);
     }
     // Below 2^-900 the quotients would be of subnormals, which have too few digits to be judged.
-    if smallest < 2.0_f64.powi(-900) || magnitudes().any(|x| x > MOST_STEPS * smallest) {
+    if smallest < 2.0_f64.powi(-900) || largest > MOST_STEPS * smallest {
         return None;
     }
-    (1..=FINEST)
+    let mut whole = Vec::with_capacity(column.len());
+    let fits = (1..=FINEST)
         .map(f64::from)
-        .find_map(|h| on_grid(column, smallest, h, error))
+        .any(|h| on_grid(column, smallest, h, error, &mut whole));
+    fits.then_some(whole)
 }
 
-fn on_grid(column: &[f64], smallest: f64, h: f64, error: f64) -> Option<Vec<f64>> {
-    let mut whole = Vec::new();
-    for x in column {
-        let quotient = x / smallest * h;
-        let nearest = quotient.round();
-        let slack = (NOISE + 2.0 * error / smallest) * quotient.abs().max(h);
-        if slack > 1.0 / 64.0 || (quotient - nearest).abs() > slack {
-            return None;
+fn on_grid(column: &[f64], smallest: f64, h: f64, error: f64, whole: &mut Vec<f64>) -> bool {
+    let share = NOISE + 2.0 * error / smallest;
+    whole.clear();
+    for values in column.chunks(64) {
+        let mut fits = true;
+        whole.extend(values.iter().map(|x| {
+            let quotient = x / smallest * h;
+            let nearest = quotient + TO_WHOLE - TO_WHOLE;
+            let magnitude = quotient.abs();
+            let slack = share * if magnitude > h { magnitude } else { h };
+            fits &= (slack <= 1.0 / 64.0) & ((quotient - nearest).abs() <= slack);
+            nearest
+        }));
+        if !fits {
+            return false;
         }
-        whole.push(nearest);
     }
-    Some(whole)
+    true
 }
 
 /// The column times the power of two that brings its largest magnitude into [1, 2); all zeros stay so.

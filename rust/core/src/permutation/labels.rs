@@ -17,13 +17,13 @@
 //! Cost: what `sums` takes for x, for x^2 unless it follows (indicators; complete groups of one size, where the
 //! summed variance is what the means leave), and for the number of present values where some are missing.
 
-use super::counting::{self, Statistic};
+use super::counting::Statistic;
 use super::drawn::Drawn;
 use super::planes::LANES;
 use super::sums::{Sums, Work};
 use super::tables::Weights;
 use super::welch::{Group, even_welch, welch};
-use super::{Counts, Matrix, PermutationError, Resamples, check_length, grid};
+use super::{Draw, Matrix, PermutationError, check_length, grid};
 
 /// Integers are used while all sums of products of the t stay below 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -39,55 +39,6 @@ pub struct Groups<'a> {
     pub first: &'a [bool],
 }
 
-/// Count the relabellings at least as extreme as the data, for every measure.
-///
-/// The result is the same for every value of `threads`.
-///
-/// # Errors
-///
-/// [`PermutationError`]: a present value that is not finite, a wrong length, `threads` of 0, `start` after `stop`;
-/// when exact, 2^64 subsets or more, or resamples beyond the last subset.
-///
-/// # Examples
-///
-/// ```
-/// use diptych_core::permutation::{Groups, Matrix, Resamples, label_permutations};
-///
-/// let values = Matrix { data: &[1.0, 2.0, 8.0, 9.0], rows: 4, columns: 1 };
-/// let groups = Groups { values, present: &[true; 4], first: &[true, true, false, false] };
-/// let all = Resamples { seed: 0, start: 0, stop: 6, exact: true };
-/// assert_eq!(label_permutations(groups, &all, 1)?.exceed, [2]);
-/// # Ok::<(), diptych_core::permutation::PermutationError>(())
-/// ```
-pub fn label_permutations(
-    groups: Groups<'_>,
-    resamples: &Resamples,
-    threads: usize,
-) -> Result<Counts, PermutationError> {
-    counting::count(
-        &Labels::new(groups, resamples, threads)?,
-        resamples,
-        threads,
-    )
-}
-
-/// The t* themselves: a row for each resample, a column for each measure.
-///
-/// # Errors
-///
-/// As [`label_permutations`], and where the matrix does not fit in memory.
-pub fn label_permutation_null(
-    groups: Groups<'_>,
-    resamples: &Resamples,
-    threads: usize,
-) -> Result<Vec<f64>, PermutationError> {
-    counting::null(
-        &Labels::new(groups, resamples, threads)?,
-        resamples,
-        threads,
-    )
-}
-
 /// What Welch's t of a measure is made of.
 enum Parts {
     /// The sum alone: an indicator (`xx` is `x`), or groups of one size without missing values.
@@ -100,12 +51,11 @@ enum Parts {
     },
 }
 
-struct Labels {
+pub(super) struct Labels {
     sums: Sums,
     measures: Vec<Measure>,
     drawn: Drawn,
-    seed: u64,
-    exact: bool,
+    draw: Draw,
 }
 
 struct Measure {
@@ -118,106 +68,78 @@ struct Measure {
 }
 
 impl Labels {
-    fn new(
-        groups: Groups<'_>,
-        resamples: &Resamples,
-        threads: usize,
-    ) -> Result<Self, PermutationError> {
+    /// And how many subsets there are, if each is taken.
+    pub fn new(groups: Groups<'_>, draw: Draw) -> Result<(Self, Option<u64>), PermutationError> {
         let Groups {
             values,
             present,
             first,
         } = groups;
-        resamples.check(threads)?;
         values.check("values")?;
         check_length("present", present.len(), values.rows, values.columns)?;
         check_length("first", first.len(), values.rows, 1)?;
+        values.check_finite("values", Some(present))?;
         let mut drawn = Drawn::new(first);
-        if resamples.exact {
-            resamples.check_end(drawn.enumerate()?)?;
-        }
-        let bad = values
-            .data
-            .iter()
-            .zip(present)
-            .position(|(x, &there)| there && !x.is_finite());
-        if let Some(at) = bad {
-            let (row, column) = (at / values.columns, at % values.columns);
-            return Err(PermutationError::NotFinite {
-                name: "values",
-                row,
-                column,
-                value: values.data[at],
-            });
-        }
+        let total = match draw {
+            Draw::Random { .. } => None,
+            Draw::Each => Some(drawn.enumerate()?),
+        };
         let weights = Weights {
             drawn: 1.0,
             left: 0.0,
         };
         let mut labels = Self {
             sums: Sums::new(values.rows, weights),
-            measures: Vec::new(),
+            measures: Vec::with_capacity(values.columns),
             drawn,
-            seed: resamples.seed,
-            exact: resamples.exact,
+            draw,
         };
-        for (column, cells) in values.by_column().into_iter().enumerate() {
+        let all = present.iter().all(|&there| there);
+        values.for_each_column(|column, cells| {
             let there = present.iter().skip(column).step_by(values.columns);
-            labels.prepare(cells, &there.copied().collect::<Vec<bool>>());
-        }
+            if all || there.clone().all(|&there| there) {
+                labels.complete(cells);
+            } else {
+                labels.incomplete(cells, &there.copied().collect::<Vec<bool>>());
+            }
+        });
         labels.sums.finish();
-        Ok(labels)
+        Ok((labels, total))
     }
 
-    fn prepare(&mut self, mut cells: Vec<f64>, present: &[bool]) {
-        let complete = !present.contains(&false);
-        let values: Vec<f64> = if complete {
-            cells.clone()
-        } else {
-            let there = cells.iter().zip(present).filter(|&(_, &there)| there);
-            there.map(|(x, _)| *x).collect()
-        };
-        let whole = integers(&values);
-        let noise = if whole.is_some() { 0.0 } else { grid::NOISE };
-        let is_whole = whole.is_some();
-        let prepared = whole.unwrap_or_else(|| grid::scaled(centred(values)));
-        let mut next = prepared.iter();
-        for (cell, _) in cells.iter_mut().zip(present).filter(|&(_, &there)| there) {
-            *cell = next.next().copied().unwrap_or(0.0);
-        }
-        for (cell, _) in cells.iter_mut().zip(present).filter(|&(_, &there)| !there) {
-            *cell = 0.0;
-        }
-        let total = Group {
-            n: prepared.len() as f64,
-            x: prepared.iter().sum(),
-            xx: prepared.iter().map(|x| x * x).sum(),
-        };
-        #[allow(clippy::float_cmp)] // whole numbers are exact
-        let indicator = is_whole && prepared.iter().all(|&x| x == 0.0 || x == 1.0);
-        let even = complete && 2 * self.drawn.k == self.drawn.n;
-        let squares = || cells.iter().map(|x| x * x);
-        let flags = || present.iter().map(|&there| f64::from(there));
-        let n = (!complete).then(|| self.sums.add_whole(flags()));
-        let follows = indicator || even;
-        let (x, xx) = if is_whole {
-            let xx = (!follows).then(|| self.sums.add_whole(squares()));
-            (self.sums.add_whole(cells.iter().copied()), xx)
-        } else {
-            let xx = (!follows).then(|| self.sums.add_floats(squares().collect()));
-            (self.sums.add_floats(cells), xx)
-        };
-        let parts = if complete && follows && is_whole {
+    fn complete(&mut self, values: Vec<f64>) {
+        let even = 2 * self.drawn.k == self.drawn.n;
+        let prepared = Prepared::new(values);
+        let follows = prepared.indicator || even;
+        let xx = (!follows).then(|| prepared.add_squares(&mut self.sums));
+        let (measure, x) = prepared.add(&mut self.sums);
+        let parts = if follows && measure.noise == 0.0 {
             Parts::Sum(x)
         } else {
-            Parts::All { n, x, xx }
+            Parts::All { n: None, x, xx }
         };
-        self.measures.push(Measure {
-            parts,
-            total,
-            indicator,
-            noise,
-        });
+        self.measures.push(Measure { parts, ..measure });
+    }
+
+    /// A missing value counts nothing in any sum.
+    fn incomplete(&mut self, mut cells: Vec<f64>, present: &[bool]) {
+        let there = cells.iter().zip(present).filter(|&(_, &there)| there);
+        let mut prepared = Prepared::new(there.map(|(x, _)| *x).collect());
+        let mut next = prepared.values.iter();
+        for (cell, &there) in cells.iter_mut().zip(present) {
+            *cell = if there {
+                next.next().copied().unwrap_or(0.0)
+            } else {
+                0.0
+            };
+        }
+        prepared.values = cells;
+        let flags = present.iter().map(|&there| f64::from(there));
+        let n = Some(self.sums.add_whole(flags));
+        let xx = (!prepared.indicator).then(|| prepared.add_squares(&mut self.sums));
+        let (measure, x) = prepared.add(&mut self.sums);
+        let parts = Parts::All { n, x, xx };
+        self.measures.push(Measure { parts, ..measure });
     }
 
     /// t of the drawn group's number, sum and (where it is needed) sum of squares.
@@ -255,10 +177,10 @@ impl Statistic for Labels {
 
     #[inline(always)]
     fn draw(&self, resample: Option<u64>, bits: &mut [u64]) {
-        match resample {
-            None => bits.copy_from_slice(&self.drawn.bits),
-            Some(b) if self.exact => self.drawn.unrank(b, bits),
-            Some(b) => self.drawn.subsets.draw(self.seed, b, bits),
+        match (resample, self.draw) {
+            (None, _) => bits.copy_from_slice(&self.drawn.bits),
+            (Some(b), Draw::Each) => self.drawn.unrank(b, bits),
+            (Some(b), Draw::Random { seed }) => self.drawn.subsets.draw(seed, b, bits),
         }
     }
 
@@ -306,6 +228,88 @@ impl Statistic for Labels {
             *t = self.t(measure, *n, *t, has_xx.then_some(*xx));
         }
     }
+}
+
+/// A column ready to be summed: as integers, or centred and scaled.
+struct Prepared {
+    values: Vec<f64>,
+    whole: bool,
+    indicator: bool,
+    total: Group,
+}
+
+impl Prepared {
+    /// Of the values that are there.
+    fn new(values: Vec<f64>) -> Self {
+        let n = values.len() as f64;
+        if let Some(ones) = indicator(&values).filter(|ones| n * n * ones < EXACT) {
+            let total = Group {
+                n,
+                x: ones,
+                xx: ones,
+            };
+            return Self {
+                values,
+                whole: true,
+                indicator: true,
+                total,
+            };
+        }
+        let steps = integers(&values);
+        let whole = steps.is_some();
+        let values = steps.unwrap_or_else(|| grid::scaled(centred(values)));
+        let total = Group {
+            n,
+            x: values.iter().sum(),
+            xx: values.iter().map(|x| x * x).sum(),
+        };
+        Self {
+            whole,
+            indicator: whole && indicator(&values).is_some(),
+            values,
+            total,
+        }
+    }
+
+    fn add_squares(&self, sums: &mut Sums) -> usize {
+        let squares = self.values.iter().map(|x| x * x);
+        if self.whole {
+            sums.add_whole(squares)
+        } else {
+            sums.add_floats(squares.collect())
+        }
+    }
+
+    /// The measure, its parts still to be said, and the place of its sum.
+    fn add(self, sums: &mut Sums) -> (Measure, usize) {
+        let x = if self.whole {
+            sums.add_whole(self.values.iter().copied())
+        } else {
+            sums.add_floats(self.values)
+        };
+        let measure = Measure {
+            parts: Parts::Sum(x),
+            total: self.total,
+            indicator: self.indicator,
+            noise: if self.whole { 0.0 } else { grid::NOISE },
+        };
+        (measure, x)
+    }
+}
+
+/// How many ones, if all else is zeros and there is at least one of these.
+#[allow(clippy::float_cmp)] // whole numbers are exact
+fn indicator(values: &[f64]) -> Option<f64> {
+    let (mut ones, mut zeros) = (0_usize, 0_usize);
+    for values in values.chunks(256) {
+        let before = ones + zeros;
+        ones += values.iter().filter(|&&x| x == 1.0).count();
+        zeros += values.iter().filter(|&&x| x == 0.0).count();
+        if ones + zeros != before + values.len() {
+            return None;
+        }
+    }
+    (zeros > 0).then_some(ones as f64)
 }
 
 /// The values in steps of their grid from the minimum, while everything that `welch` makes of them is exact.

@@ -8,7 +8,8 @@
 //! | `signs` | paired: `z = sum(s d) / sqrt(sum(d^2))` |
 //! | `labels` | unpaired: Welch's t |
 //! | `forms` | MMD and the distance of means: `w' K w` under either |
-//! | `counting` | compare with the observed statistic, Westfall and Young's step-down maximum, threads |
+//! | `prepared` | the two tests, made ready once and then counted over ranges of resamples |
+//! | `counting`, `ladder` | compare with the observed statistic, Westfall and Young's step-down maximum, threads |
 //! | `sums` | column sums over the drawn rows of 512 resamples, by `planes` (whole numbers) or `tables` (floats) |
 //! | `drawn`, `welch` | which rows are drawn; t from a group's sums |
 //! | `grid` | columns on a grid (counts, shares of k draws) become integers, so that ties are exact |
@@ -21,15 +22,19 @@ mod drawn;
 mod forms;
 mod grid;
 mod labels;
+mod ladder;
 mod planes;
+mod prepared;
 mod signs;
 mod sums;
 mod tables;
 mod welch;
 
 pub use forms::{Form, quadratic_forms};
-pub use labels::{Groups, label_permutation_null, label_permutations};
-pub use signs::{sign_flip_null, sign_flips};
+pub use labels::Groups;
+pub use prepared::{Draw, PermutationTest};
+
+use std::ops::Range;
 
 /// `|t|` of a difference without a standard error: finite, with a finite square, beyond every t that has one.
 pub const BEYOND: f64 = 1e154;
@@ -45,24 +50,9 @@ pub struct Matrix<'a> {
     pub columns: usize,
 }
 
-/// Which resamples to take.
-#[derive(Clone, Copy, Debug)]
-pub struct Resamples {
-    /// Together with its own index it decides a resample.
-    pub seed: u64,
-    /// The first resample.
-    pub start: u64,
-    /// One past the last.
-    pub stop: u64,
-    /// Enumerate instead of drawing: resample `b` is the b-th arrangement, and the seed is not used.
-    pub exact: bool,
-}
-
 /// What the resamples say about each measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counts {
-    /// The observed statistic.
-    pub z: Vec<f64>,
     /// Resamples with `|z*| >= |z|`.
     pub exceed: Vec<i64>,
     /// Resamples whose largest `|z*|` over this measure, its ties and all weaker ones is `>= |z|`.
@@ -160,43 +150,61 @@ pub enum PermutationError {
 }
 
 impl Matrix<'_> {
-    /// The columns, each in one piece: rows are read once, in squares that stay in the cache.
-    fn by_column(&self) -> Vec<Vec<f64>> {
-        let mut columns: Vec<Vec<f64>> = (0..self.columns)
-            .map(|_| Vec::with_capacity(self.rows))
-            .collect();
-        for rows in self.data.chunks((64 * self.columns).max(1)) {
-            for (at, column) in columns.iter_mut().enumerate() {
-                column.extend(rows.iter().skip(at).step_by(self.columns));
+    /// Every column in one piece. Rows are read 64 columns at a time, in squares that stay in the cache.
+    fn for_each_column(&self, mut visit: impl FnMut(usize, Vec<f64>)) {
+        for from in (0..self.columns).step_by(64) {
+            let width = (self.columns - from).min(64);
+            let mut columns = vec![Vec::with_capacity(self.rows); width];
+            for rows in self.data.chunks(64 * self.columns) {
+                for (at, column) in columns.iter_mut().enumerate() {
+                    column.extend(rows.iter().skip(from + at).step_by(self.columns));
+                }
+            }
+            for (at, column) in columns.into_iter().enumerate() {
+                visit(from + at, column);
             }
         }
-        columns
     }
 
     fn check(&self, name: &'static str) -> Result<(), PermutationError> {
         check_length(name, self.data.len(), self.rows, self.columns)
     }
+
+    /// Every value that is there is finite.
+    fn check_finite(
+        &self,
+        name: &'static str,
+        present: Option<&[bool]>,
+    ) -> Result<(), PermutationError> {
+        let there = |at: usize| present.is_none_or(|present| present[at]);
+        for (chunk, values) in self.data.chunks(1024).enumerate() {
+            if values.iter().fold(true, |all, x| all & x.is_finite()) {
+                continue;
+            }
+            let bad = |&(at, x): &(usize, &f64)| !x.is_finite() && there(at);
+            if let Some((at, &value)) = (chunk * 1024..).zip(values).find(bad) {
+                let (row, column) = (at / self.columns, at % self.columns);
+                return Err(PermutationError::NotFinite {
+                    name,
+                    row,
+                    column,
+                    value,
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
-impl Resamples {
-    fn check(&self, threads: usize) -> Result<(), PermutationError> {
-        let Self { start, stop, .. } = *self;
-        if threads == 0 {
-            return Err(PermutationError::NoThreads);
-        }
-        if start > stop {
-            return Err(PermutationError::Backwards { start, stop });
-        }
-        Ok(())
+fn check_range(resamples: &Range<u64>, threads: usize) -> Result<(), PermutationError> {
+    let Range { start, end: stop } = *resamples;
+    if threads == 0 {
+        return Err(PermutationError::NoThreads);
     }
-
-    fn check_end(&self, total: u64) -> Result<(), PermutationError> {
-        let stop = self.stop;
-        if stop > total {
-            return Err(PermutationError::PastTheEnd { stop, total });
-        }
-        Ok(())
+    if start > stop {
+        return Err(PermutationError::Backwards { start, stop });
     }
+    Ok(())
 }
 
 fn check_length(

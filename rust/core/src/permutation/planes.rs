@@ -66,20 +66,22 @@ impl Planes {
         clippy::cast_sign_loss,
         reason = "whole numbers below 2^53; rows are counted in 32 bits, 34 GB of one column"
     )]
-    #[allow(clippy::needless_pass_by_value)] // an iterator is its own copy
-    pub fn new(numbers: impl Iterator<Item = f64> + Clone) -> Self {
-        let magnitudes = numbers.clone().map(|x| x.abs() as u64);
-        let (most, all) = magnitudes.fold((0, 0), |(sum, all), x| (sum + x, all | x));
+    pub fn new(numbers: impl Iterator<Item = f64>) -> Self {
+        let mut by_bit = vec![[Vec::new(), Vec::new()]; 53];
+        let mut most = 0;
+        for (x, row) in numbers.zip(0_u32..) {
+            let mut rest = x.abs() as u64;
+            most += rest;
+            while rest != 0 {
+                by_bit[rest.trailing_zeros() as usize][usize::from(x < 0.0)].push(row);
+                rest &= rest - 1;
+            }
+        }
         let mut parts = Vec::new();
-        for shift in (0..53_usize).filter(|shift| all >> shift & 1 == 1) {
-            for negative in [false, true] {
-                let wanted = |x: f64| (x < 0.0) == negative && x.abs() as u64 >> shift & 1 == 1;
-                let rows: Vec<u32> = numbers
-                    .clone()
-                    .zip(0..)
-                    .filter_map(|(x, row)| wanted(x).then_some(row))
-                    .collect();
+        for (shift, signs) in by_bit.into_iter().enumerate() {
+            for (mut rows, negative) in signs.into_iter().zip([false, true]) {
                 if !rows.is_empty() {
+                    rows.shrink_to_fit();
                     parts.push(Part {
                         shift,
                         negative,
@@ -192,15 +194,15 @@ pub(super) fn one(planes: &[Lanes], lane: usize) -> u64 {
         .fold(0, |sum, plane| sum << 1 | bit(plane))
 }
 
-/// The sums of all resamples, each as a number.
+/// The sum of every resample.
 #[inline(always)]
-pub(super) fn spread(planes: &[Lanes], out: &mut [f64; LANES]) {
+pub(super) fn spread(planes: &[Lanes], mut put: impl FnMut(usize, u64)) {
     let mut square = [Lanes::default(); 64];
     square[..planes.len()].copy_from_slice(planes);
     turn(&mut square);
     for (i, sums) in square.iter().enumerate() {
         for (g, &sum) in sums.iter().enumerate() {
-            out[g * 64 + i] = sum as f64;
+            put(g * 64 + i, sum);
         }
     }
 }

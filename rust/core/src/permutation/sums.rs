@@ -53,7 +53,7 @@ impl Sums {
     }
 
     /// A column of whole numbers, magnitudes below 2^53 in sum; its place.
-    pub fn add_whole(&mut self, numbers: impl Iterator<Item = f64> + Clone) -> usize {
+    pub fn add_whole(&mut self, numbers: impl Iterator<Item = f64>) -> usize {
         self.columns.push(Column::Counted(Planes::new(numbers)));
         self.columns.len() - 1
     }
@@ -87,11 +87,11 @@ impl Sums {
                 *column = Column::Single(values);
             }
         }
-        for columns in dense[..tiled].chunks(TILE) {
+        for columns in dense[..tiled].chunks_mut(TILE) {
             let mut tile = vec![[0.0; TILE]; self.words * 64];
-            for (i, column) in columns.iter().enumerate() {
+            for (i, column) in columns.iter_mut().map(std::mem::take).enumerate() {
                 for (cells, x) in tile.iter_mut().zip(column) {
-                    cells[i] = *x;
+                    cells[i] = x;
                 }
             }
             self.tiles.push(tile);
@@ -156,7 +156,9 @@ impl Sums {
     #[inline(always)]
     pub fn numbers(&self, at: usize, work: &mut Work, out: &mut [f64; LANES]) {
         match &self.columns[at] {
-            Column::Counted(_) => planes::spread(self.counted(at, work), out),
+            Column::Counted(_) => {
+                planes::spread(self.counted(at, work), |lane, sum| out[lane] = sum as f64);
+            }
             Column::Sparse(values) => tables::lanes(values, &work.by_row, self.weights, out),
             Column::Single(values) => {
                 tables::single(values, &work.by_resample, self.words, self.weights, out);

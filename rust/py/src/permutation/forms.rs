@@ -4,7 +4,7 @@
     reason = "pyo3 hands over arrays by value"
 )]
 
-use diptych_core::permutation::{self, Form, Resamples};
+use diptych_core::permutation::{self, Form};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
@@ -31,14 +31,8 @@ fn quadratic_forms<'py>(
         kernel,
         first: first.transpose()?,
     };
-    let resamples = Resamples {
-        seed,
-        start,
-        stop,
-        exact: false,
-    };
     let (observed, null) = py
-        .detach(|| permutation::quadratic_forms(form, &resamples, threads))
+        .detach(|| permutation::quadratic_forms(form, seed, start..stop, threads))
         .map_err(raise)?;
     Ok((observed, PyArray1::from_vec(py, null)))
 }
