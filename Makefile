@@ -22,6 +22,7 @@ HASH := $(SHA) | cut -c 1-16
 SETUP := $(VENV)/setup-$(shell cat pyproject.toml Cargo.lock | $(HASH))
 CORE := $(SETUP).core
 DEV := $(SETUP).dev
+PEERS := $(SETUP).peers
 BUILT := $(VENV)/built-$(shell { find rust python -type f ! -name '*.so' ! -name '*.pyc' -print0 | LC_ALL=C sort -z \
 	| xargs -0 $(SHA); cat Cargo.toml Cargo.lock pyproject.toml README.md LICENSE ; } | $(HASH))
 
@@ -43,11 +44,12 @@ static: $(DEV) $(BUILT)  ## the part of check that runs no tests: formats, lints
 	$(BIN)/python -m mypy.stubtest diptych._core
 	$(BIN)/lint-imports --no-logo
 
-bench: $(BUILT)  ## wall time and memory of a whole comparison, and of start-up; ARGS=--record keeps the figures
-	$(BIN)/python benches/python/compare.py $(ARGS)
+bench: $(PEERS) $(BUILT)  ## every kernel against its peers, kept in benches/record; then a whole comparison, and start-up
+	$(BIN)/python benches/python/kernels.py $(ARGS)
+	$(BIN)/python benches/python/compare.py --record
 
-bench-quick: $(BUILT)  ## the same on the demo data, few repetitions
-	$(BIN)/python benches/python/compare.py --quick $(ARGS)
+bench-quick: $(PEERS) $(BUILT)  ## the same on small jobs, in under a minute; nothing is kept
+	$(BIN)/python benches/python/kernels.py --quick $(ARGS)
 
 test-real: $(DEV) $(BUILT)  ## the tests that take long or need downloaded models
 	$(PYTEST) -m "slow or real_models" $(ARGS)
@@ -85,6 +87,12 @@ $(CORE): | needs-python needs-cargo
 
 $(DEV): $(CORE)
 	$(PIP) install --quiet --group dev
+	@touch $@
+
+$(PEERS): $(CORE)
+	@$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
+		print("\n".join(p["project"]["optional-dependencies"]["bench"]))' > $(VENV)/peers.txt
+	$(PIP) install --quiet --requirement $(VENV)/peers.txt
 	@touch $@
 
 $(BUILT): $(CORE)

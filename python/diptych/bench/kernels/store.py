@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import Competitor, Job, Row, Target
 from numpy.typing import NDArray
+
+from diptych.bench.kernels.harness import Competitor, Job, Row, Target
 
 FULL = {"n": 100_000, "dim": 384, "batch": 1024, "ask": 100_000}
 QUICK = {"n": 10_000, "dim": 384, "batch": 1024, "ask": 10_000}
@@ -37,6 +38,7 @@ def keys_and_vectors(job: Job) -> Batch:
 
 
 def batches(keys: NDArray[np.uint8], vectors: NDArray[np.float32], size: int) -> Iterator[Batch]:
+    """The keys and vectors, in batches as they are put."""
     for at in range(0, len(keys), size):
         yield keys[at : at + size], vectors[at : at + size]
 
@@ -54,6 +56,7 @@ def folder() -> Path:
 
 
 def put_ours(path: Path, _job: Job, parts: Iterator[Batch]) -> None:
+    """Put by the store."""
     from diptych._native import Store
 
     store = Store(str(path))
@@ -62,6 +65,7 @@ def put_ours(path: Path, _job: Job, parts: Iterator[Batch]) -> None:
 
 
 def put_lmdb(path: Path, job: Job, parts: Iterator[Batch]) -> None:
+    """Put by LMDB, one transaction and one sync a batch."""
     lmdb = import_module("lmdb")
     with lmdb.open(str(path), map_size=job["n"] * job["dim"] * 16 + (1 << 24), sync=True) as environment:
         for keys, vectors in parts:
@@ -72,6 +76,7 @@ def put_lmdb(path: Path, job: Job, parts: Iterator[Batch]) -> None:
 
 
 def put_sqlite(path: Path, _job: Job, parts: Iterator[Batch]) -> None:
+    """Put by SQLite, one transaction a batch."""
     connection = sqlite3.connect(path / "vectors.sqlite")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -122,6 +127,7 @@ def start_put(write: Writer, job: Job) -> Callable[[], Path]:
 
 
 def get_ours(path: Path, job: Job, *, threads: int) -> Reader:
+    """A reader of the store."""
     from diptych._native import Store
 
     store, dim = Store(str(path)), job["dim"]
@@ -129,6 +135,7 @@ def get_ours(path: Path, job: Job, *, threads: int) -> Reader:
 
 
 def get_lmdb(path: Path, job: Job) -> Reader:
+    """A reader of LMDB."""
     lmdb = import_module("lmdb")
     environment = lmdb.open(str(path), map_size=job["n"] * job["dim"] * 16 + (1 << 24), readonly=True, lock=False)
 
@@ -141,6 +148,7 @@ def get_lmdb(path: Path, job: Job) -> Reader:
 
 
 def get_sqlite(path: Path, _job: Job) -> Reader:
+    """A reader of SQLite."""
     connection = sqlite3.connect(path / "vectors.sqlite")
     query = "SELECT vector FROM vectors WHERE key = ?"
 
@@ -152,6 +160,7 @@ def get_sqlite(path: Path, _job: Job) -> Reader:
 
 
 def get_memmap(path: Path, job: Job) -> Reader:
+    """A reader of a memory-mapped file with a dictionary of places."""
     vectors = np.memmap(path / "vectors.f32", np.float32, "r", shape=(job["n"], job["dim"]))
     place = {key.tobytes(): i for i, key in enumerate(np.load(path / "keys.npy"))}
     return lambda keys, out: vectors.take([place[key.tobytes()] for key in keys], 0, out, "clip")
@@ -164,6 +173,7 @@ def request(job: Job) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
 
 
 def start_get(write: Writer, read: Callable[[Path, Job], Reader], job: Job) -> Callable[[], NDArray[np.float32]]:
+    """Fill a store, open a reader, and give the call that reads."""
     path = folder()
     keys, vectors = keys_and_vectors(job)
     write(path, job, batches(keys, vectors, job["batch"]))
@@ -196,17 +206,17 @@ def start_gather(job: Job) -> Callable[[], NDArray[np.float32]]:
 # Oracles.
 
 
-def check_put(job: Job, path: Path) -> None:
-    """What was written is read back, by the documented format or by the peer's own reader."""
+def check_put(job: Job, path: Path) -> str:
+    """What was written is read back, by the documented format or by the peer's own reader; says its size on disk."""
     keys, vectors = keys_and_vectors(job)
+    size, beyond = _bytes_of(path), (_bytes_of(path) - vectors.nbytes) / job["n"]
+    said = f"{size / vectors.nbytes:.3f} x raw on disk, {beyond:.0f} B a row beyond it"
     if (path / "index.sqlite").exists():
         read = get_ours(path, job, threads=1)
         rows = np.fromfile(path / "segments" / "000001.f32", "<f4").reshape(-1, job["dim"])
         np.testing.assert_array_equal(rows, vectors)
-        print(f"    store.size: {_bytes_of(path) / vectors.nbytes:.4f} x raw, "
-              f"{(_bytes_of(path) - vectors.nbytes) / job['n']:.1f} B a row beyond it "
-              f"(target: at most 1.03 x raw + 64 B a row)")  # fmt: skip
-        assert _bytes_of(path) <= 1.03 * vectors.nbytes + 64 * job["n"], "store.size: NOT MET"
+        limit = 1.03 * vectors.nbytes + 64 * job["n"]
+        said += f"; at most 1.03 x raw + 64 B a row: {'met' if size <= limit else 'NOT MET'}"
     elif (path / "data.mdb").exists():
         read = get_lmdb(path, job)
     else:
@@ -214,10 +224,11 @@ def check_put(job: Job, path: Path) -> None:
     out = np.zeros_like(vectors)
     read(keys, out)
     np.testing.assert_array_equal(out, vectors)
-    print(f"    {path.parent.name}: {_bytes_of(path) / vectors.nbytes:.3f} x raw on disk")
+    return said
 
 
 def check_get(job: Job, answer: NDArray[np.float32]) -> None:
+    """The rows asked for, in the order asked for."""
     np.testing.assert_array_equal(answer, keys_and_vectors(job)[1][request(job)[1]])
 
 

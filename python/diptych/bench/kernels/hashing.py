@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from harness import Competitor, Job, Row, Target
+
+from diptych.bench.kernels.harness import Competitor, Job, Row, Target
 
 DOMAIN = "diptych/bench/1"
 

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from agreement import agrees
-from harness import Job
+
+from diptych.bench.kernels.agreement import agrees
+from diptych.bench.kernels.harness import Job
 
 Answer = Callable[[], Any]
 
 
 def arms(job: Job) -> tuple[Any, Any, float]:
+    """Vectors of both samples, who is in the first, and a bandwidth."""
     rng = np.random.default_rng(8)
     vectors = rng.normal(size=(2 * job["n"], job["width"])).astype(np.float32)
     vectors[job["n"] :, 0] += 0.11
@@ -21,12 +23,14 @@ def arms(job: Job) -> tuple[Any, Any, float]:
 
 
 def shuffled(job: Job, first: Any, block: int = 500) -> Any:
+    """Blocks of relabellings: rows of 0 and 1, float32."""
     rng = np.random.default_rng(9)
     for _ in range(0, job["resamples"], block):
         yield rng.permuted(np.tile(first.astype(np.float32), (block, 1)), axis=1)
 
 
 def gram(vectors: Any, linear: bool, h: float) -> Any:
+    """The kernel matrix, linear or RBF with bandwidth ``h``."""
     kernel = vectors @ vectors.T
     if linear:
         return kernel
@@ -39,6 +43,8 @@ def gram(vectors: Any, linear: bool, h: float) -> Any:
 
 
 def kernel_numpy(*, linear: bool) -> Callable[[Job], Answer]:
+    """The way of NumPy: centre the kernel once, then products with blocks of relabellings."""
+
     def start(job: Job) -> Answer:
         vectors, first, h = arms(job)
 
@@ -61,6 +67,8 @@ def kernel_numpy(*, linear: bool) -> Callable[[Job], Answer]:
 
 
 def kernel_ours(name: str, threads: int) -> Callable[[Job], Answer]:
+    """The function of that name in ``stats.two_sample``."""
+
     def start(job: Job) -> Answer:
         from diptych.stats import two_sample
 
@@ -79,6 +87,8 @@ def kernel_ours(name: str, threads: int) -> Callable[[Job], Answer]:
 
 
 def kernel_check(*, linear: bool) -> Callable[[Job, Any], None]:
+    """The statistic in float64, and p against a small run of another generator."""
+
     def check(job: Job, answer: Any) -> None:
         vectors, first, h = arms(job)
         kernel = gram(vectors.astype(np.float64), linear, h)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from harness import Competitor, Job, Row, Target
+from diptych.bench.kernels.harness import Competitor, Job, Row, Target
 
 KEYS = ("prompt", "response", "label")
 BAD = ('{"id": 3, "prompt": "cut', '{"prompt": "a", "response": "b", "label": tru}', '{"id": 1} {"id": 2}')

@@ -10,15 +10,16 @@ import sys
 import time
 from typing import Any
 
-import harness
+from diptych.bench.kernels import harness
 
 
 def main() -> None:
+    """Answer orders from stdin until it closes."""
     kernel, key, index, size = sys.argv[1:]
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not mix with the answers
     row = next(row for row in harness.load_rows(kernel) if row.key == key)
-    job = row.quick if size == "quick" else row.full
+    job = row.job(quick=size == "quick")
     competitor = row.competitors[int(index)]
     call: Any = None
     for order in sys.stdin:
@@ -27,7 +28,7 @@ def main() -> None:
                 call = competitor.start(job)
             answer = _timed(call)
             if order.strip() == "check" and competitor.kind != "limit":
-                row.check(job, answer.pop("answer"))
+                answer["said"] = row.check(job, answer.pop("answer"))
             answer.pop("answer", None)
         except Exception as error:  # noqa: BLE001 - whatever it was, the table must say so
             answer = {"error": f"{type(error).__name__}: {error}"[:300]}

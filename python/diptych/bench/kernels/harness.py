@@ -1,27 +1,28 @@
 """Competitors on one job: each in a process of its own, checked before it is timed, run in turn A B C A B C.
 
-A file of rows (``benches/python/<kernel>.py``) lists ``ROWS``. A row is one job with its competitors: ours, the peers,
-way the original went, and what the machine allows at best. Only ratios within one row mean anything.
+A file of rows (``bench/kernels/<kernel>.py``) lists ``ROWS``. A row is one job with its competitors: ours, the peers,
+the way the original went, and what the machine allows at best. Only ratios within one row mean anything.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["ours", "peer", "original", "limit"]
 Job = Mapping[str, Any]
 Start = Callable[[Job], Callable[[], Any]]
 
-FOLDER = Path(__file__).resolve().parent
+KERNELS = ("store", "hashing", "jsonl", "matching", "permutation")
+"""The files of rows, in the order in which they run."""
 MIN_ROUNDS = 5
 
 
@@ -64,8 +65,11 @@ class Row:
     title : what is done, with its sizes, for the full job
     full, quick : the job's parameters
     competitors : in the order in which they take turns
-    check : raises AssertionError where an answer is wrong, by an oracle that is none of the competitors
+    check : raises AssertionError where an answer is wrong, by an oracle that is none of the competitors; may give a
+        line to print, such as what else was measured
     targets : what ours must reach; the first of several competitors of kind "ours" is held to them
+    memory_mib : the peak memory that the docstring of what is timed states, result included, for this job; the
+        measured peak of the first "ours" is held to it
     """
 
     key: str
@@ -73,8 +77,13 @@ class Row:
     full: Job
     quick: Job
     competitors: Sequence[Competitor]
-    check: Callable[[Job, Any], None]
+    check: Callable[[Job, Any], str | None]
     targets: Sequence[Target] = ()
+    memory_mib: Callable[[Job], float] | None = None
+
+    def job(self, *, quick: bool) -> Job:
+        """The parameters of the small job, or of the full one."""
+        return self.quick if quick else self.full
 
 
 @dataclass
@@ -87,16 +96,20 @@ class Timing:
     cpus: list[float] = field(default_factory=list)
     extra_mib: float = 0.0
     skipped: str = ""
+    said: str = ""
 
     @property
     def median(self) -> float:
+        """Of the wall times."""
         return statistics.median(self.walls)
 
     def as_json(self) -> dict[str, Any]:
+        """As in a record; seconds and MiB."""
         return {
             "name": self.name,
             "kind": self.kind,
             "skipped": self.skipped,
+            "said": self.said,
             "wall_s": self.walls,
             "cpu_s": self.cpus,
             "extra_mib": self.extra_mib,
@@ -104,10 +117,16 @@ class Timing:
 
 
 def load_rows(kernel: str) -> list[Row]:
-    """``ROWS`` of ``benches/python/<kernel>.py``."""
-    if str(FOLDER) not in sys.path:
-        sys.path.insert(0, str(FOLDER))
-    return list(importlib.import_module(kernel).ROWS)
+    """``ROWS`` of one file of rows."""
+    return list(importlib.import_module(f"diptych.bench.kernels.{kernel}").ROWS)
+
+
+def chosen_rows(only: Sequence[str] = ()) -> Iterator[tuple[str, Row]]:
+    """Every row with its kernel; with ``only``, those whose key begins with one of its entries."""
+    for kernel in KERNELS:
+        for row in load_rows(kernel):
+            if not only or row.key.startswith(tuple(only)):
+                yield kernel, row
 
 
 def run_row(kernel: str, row: Row, *, quick: bool, rounds: int) -> list[Timing]:
@@ -126,6 +145,7 @@ def run_row(kernel: str, row: Row, *, quick: bool, rounds: int) -> list[Timing]:
             if "error" in answer:
                 timings[i].skipped = answer["error"]
                 workers.pop(i).close()
+            timings[i].said = answer.get("said") or ""
         for turn in range(rounds):
             for i, worker in workers.items():
                 if turn < (row.competitors[i].max_rounds or rounds):
@@ -155,7 +175,8 @@ class _Worker:
     """A competitor in its own process, which runs when it is told to."""
 
     def __init__(self, kernel: str, key: str, index: int, *, quick: bool) -> None:
-        arguments = [sys.executable, str(FOLDER / "worker.py"), kernel, key, str(index), "quick" if quick else "full"]
+        size = "quick" if quick else "full"
+        arguments = [sys.executable, "-m", "diptych.bench.kernels.worker", kernel, key, str(index), size]
         self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, *, check: bool) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from harness import Competitor, Job, Row, Target
 from numpy.typing import NDArray
+
+from diptych.bench.kernels.harness import Competitor, Job, Row, Target
 
 Matrix = NDArray[np.float32]
 Call = Callable[[], Any]

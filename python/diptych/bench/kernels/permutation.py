@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from agreement import agrees
-from harness import Competitor, Job, Row, Target
-from two_sample import kernel_check, kernel_numpy, kernel_ours
+
+from diptych.bench.kernels.agreement import agrees
+from diptych.bench.kernels.harness import Competitor, Job, Row, Target
+from diptych.bench.kernels.two_sample import kernel_check, kernel_numpy, kernel_ours
 
 Answer = Callable[[], Any]
 

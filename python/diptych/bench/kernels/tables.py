@@ -1,0 +1,145 @@
+"""The figures of a run in print: a table a row, a summary of all, and the same summary as Markdown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from diptych._types import Json
+from diptych.bench.kernels.harness import MIN_ROUNDS
+
+_KINDS = ("ours", "peer", "original", "limit")
+
+
+def row_lines(row: Json, *, quick: bool) -> Iterator[str]:
+    """One row: every competitor, fastest first, then what was to be reached.
+
+    Parameters
+    ----------
+    row : an entry of ``rows`` of a run
+    quick : whether the small jobs ran
+    """
+    timed = sorted((timing for timing in row["timings"] if timing["wall_s"]), key=_median)
+    best = min((_median(timing) for timing in timed if timing["kind"] == "peer"), default=None)
+    yield f"{row['key']}: {row['title']}" + (" (quick: a smaller job)" if quick else "")
+    yield f"  {'kind':<9}{'who':<46}{'median (min to max)':<34}{'CPU':>10}{'x best peer':>13}{'extra MiB':>11}"
+    for timing in timed:
+        walls = timing["wall_s"]
+        spread = f"{seconds(_median(timing))} ({seconds(min(walls))} to {seconds(max(walls))})"
+        few = f" n={len(walls)}" if len(walls) < MIN_ROUNDS else ""
+        factor = f"{_median(timing) / best:.2f}" if best else "-"
+        cpu = seconds(statistics.median(timing["cpu_s"]))
+        yield (
+            f"  {timing['kind']:<9}{timing['name']:<46}{spread + few:<34}{cpu:>10}{factor:>13}"
+            f"{timing['extra_mib']:>11.0f}"
+        )
+    yield from (f"  note     {timing['name']}: {timing['said']}" for timing in row["timings"] if timing["said"])
+    yield from (f"  skipped  {timing['name']}: {timing['skipped']}" for timing in row["timings"] if timing["skipped"])
+    for target in row["targets"]:
+        name = "moonshot" if target["moonshot"] else "target"
+        yield f"  {name}: at most {target['ratio']:.3g} x {target['against']}: {_reached(target)}"
+    if row["memory"]:
+        stated, measured = row["memory"]["stated_mib"], row["memory"]["measured_mib"]
+        word = "met" if row["memory"]["met"] else "NOT MET"
+        yield f"  memory: stated {stated:.0f} MiB, measured {measured:.0f} MiB: {word}"
+
+
+def summary_lines(result: Json) -> Iterator[str]:
+    """All rows, one line each; then which targets were not met.
+
+    Parameters
+    ----------
+    result : what ``record.run`` gave
+    """
+    yield f"{'row':<34}{'ours':>10}{'best peer':>12}{'ratio':>8}{'limit':>10}{'ratio':>8}  targets"
+    for cells in _summary(result["rows"]):
+        key, ours, peer, peer_ratio, limit, limit_ratio, verdict = cells
+        yield f"{key:<34}{ours:>10}{peer:>12}{peer_ratio:>8}{limit:>10}{limit_ratio:>8}  {verdict}"
+    missed = [
+        (row["key"], target)
+        for row in result["rows"]
+        for target in row["targets"]
+        if not target["moonshot"] and (target["reached"] is None or target["reached"] > target["ratio"])
+    ]
+    heavy = [row["key"] for row in result["rows"] if row["memory"] and not row["memory"]["met"]]
+    yield ""
+    for key, target in missed:
+        yield f"NOT MET: {key}: at most {target['ratio']:.3g} x {target['against']}, {_reached(target)}"
+    yield from (f"NOT MET: {key}: more memory than stated" for key in heavy)
+    if not missed and not heavy:
+        yield "every target is met"
+
+
+def markdown(result: Json) -> str:
+    """The summary as a page, with the machine it was measured on.
+
+    Parameters
+    ----------
+    result : what ``record.run`` gave
+    """
+    machine = result["machine"]
+    lines = [
+        "# Speed of the kernels, the newest record",
+        "",
+        f"Written by `make bench` on {result['created'][:10]}; every competitor's figures are in the JSON beside it.",
+        f"{machine['cpu']}, {machine['processors']} processors ({', '.join(machine['vector_extensions'])}), Python "
+        f"{machine['python']}; median of {result['rounds']} runs after a warm-up, competitors in turn. Only ratios "
+        "within a row mean anything.",
+        "",
+        "| row | what | ours | best peer | ratio | limit | ratio | targets |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    titles = {row["key"]: row["title"] for row in result["rows"]}
+    for cells in _summary(result["rows"]):
+        lines.append("| " + " | ".join([cells[0], titles[cells[0]], *cells[1:]]) + " |")
+    libraries = ", ".join(f"{name} {found}" for name, found in machine["libraries"].items())
+    lines += ["", f"Libraries: {libraries}.", ""]
+    return "\n".join(lines)
+
+
+def seconds(value: float) -> str:
+    """Three digits with a unit.
+
+    Examples
+    --------
+    >>> seconds(0.01234), seconds(12.34)
+    ('12.3 ms', '12.3 s')
+    """
+    if value >= 1.0:
+        return f"{value:.3g} s"
+    return f"{value * 1e3:.3g} ms" if value >= 1e-3 else f"{value * 1e6:.3g} us"
+
+
+def _summary(rows: Sequence[Json]) -> Iterator[tuple[str, ...]]:
+    for row in rows:
+        timed = [timing for timing in row["timings"] if timing["wall_s"]]
+        ours = next((_median(timing) for timing in timed if timing["kind"] == "ours"), None)
+        peer, limit = (
+            min((_median(timing) for timing in timed if timing["kind"] == kind), default=None)
+            for kind in ("peer", "limit")
+        )
+        verdict = "; ".join(
+            f"{'moonshot ' * target['moonshot']}≤ {target['ratio']:.3g} × {target['against']}: {_reached(target)}"
+            for target in row["targets"]
+        )
+        yield (
+            row["key"], _cell(ours), _cell(peer), _ratio(ours, peer), _cell(limit), _ratio(ours, limit), verdict
+        )  # fmt: skip
+
+
+def _reached(target: Json) -> str:
+    if target["reached"] is None:
+        return "not measured"
+    return f"{target['reached']:.3g}, {'met' if target['reached'] <= target['ratio'] else 'NOT MET'}"
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else seconds(value)
+
+
+def _ratio(ours: float | None, other: float | None) -> str:
+    return "-" if ours is None or other is None else f"{ours / other:.2g}"
+
+
+def _median(timing: Json) -> float:
+    return float(statistics.median(timing["wall_s"]))

@@ -1,0 +1,99 @@
+"""The benchmark of the kernels: what it measures is checked first, and what it says follows from the figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diptych._types import Silent
+from diptych.bench.kernels import harness, record, tables
+from diptych.bench.kernels.harness import Competitor, Row, Target, Timing
+from tests.helpers.forge import Forge
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, Any]:
+    return record.run(only=["matching.contingency"], quick=True, rounds=1, progress=Silent())
+
+
+def test_a_real_row_runs_and_every_competitor_that_is_installed_is_timed(result: dict[str, Any]) -> None:
+    (row,) = result["rows"]
+    timed = {timing["name"] for timing in row["timings"] if timing["wall_s"]}
+    assert {"diptych, 1 thread", "diptych, 2 threads", "np.bincount(a * k + b)"} <= timed
+    assert all(len(timing["wall_s"]) == 1 for timing in row["timings"] if timing["wall_s"])
+    assert row["targets"][0]["reached"] > 0
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_the_tables_hold_every_competitor_and_the_verdict(result: dict[str, Any]) -> None:
+    (row,) = result["rows"]
+    lines = list(tables.row_lines(row, quick=True))
+    assert all(any(timing["name"] in line for line in lines) for timing in row["timings"])
+    summary = "\n".join(tables.summary_lines(result))
+    met = row["targets"][0]["reached"] <= row["targets"][0]["ratio"]
+    assert ("every target is met" in summary) == met
+    assert ("NOT MET: matching.contingency" in summary) == (not met)
+    page = tables.markdown(result)
+    assert "| matching.contingency |" in page
+    assert row["title"] in page
+
+
+def _row(**more: Any) -> Row:
+    given: dict[str, Any] = {"key": "x.y", "title": "t", "full": {}, "quick": {}, "competitors": (), "check": print}
+    return Row(**{**given, **more})
+
+
+def _timing(name: str, kind: harness.Kind, *walls: float, extra_mib: float = 0.0) -> Timing:
+    return Timing(name, kind, list(walls), list(walls), extra_mib)
+
+
+def test_the_first_of_ours_is_held_to_the_best_peer_and_to_named_ones() -> None:
+    row = _row(targets=[Target("best peer", 0.5), Target("slow", 0.1), Target("gone", 1.0)])
+    timings = [
+        _timing("first", "ours", 3.0, 1.0, 2.0),
+        _timing("second", "ours", 0.1),
+        _timing("quick", "peer", 4.0),
+        _timing("slow", "peer", 8.0),
+        _timing("floor", "limit", 0.01),
+    ]
+    assert [reached for _, reached in harness.verdicts(row, timings)] == [0.5, 0.25, None]
+
+
+def test_a_missing_library_is_skipped_by_name() -> None:
+    rows = [row for _, row in harness.chosen_rows(["matching.contingency"])]
+    gone = Competitor("from nowhere", "peer", lambda _job: lambda: None, ("no_such_library",))
+    (timing,) = harness.run_row("matching", _row(key=rows[0].key, competitors=[gone]), quick=True, rounds=1)
+    assert timing.skipped == "no_such_library is not installed"
+    assert timing.walls == []
+
+
+@pytest.mark.parametrize(("extra_mib", "met"), [(100.0, True), (132.0, True), (134.0, False)])
+def test_memory_beyond_what_is_stated_is_said(extra_mib: float, met: bool) -> None:
+    row = _row(memory_mib=lambda _job: 100.0)
+    found = record._memory(row, [_timing("ours", "ours", 1.0, extra_mib=extra_mib)], True)
+    assert found == {"stated_mib": 100.0, "measured_mib": extra_mib, "met": met}
+    said = {"key": "x", "title": "t", "timings": [], "targets": [], "memory": found}
+    assert ("NOT MET" in "\n".join(tables.row_lines(said, quick=False))) == (not met)
+
+
+def test_every_row_has_a_peer_or_a_limit_and_a_key_of_its_own() -> None:
+    rows = [row for _, row in harness.chosen_rows()]
+    assert len(rows) > 15
+    assert len({row.key for row in rows}) == len(rows)
+    for row in rows:
+        kinds = {competitor.kind for competitor in row.competitors}
+        assert "ours" in kinds
+        assert row.key == "permutation.flips.million" or kinds & {"peer", "limit"}
+
+
+def test_bad_flags_are_named(tmp_path: Path) -> None:
+    with Forge() as forge:
+        rounds = forge.run("bench", "kernels", "--rounds", "0", cwd=tmp_path)
+        only = forge.run("bench", "kernels", "--only", "nothing", cwd=tmp_path)
+    assert (rounds.code, only.code) == (2, 2)
+    assert "--rounds = 0: it should be from 1 to 100" in rounds.err
+    assert "no row begins so" in only.err
+    assert "store.put" in only.err
