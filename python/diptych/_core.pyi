@@ -266,9 +266,9 @@ class PermutationTest:
     -----
     Peak memory beside the arguments, for p rows and m measures. Made ready, the larger part of: 8 p m bytes for numbers
     (16 p m for labels, if the groups differ in size or values are missing); 4 bytes for each bit set in whole numbers,
-    such as the ones of an indicator; 16 bytes for each value that is not 0, where three quarters of a column are. To
-    that 9 kB a measure, and 512 p bytes for a moment. Counting: 128 p + 4,096 m bytes and 64 kB a thread, however many
-    resamples.
+    such as the ones of an indicator; for sign flips of columns of which three fifths are 0, 16 bytes for each other
+    value. To that 9 kB a measure, and 1,024 p bytes for a moment. Counting: 128 p + 4,096 m bytes (8,192 m where 16 p m
+    are made ready) and 64 kB a thread, however many resamples.
     """
 
     @staticmethod

@@ -268,3 +268,28 @@ def test_no_rows_or_no_measures_give_empty_results() -> None:
     assert [part.shape for part in labels(np.zeros((5, 0)), np.arange(5) < 2, 0, 10)] == [(0,)] * 3
     assert signs_of(np.zeros((5, 0))).null(0, 10, 4).shape == (10, 0)
     assert signs_of(np.zeros((5, 2))).null(3, 3, 4).shape == (0, 2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux to measure a peak of memory")
+@pytest.mark.parametrize("kind", ["indicators", "numbers"])
+def test_memory_is_bounded_whatever_the_number_of_resamples(kind: str) -> None:
+    rng = np.random.default_rng(8)
+    d = rng.choice([-1.0, 0.0, 1.0], (300, 40)) if kind == "indicators" else rng.normal(size=(300, 40))
+    test = signs_of(d)
+    few = peak_kib(lambda: test.count(0, 2_000, 2))
+    many = peak_kib(lambda: test.count(0, 100_000, 2))
+    stated = 2 * (128 * 300 + 4_096 * 40 + 64_000) / 1024
+    assert many <= max(few, stated) + 1024
+
+
+def peak_kib(call: Callable[[], object]) -> float:
+    """How far resident memory rises above where it stands."""
+
+    def resident(name: str) -> float:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(name))
+
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = resident("VmRSS")
+    call()
+    return resident("VmHWM") - before

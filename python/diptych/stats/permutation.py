@@ -134,8 +134,8 @@ def unpaired_test(
     Studentised, the permutation test is exact under exchangeability and valid for equal means in large samples
     (Janssen 1997; Chung & Romano 2013).
 
-    Peak memory beside the arguments: as in ``paired_test``, twice the 8 n m bytes if the groups differ in size or
-    values are missing; and 8 n m bytes more for a copy of ``values`` without the missing ones.
+    Peak memory beside the arguments: as in ``paired_test``, twice 8 n m and 4,096 m bytes if the groups differ in
+    size or values are missing; and 8 n m bytes more for a copy of ``values`` without the missing ones.
     """
     n, n_first = len(first), int(first.sum())
     if not 0 < n_first < n:

@@ -313,8 +313,11 @@ impl Climb {
         let (alone, reach) = self.valued(ladder, rung, z);
         tally.alone[rung] += alone;
         each(&reach, |lane| {
-            let to = ladder.reached(z[lane].abs());
-            self.lift(ladder, rung, lane, to, &mut tally.lifts);
+            let z = z[lane].abs();
+            let from = ladder.start[rung].max(self.height[lane] as usize);
+            if ladder.least.get(from).is_some_and(|&least| z >= least) {
+                self.lift(ladder, rung, lane, ladder.reached(z), &mut tally.lifts);
+            }
         });
     }
 

@@ -31,10 +31,11 @@ enum Kind {
 
 /// Sign flips of pairs, or label permutations of two groups, for all measures at once.
 ///
-/// Memory beside the input, for p rows and m measures: 8 bytes a value where more than a quarter of a column is
+/// Memory beside the input, for p rows and m measures: 8 bytes a value where more than two fifths of a column are
 /// nonzero and not on a grid (twice that for labels, if the groups differ in size or values are missing), else up to 16
 /// bytes a nonzero value, for whole numbers 4 bytes for each bit set in them; 0.3 to 9 kB a measure; while preparing,
-/// 64 columns more. A running [`count`](Self::count) takes 128 p + 4,096 m bytes a thread, however many the resamples.
+/// 64 columns more. A running [`count`](Self::count) takes 128 p + 4,096 m bytes a thread
+/// (8,192 m where 16 bytes a value are made ready), however many the resamples.
 pub struct PermutationTest {
     kind: Kind,
     z: Vec<f64>,

@@ -111,9 +111,15 @@ impl Statistic for Signs {
     fn values(&self, measure: usize, work: &mut Work, out: &mut [f64; LANES]) {
         self.sums.numbers(measure, work, out);
         let norm = self.norms[measure];
-        match self.whole[measure] {
-            Some(all) => out.iter_mut().for_each(|z| *z = (all - 2.0 * *z) / norm),
-            None => out.iter_mut().for_each(|z| *z /= norm),
+        if let Some(all) = self.whole[measure] {
+            for z in out {
+                *z = (all - 2.0 * *z) / norm;
+            }
+        } else {
+            let scale = 1.0 / norm;
+            for z in out {
+                *z *= scale;
+            }
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Sums of many columns over the drawn rows, for a block of resamples.
 //!
-//! Whole numbers are added as bit planes (`planes`), other numbers by tables or lanes (`tables`).
+//! Whole numbers are added as bit planes (`planes`), other numbers by tables (`tables`).
 
 use super::planes::{self, LANES, Lanes, Planes};
-use super::tables::{self, Cells, TILE, Weights};
+use super::tables::{self, Cells, Scratch, TILE, Weights};
 
-/// Lanes take 0.16 ns a nonzero value and resample, tables 0.03 to 0.05 a row: tables win from a share of 1 / 4 on.
-const DENSE: usize = 4;
+/// A nonzero value of a sparse column costs about as much as two and a half rows of a tile.
+const DENSE: [usize; 2] = [2, 5];
 /// A tile costs the same with fewer columns in it, and a column of its own a third of it.
 const WORTH_A_TILE: usize = 4;
 
@@ -23,7 +23,7 @@ pub(super) struct Sums {
     words: usize,
     weights: Weights,
     columns: Vec<Column>,
-    /// Values of the dense columns until `finish` makes tiles of them.
+    /// Dense columns that wait for a tile to be full.
     dense: Vec<Vec<f64>>,
     tiles: Vec<Vec<Cells>>,
 }
@@ -35,6 +35,7 @@ pub(super) struct Work {
     by_row: Vec<Lanes>,
     tiled: Vec<[f64; LANES]>,
     planes: Vec<Lanes>,
+    scratch: Box<Scratch>,
 }
 
 impl Sums {
@@ -61,40 +62,44 @@ impl Sums {
     /// A column of any numbers; its place.
     pub fn add_floats(&mut self, values: Vec<f64>) -> usize {
         let nonzero = values.iter().filter(|&&x| x != 0.0).count();
-        if nonzero * DENSE > values.len() {
-            self.columns.push(Column::Tiled(self.dense.len()));
+        if nonzero * DENSE[1] > values.len() * DENSE[0] {
+            let at = self.tiles.len() * TILE + self.dense.len();
+            self.columns.push(Column::Tiled(at));
             self.dense.push(values);
+            if self.dense.len() == TILE {
+                self.fill_tile();
+            }
         } else {
             self.columns.push(Column::Sparse(nonzeros(&values)));
         }
         self.columns.len() - 1
     }
 
+    /// The dense columns that wait become a tile.
+    fn fill_tile(&mut self) {
+        let mut tile = vec![[0.0; TILE]; self.words * 64];
+        for (i, column) in self.dense.drain(..).enumerate() {
+            for (cells, x) in tile.iter_mut().zip(column) {
+                cells[i] = x;
+            }
+        }
+        self.tiles.push(tile);
+    }
+
     /// After the last column.
     pub fn finish(&mut self) {
-        let mut dense = std::mem::take(&mut self.dense);
-        let tiled = if dense.len() % TILE < WORTH_A_TILE {
-            dense.len() / TILE * TILE
-        } else {
-            dense.len()
-        };
+        if self.dense.len() >= WORTH_A_TILE {
+            return self.fill_tile();
+        }
+        let mut rest = std::mem::take(&mut self.dense);
         for column in &mut self.columns {
             if let Column::Tiled(at) = *column
-                && at >= tiled
+                && let Some(waiting) = at.checked_sub(self.tiles.len() * TILE)
             {
-                let mut values = std::mem::take(&mut dense[at]);
+                let mut values = std::mem::take(&mut rest[waiting]);
                 values.resize(self.words * 64, 0.0);
                 *column = Column::Single(values);
             }
-        }
-        for columns in dense[..tiled].chunks_mut(TILE) {
-            let mut tile = vec![[0.0; TILE]; self.words * 64];
-            for (i, column) in columns.iter_mut().map(std::mem::take).enumerate() {
-                for (cells, x) in tile.iter_mut().zip(column) {
-                    cells[i] = x;
-                }
-            }
-            self.tiles.push(tile);
         }
     }
 
@@ -115,6 +120,7 @@ impl Sums {
             by_resample: vec![0; LANES * self.words],
             by_row: vec![Lanes::default(); self.words * 64],
             tiled: vec![[0.0; LANES]; self.tiles.len() * TILE],
+            scratch: Scratch::new(),
             planes: vec![Lanes::default(); self.columns.iter().map(width).max().unwrap_or(0) + 3],
         }
     }
@@ -159,9 +165,12 @@ impl Sums {
             Column::Counted(_) => {
                 planes::spread(self.counted(at, work), |lane, sum| out[lane] = sum as f64);
             }
-            Column::Sparse(values) => tables::lanes(values, &work.by_row, self.weights, out),
+            Column::Sparse(values) => {
+                tables::sparse(values, &work.by_row, self.weights, &mut work.scratch, out);
+            }
             Column::Single(values) => {
-                tables::single(values, &work.by_resample, self.words, self.weights, out);
+                let (bits, scratch) = (&work.by_resample, &mut work.scratch);
+                tables::single(values, bits, self.words, self.weights, scratch, out);
             }
             Column::Tiled(at) => out.copy_from_slice(&work.tiled[*at]),
         }
@@ -169,8 +178,8 @@ impl Sums {
 }
 
 fn nonzeros(values: &[f64]) -> Vec<(u32, f64)> {
-    (0..)
-        .zip(values.iter().copied())
-        .filter(|&(_, x)| x != 0.0)
-        .collect()
+    let cells = (0..).zip(values.iter().copied());
+    let mut nonzero: Vec<(u32, f64)> = cells.filter(|&(_, x)| x != 0.0).collect();
+    nonzero.shrink_to_fit();
+    nonzero
 }
