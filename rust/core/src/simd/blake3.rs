@@ -276,8 +276,9 @@ mod avx512 {
 mod avx2 {
     use std::arch::x86_64::{
         __m256i, _mm256_add_epi32, _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set1_epi32,
-        _mm256_setzero_si256, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpackhi_epi32,
-        _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
+        _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi32,
+        _mm256_srli_epi32, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
+        _mm256_unpacklo_epi64, _mm256_xor_si256,
     };
     use std::mem::transmute;
 
@@ -292,10 +293,27 @@ mod avx2 {
         _mm256_set1_epi32
     );
 
+    /// By whole bytes it is one shuffle; else AVX2 has no rotation, and it is two shifts.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn rotate<const RIGHT: i32, const LEFT: i32>(v: __m256i) -> __m256i {
-        _mm256_or_si256(_mm256_srli_epi32::<RIGHT>(v), _mm256_slli_epi32::<LEFT>(v))
+        match RIGHT {
+            16 => _mm256_shuffle_epi8(
+                v,
+                _mm256_setr_epi8(
+                    2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13, //
+                    2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13,
+                ),
+            ),
+            8 => _mm256_shuffle_epi8(
+                v,
+                _mm256_setr_epi8(
+                    1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12, //
+                    1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12,
+                ),
+            ),
+            _ => _mm256_or_si256(_mm256_srli_epi32::<RIGHT>(v), _mm256_slli_epi32::<LEFT>(v)),
+        }
     }
 
     #[inline]
