@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "JsonlReader",
+    "JsonlTextReader",
     "PermutationTest",
     "Store",
     "__version__",
@@ -86,14 +87,14 @@ def parse_jsonl(
 
 @final
 class JsonlReader:
-    """The fields ``keys`` of a file of JSON lines, window by window, in memory for one window of 4 MiB a thread.
+    """The fields ``keys`` of a file of JSON lines, window by window, read and parsed ahead of the caller.
 
     Lines are refused as by ``parse_jsonl``, and where an object lacks a key (column 0). After an error nothing should
     be read.
 
     Parameters
     ----------
-    path : a plain file is read piece by piece; gzip and zstandard are decompressed whole, as by ``read_file``
+    path : gzip and zstandard are recognised by content and decompressed as they are read
     keys : fields to keep
     on_bad_line, max_line_bytes, threads : as in ``parse_jsonl``
 
@@ -101,6 +102,11 @@ class JsonlReader:
     ------
     OSError, RecordError
         As ``read_file``; reading also as ``parse_jsonl``.
+
+    Notes
+    -----
+    Peak memory: ``(2 * threads + 1) * (2 * w + 24 * f)`` bytes, where ``w`` is the larger of 1 MiB and the longest line
+    (``max_line_bytes`` at most) and ``f`` the wanted fields in ``w``, and what ``read`` gives.
     """
 
     def __new__(
@@ -111,10 +117,22 @@ class JsonlReader:
         end. Texts of up to 32 bytes that repeat are one object.
         """
 
-    def read_text(
+@final
+class JsonlTextReader:
+    """As ``JsonlReader``, without Python objects; a value of ``keys`` that is not a string makes a bad line.
+
+    Parameters
+    ----------
+    path, keys, on_bad_line, max_line_bytes, threads : as in ``JsonlReader``
+    """
+
+    def __new__(
+        cls, path: str, keys: list[str], on_bad_line: Literal["error", "skip"], max_line_bytes: int, threads: int
+    ) -> JsonlTextReader: ...
+    def read(
         self,
     ) -> tuple[list[tuple[NDArray[np.int64], NDArray[np.uint8]]], NDArray[np.int64], list[tuple[int, int, str]]] | None:
-        """The same with (offsets, bytes) a key; a value of ``keys`` that is not a string makes a bad line."""
+        """(offsets, bytes) a key, and the rest as ``JsonlReader.read``; None at the end."""
 
 @final
 class Store:

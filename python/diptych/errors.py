@@ -7,6 +7,7 @@
     │   └── UnknownNameError (LookupError) a lens, embedder, labeller … that does not exist; names the near ones
     ├── DataError          (ValueError)    input that does not fit: missing fields, no common prompts, duplicates
     │   └── RecordError                    the same, at one line of one file
+    │       └── TruncatedTail              its last line ends inside a value: a writer was stopped
     ├── ShapeError         (ValueError)    an array of the wrong shape or dtype, or with values that are not finite
     ├── SealedError        (PermissionError) a proposer asked for validation responses
     ├── RunError           (OSError)       a run folder that cannot be written or read
@@ -87,6 +88,13 @@ class RecordError(DataError):
             if self.column:
                 where += f":{self.column}"
         return f"{where}: {self.reason}"
+
+
+class TruncatedTail(RecordError):  # noqa: N818 - the name says what was found
+    """The last line of a file of JSON lines has no line end and stops inside a value: its writer was stopped.
+
+    ``data.appending.append_jsonl`` cuts such a line, so that a run can go on.
+    """
 
 
 class ShapeError(DiptychError, ValueError):

@@ -113,8 +113,9 @@ def iterate_jsonl(
 
     Notes
     -----
-    Peak memory: a window of 4 MiB a thread (or the longest line) and the values in it, whatever the file's size. A
-    compressed file is decompressed whole.
+    Peak memory: ``(2 * threads + 1) * (2 * w + 24 * f)`` bytes and the values of one piece, whatever the file's size;
+    ``w`` is the larger of 1 MiB and the longest line, ``f`` the values in ``w``. A compressed file is decompressed as
+    it is read: 8 MiB more, or what its writer asked for. A line beyond ``max_line_bytes`` is not kept.
     """
     keys = list(dict.fromkeys(keys))
     reader = _native.JsonlReader(str(path), keys, on_bad_line, max_line_bytes, threads)
@@ -135,11 +136,11 @@ def iterate_jsonl_text(
 
     Parameters
     ----------
-    path, keys, on_bad_line, max_line_bytes, threads : as in ``iterate_jsonl``
+    path, keys, on_bad_line, max_line_bytes, threads : as in ``iterate_jsonl``, and its peak memory twice
     """
     keys = list(dict.fromkeys(keys))
-    reader = _native.JsonlReader(str(path), keys, on_bad_line, max_line_bytes, threads)
-    while (found := reader.read_text()) is not None:
+    reader = _native.JsonlTextReader(str(path), keys, on_bad_line, max_line_bytes, threads)
+    while (found := reader.read()) is not None:
         pairs, lines, rejects = found
         columns = {key: TextColumn(*pair) for key, pair in zip(keys, pairs, strict=True)}
         yield JsonlTexts(columns, lines, [BadLine(*bad) for bad in rejects])

@@ -1,16 +1,17 @@
-//! Whole files, with gzip and zstandard recognised by their first bytes, never by their name.
+//! Files, whole or as streams, with gzip and zstandard recognised by their first bytes, never by their name.
 //!
 //! Formats: gzip, RFC 1952 (magic `1F 8B`, any number of members); zstandard, RFC 8878 (magic `28 B5 2F FD`, any number of
 //! frames, skippable ones `50..5F 2A 4D 18` among them). Members are decoded one by one, so what lies after the last is seen:
 //! a stream that is cut short, fails its checksum or is followed by anything else is refused as a whole. Zero padding counts
 //! as something else.
 //!
-//! O(output) time and memory. Output stops at the larger of 1 GiB and 200 times the compressed size.
+//! O(output) time. [`open`] needs memory for one buffer of 64 KiB and the decoder's window (zstandard: 8 MiB unless its writer asked
+//! for more, at most 128 MiB); [`read_file`] also holds the output. Output stops at the larger of 1 GiB and 200 times the compressed size.
 //!
 //! Not used: `flate2::MultiGzDecoder`, which takes what follows the last member for the header of another.
 
-use std::fs;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::Path;
 
 use thiserror::Error;
@@ -26,7 +27,7 @@ pub const MAX_RATIO: u64 = 200;
 pub enum FileError {
     /// The operating system refused.
     #[error("{0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The compressed stream ends inside a member.
     #[error(
         "the {format} stream is cut short after {produced} decompressed bytes; copy or download the file again"
@@ -76,6 +77,36 @@ pub enum FileError {
     },
 }
 
+impl From<io::Error> for FileError {
+    /// A stream's own fault travels inside an [`io::Error`], and comes out of it here.
+    fn from(error: io::Error) -> Self {
+        error.downcast::<Self>().unwrap_or_else(Self::Io)
+    }
+}
+
+/// What bytes come from.
+pub type Source = Box<dyn Read + Send>;
+
+/// The bytes of the file as a stream, decompressed if it is gzip or zstandard. A fault in a compressed stream is an
+/// [`io::Error`] that becomes its [`FileError`] by `From`; what was read before it is no whole file.
+///
+/// # Errors
+///
+/// [`FileError::Io`] as the operating system says.
+///
+/// # Examples
+///
+/// ```no_run
+/// let mut bytes = Vec::new();
+/// diptych_core::files::open("responses.jsonl.gz".as_ref())?.read_to_end(&mut bytes)?;
+/// # Ok::<(), diptych_core::files::FileError>(())
+/// ```
+pub fn open(path: &Path) -> Result<Source, FileError> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    stream(Box::new(file), size, FREE_BYTES)
+}
+
 /// All bytes of the file, decompressed if it is gzip or zstandard.
 ///
 /// # Errors
@@ -89,7 +120,9 @@ pub enum FileError {
 /// # Ok::<(), diptych_core::files::FileError>(())
 /// ```
 pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
-    decompress(fs::read(path)?, FREE_BYTES)
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The bytes themselves, or what they decompress to; `free_bytes` of output are allowed whatever the ratio.
@@ -107,40 +140,207 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
 /// # Ok::<(), diptych_core::files::FileError>(())
 /// ```
 pub fn decompress(raw: Vec<u8>, free_bytes: u64) -> Result<Vec<u8>, FileError> {
-    let Some(format) = Format::of(&raw) else {
-        return Ok(raw);
+    let size = raw.len() as u64;
+    let mut bytes = Vec::new();
+    stream(Box::new(Cursor::new(raw)), size, free_bytes)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// `source` itself, or its decompressed bytes; `size` is what is known of its length.
+fn stream(source: Source, size: u64, free_bytes: u64) -> Result<Source, FileError> {
+    let mut input = Input::new(source);
+    let Some(format) = Format::of(input.start()?) else {
+        input.buffer.truncate(input.end);
+        return Ok(Box::new(Cursor::new(input.buffer).chain(input.source)));
     };
-    let limit = free_bytes.max(MAX_RATIO.saturating_mul(raw.len() as u64));
-    let mut out = Vec::new();
-    let mut rest = raw.as_slice();
-    while !rest.is_empty() {
-        if Format::of(rest) != Some(format) {
-            return Err(trailing(format, &raw, rest));
-        }
-        let left = (limit - out.len() as u64).saturating_add(1);
-        format.member(&mut rest, left, &mut out)?;
-        if out.len() as u64 > limit {
-            return Err(FileError::Bomb {
-                format: format.name(),
-                compressed: raw.len(),
-                limit,
-            });
+    Ok(Box::new(Members {
+        format,
+        state: State::Between(input),
+        size,
+        free_bytes,
+        produced: 0,
+    }))
+}
+
+/// Bytes that are read from a compressed file at a time.
+const INPUT_BYTES: usize = 64 << 10;
+
+/// A buffered reader that can look four bytes ahead and counts.
+struct Input {
+    source: Source,
+    buffer: Vec<u8>,
+    at: usize,
+    end: usize,
+    /// Bytes that were consumed.
+    taken: usize,
+}
+
+impl Input {
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            buffer: vec![0; INPUT_BYTES],
+            at: 0,
+            end: 0,
+            taken: 0,
         }
     }
-    Ok(out)
+
+    /// The next four bytes, or all there are.
+    fn start(&mut self) -> io::Result<&[u8]> {
+        if self.end - self.at < 4 {
+            self.buffer.copy_within(self.at..self.end, 0);
+            (self.at, self.end) = (0, self.end - self.at);
+            while self.end < 4 && self.more()? > 0 {}
+        }
+        Ok(&self.buffer[self.at..self.end.min(self.at + 4)])
+    }
+
+    fn more(&mut self) -> io::Result<usize> {
+        loop {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => {
+                    let n = read?;
+                    self.end += n;
+                    return Ok(n);
+                }
+            }
+        }
+    }
 }
 
-/// Whether a file that starts so is decompressed by [`read_file`]; four bytes are enough.
-#[must_use]
-pub fn is_compressed(start: &[u8]) -> bool {
-    Format::of(start).is_some()
+impl Read for Input {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(out)?;
+        self.consume(n);
+        Ok(n)
+    }
 }
 
-fn trailing(format: Format, raw: &[u8], rest: &[u8]) -> FileError {
-    FileError::TrailingGarbage {
-        format: format.name(),
-        at: raw.len() - rest.len(),
-        extra: rest.len(),
+impl BufRead for Input {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.end {
+            (self.at, self.end) = (0, 0);
+            self.more()?;
+        }
+        Ok(&self.buffer[self.at..self.end])
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.at += n;
+        self.taken += n;
+    }
+}
+
+/// The decompressed bytes of all members, one after another.
+struct Members {
+    format: Format,
+    state: State,
+    /// Bytes of the compressed file, as far as is known.
+    size: u64,
+    free_bytes: u64,
+    produced: usize,
+}
+
+enum State {
+    Between(Input),
+    Gzip(flate2::bufread::GzDecoder<Input>),
+    Zstandard(zstd::stream::read::Decoder<'static, Input>),
+    /// At the end, or after a fault.
+    Over,
+}
+
+impl Read for Members {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let (n, state) = match std::mem::replace(&mut self.state, State::Over) {
+                State::Over => return Ok(0),
+                State::Between(input) => (0, self.next_member(input)?),
+                State::Gzip(mut decoder) => match self.worded(decoder.read(out))? {
+                    0 => (0, State::Between(decoder.into_inner())),
+                    n => (n, State::Gzip(decoder)),
+                },
+                State::Zstandard(mut decoder) => match self.worded(decoder.read(out))? {
+                    0 => {
+                        let finished = decoder.finish_frame().map(|()| 0);
+                        self.worded(finished)?;
+                        (0, State::Between(decoder.finish()))
+                    }
+                    n => (n, State::Zstandard(decoder)),
+                },
+            };
+            self.state = state;
+            self.produced += n;
+            self.check_ratio()?;
+            if n > 0 {
+                return Ok(n);
+            }
+        }
+    }
+}
+
+impl Members {
+    /// The decoder of what comes next; only the end of the file or another member may.
+    fn next_member(&self, mut input: Input) -> io::Result<State> {
+        let start = input.start()?;
+        if start.is_empty() {
+            return Ok(State::Over);
+        }
+        if Format::of(start) != Some(self.format) {
+            let at = input.taken;
+            io::copy(&mut input, &mut io::sink())?;
+            return Err(io::Error::other(FileError::TrailingGarbage {
+                format: self.format.name(),
+                at,
+                extra: input.taken - at,
+            }));
+        }
+        Ok(match self.format {
+            Format::Gzip => State::Gzip(flate2::bufread::GzDecoder::new(input)),
+            Format::Zstandard => {
+                State::Zstandard(zstd::stream::read::Decoder::with_buffer(input)?.single_frame())
+            }
+        })
+    }
+
+    fn check_ratio(&self) -> io::Result<()> {
+        let taken = match &self.state {
+            State::Between(input) => input.taken,
+            State::Gzip(decoder) => decoder.get_ref().taken,
+            State::Zstandard(decoder) => decoder.get_ref().taken,
+            State::Over => return Ok(()),
+        };
+        let compressed = self.size.max(taken as u64);
+        let limit = self.free_bytes.max(MAX_RATIO.saturating_mul(compressed));
+        if self.produced as u64 <= limit {
+            return Ok(());
+        }
+        Err(io::Error::other(FileError::Bomb {
+            format: self.format.name(),
+            compressed: usize::try_from(compressed).unwrap_or(usize::MAX),
+            limit,
+        }))
+    }
+
+    /// What a decoder said, as the fault that it is; an error of the operating system stays one.
+    fn worded(&self, read: io::Result<usize>) -> io::Result<usize> {
+        let (format, produced) = (self.format.name(), self.produced);
+        read.map_err(|error| match error.kind() {
+            _ if error.raw_os_error().is_some() => error,
+            io::ErrorKind::OutOfMemory => error,
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::other(FileError::CutShort { format, produced })
+            }
+            _ => io::Error::other(FileError::Damaged {
+                format,
+                produced,
+                detail: error.to_string(),
+            }),
+        })
     }
 }
 
@@ -165,34 +365,6 @@ impl Format {
         match self {
             Self::Gzip => "gzip",
             Self::Zstandard => "zstandard",
-        }
-    }
-
-    /// Decode one member from the front of `rest`, at most `left` bytes of it, to the end of `out`.
-    fn member(self, rest: &mut &[u8], left: u64, out: &mut Vec<u8>) -> Result<(), FileError> {
-        let read = match self {
-            Self::Gzip => flate2::bufread::GzDecoder::new(rest)
-                .take(left)
-                .read_to_end(out),
-            Self::Zstandard => zstd::stream::read::Decoder::with_buffer(rest).and_then(|decoder| {
-                let mut decoder = decoder.single_frame();
-                let n = decoder.by_ref().take(left).read_to_end(out)?;
-                decoder.finish_frame()?;
-                Ok(n)
-            }),
-        };
-        let (format, produced) = (self.name(), out.len());
-        match read {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(FileError::Io(error)),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(FileError::CutShort { format, produced })
-            }
-            Err(error) => Err(FileError::Damaged {
-                format,
-                produced,
-                detail: error.to_string(),
-            }),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 
 use diptych_core::jsonl::{
-    BadLine, OnBadLine, Options, Parsed, ReadError, Reader, Record, TextColumn, Value,
-    parse_fields, parse_jsonl, text_columns,
+    BadLine, Item, OnBadLine, Options, Parsed, ReadError, Reader, Record, TextColumn, Value,
+    parse_fields, parse_jsonl,
 };
 use proptest::prelude::*;
 
@@ -191,6 +191,7 @@ fn a_line_that_lacks_a_key_says_what_it_has() {
         line: 1,
         column: 0,
         reason: "no field 'b'; found 'a', 'c'".into(),
+        truncated: false,
     };
     assert_eq!(found.rejects, [refused]);
 }
@@ -202,12 +203,16 @@ fn file(data: &[u8]) -> tempfile::NamedTempFile {
 }
 
 fn read_all(path: &std::path::Path, threads: usize) -> (Vec<String>, Vec<usize>, Vec<BadLine>) {
-    let mut reader = Reader::open(path, vec!["a".into()], options(threads, 1 << 20)).unwrap();
+    let mut reader =
+        Reader::open(path, vec!["a".into()], options(threads, 1 << 20), false).unwrap();
     let (mut values, mut lines, mut rejects) = (Vec::new(), Vec::new(), Vec::new());
-    while let Some(window) = reader.next_window(false).unwrap() {
-        values.extend(window.records.iter().map(|value| format!("{value:?}")));
-        lines.extend(window.lines);
-        rejects.extend(window.rejects);
+    while let Some(window) = reader.next_window().unwrap() {
+        values.extend(window.items().map(|item| match item {
+            Item::Text(text) => format!("{:?}", str::from_utf8(text).unwrap()),
+            Item::Value(value) => format!("{value:?}"),
+        }));
+        lines.append(&mut window.lines);
+        rejects.append(&mut window.rejects);
     }
     (values, lines, rejects)
 }
@@ -233,7 +238,13 @@ fn windows_join_to_the_whole_file_whatever_the_threads() {
         rejects,
         ..
     } = whole;
-    let values: Vec<String> = records.iter().map(|value| format!("{value:?}")).collect();
+    let values: Vec<String> = records
+        .iter()
+        .map(|value| match value {
+            Value::String(text) => format!("{text:?}"),
+            value => format!("{value:?}"),
+        })
+        .collect();
     let file = file(&data);
     for threads in [1, 2, 5] {
         assert_eq!(
@@ -252,9 +263,9 @@ fn the_first_bad_line_stops_with_its_number_in_the_file() {
         on_bad_line: OnBadLine::Error,
         ..options(2, 1 << 20)
     };
-    let mut reader = Reader::open(file(&data).path(), vec!["a".into()], stop).unwrap();
+    let mut reader = Reader::open(file(&data).path(), vec!["a".into()], stop, false).unwrap();
     let error = loop {
-        match reader.next_window(false) {
+        match reader.next_window() {
             Ok(window) => assert!(window.is_some()),
             Err(error) => break error,
         }
@@ -270,8 +281,9 @@ fn the_first_bad_line_stops_with_its_number_in_the_file() {
 fn text_columns_hold_the_texts_and_refuse_all_else() {
     let file =
         file("{\"a\": \"x\"}\n{\"a\": 5}\n{\"a\": \"\"}\n{\"a\": \"\u{e9}\\n\"}\n".as_bytes());
-    let mut reader = Reader::open(file.path(), vec!["a".into()], options(1, 1)).unwrap();
-    let window = reader.next_window(true).unwrap().unwrap();
+    let mut reader =
+        Reader::open(file.path(), vec!["a".into()], options(1, 1 << 20), true).unwrap();
+    let window = reader.next_window().unwrap().unwrap();
     assert_eq!(window.lines, [1, 3, 4]);
     assert_eq!(window.rejects[0].line, 2);
     assert_eq!(
@@ -282,5 +294,5 @@ fn text_columns_hold_the_texts_and_refuse_all_else() {
         offsets: vec![0, 1, 1, 4],
         bytes: "x\u{e9}\n".into(),
     };
-    assert_eq!(text_columns(&window.records, 1), [column]);
+    assert_eq!(window.columns, [column]);
 }

@@ -3,6 +3,7 @@
 use pyo3::import_exception;
 
 import_exception!(diptych.errors, RecordError);
+import_exception!(diptych.errors, TruncatedTail);
 import_exception!(diptych.errors, ShapeError);
 import_exception!(diptych.errors, StoreError);
 import_exception!(diptych.errors, CorruptStoreError);

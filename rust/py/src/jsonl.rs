@@ -8,10 +8,10 @@ use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
-use crate::errors::{ConfigError, RecordError};
+use crate::errors::{ConfigError, RecordError, TruncatedTail};
 use crate::hash::{at_least_one, wrong_type};
 
-/// Distinct keys that are shared between records; more than any sane schema has.
+/// Distinct keys that are shared between records.
 const SHARED_KEYS: usize = 1024;
 
 /// Line, byte column, reason.
@@ -83,6 +83,9 @@ fn on_bad_line(value: &str) -> PyResult<OnBadLine> {
 
 pub fn record_error(path: String, error: JsonlError) -> PyErr {
     match error {
+        JsonlError::BadLine(bad) if bad.truncated => {
+            TruncatedTail::new_err((path, bad.line, bad.column, bad.reason))
+        }
         JsonlError::BadLine(bad) => RecordError::new_err((path, bad.line, bad.column, bad.reason)),
         error @ JsonlError::Encoding { .. } => {
             RecordError::new_err((path, 0, 0, error.to_string()))
@@ -100,11 +103,8 @@ pub fn options(on_bad_line: &str, max_line_bytes: i64, threads: i64) -> PyResult
 }
 
 pub fn line_array(py: Python<'_>, lines: Vec<usize>) -> PyResult<Bound<'_, PyArray1<i64>>> {
-    let lines = lines
-        .into_iter()
-        .map(i64::try_from)
-        .collect::<Result<_, _>>()?;
-    Ok(PyArray1::from_vec(py, lines))
+    let lines: Result<_, _> = lines.into_iter().map(i64::try_from).collect();
+    Ok(PyArray1::from_vec(py, lines?))
 }
 
 pub fn rejects(bad: Vec<BadLine>) -> Vec<Reject> {

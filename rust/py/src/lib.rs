@@ -14,6 +14,7 @@ mod matching;
 mod permutation;
 mod reader;
 mod store;
+mod texts;
 
 #[pymodule(gil_used = false)]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {

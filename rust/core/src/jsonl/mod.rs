@@ -14,6 +14,7 @@ mod reader;
 mod refusal;
 mod scan;
 mod value;
+mod window;
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -22,9 +23,10 @@ use std::thread;
 
 use thiserror::Error;
 
-pub use reader::{ReadError, Reader, TextColumn, text_columns};
+pub use reader::{ReadError, Reader, parse_fields};
 use refusal::Refusal;
 pub use value::{Record, Value};
+pub use window::{Item, TextColumn, Window};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -70,6 +72,8 @@ pub struct BadLine {
     pub column: usize,
     /// What is wrong, what to do, and some of the text; at most 200 characters, control characters escaped.
     pub reason: String,
+    /// Whether the file ends inside the value: its writer was stopped, or a copy of it was.
+    pub truncated: bool,
 }
 
 /// Why a file cannot be read as JSON lines.
@@ -138,35 +142,32 @@ pub fn parse_jsonl(data: &[u8], options: Options) -> Result<Parsed<Record<'_>>, 
     })
 }
 
-/// Parse JSON lines, and keep the values of `keys` alone: `keys.len()` values an object, in the order of `keys`.
-///
-/// Lines are refused as by [`parse_jsonl`], and where an object lacks a key.
-///
-/// # Errors
-///
-/// As [`parse_jsonl`].
-///
-/// # Examples
-///
-/// ```
-/// use diptych_core::jsonl::{Options, Value, parse_fields};
-///
-/// let parsed = parse_fields(b"{\"n\": 1, \"m\": 5}\n{\"n\": 2}\n", &["n"], Options::default())?;
-/// assert_eq!(parsed.records, [Value::Int(1), Value::Int(2)]);
-/// # Ok::<(), diptych_core::jsonl::JsonlError>(())
-/// ```
-pub fn parse_fields<'a, K: AsRef<str> + Sync>(
-    data: &'a [u8],
-    keys: &[K],
-    options: Options,
-) -> Result<Parsed<Value<'a>>, JsonlError> {
-    parse_lines(data, true, options, |line, values| {
-        line.fields(keys, values)
-    })
+/// Why a line is refused, without its number.
+struct Refused {
+    column: usize,
+    reason: String,
+    truncated: bool,
 }
 
-/// A fault's byte column and its reason.
-type Refused = (usize, String);
+impl Refused {
+    /// For what the whole line lacks.
+    fn whole(reason: String) -> Self {
+        Self {
+            column: 0,
+            reason,
+            truncated: false,
+        }
+    }
+
+    fn at_line(self, line: usize) -> BadLine {
+        BadLine {
+            line,
+            column: self.column,
+            reason: self.reason,
+            truncated: self.truncated,
+        }
+    }
+}
 
 /// Parse the lines of `data`, which is the start of a file or follows a line end.
 fn parse_lines<'a, T: Send>(
@@ -279,12 +280,8 @@ fn parse_piece<'a, T>(
         };
         match outcome {
             Ok(()) => parsed.lines.push(parsed.n_lines),
-            Err((column, reason)) => {
-                parsed.rejects.push(BadLine {
-                    line: parsed.n_lines,
-                    column,
-                    reason,
-                });
+            Err(refused) => {
+                parsed.rejects.push(refused.at_line(parsed.n_lines));
                 if options.on_bad_line == OnBadLine::Error {
                     return parsed;
                 }
@@ -343,7 +340,7 @@ impl<'a> Line<'a> {
 
     fn refused_for_length(&self, max: usize) -> Option<Refused> {
         let found = self.bytes.len();
-        (found > max).then(|| (0, Refusal::TooLong { found, max }.to_string()))
+        (found > max).then(|| Refused::whole(Refusal::TooLong { found, max }.to_string()))
     }
 
     fn is_blank(&self) -> bool {
@@ -356,30 +353,11 @@ impl<'a> Line<'a> {
     fn record(&self) -> Result<Record<'a>, Refused> {
         refusal::parse_object(self.text(), self.torn).map_err(|fault| {
             let reason = refusal::reason(self.text(), &fault);
-            (self.mark + fault.column, reason)
+            Refused {
+                column: self.mark + fault.column,
+                reason,
+                truncated: matches!(fault.refusal, Refusal::CutOff),
+            }
         })
-    }
-
-    /// The values of `keys`, to the end of `values`. What the scanner is not sure of goes the way of whole objects.
-    fn fields<K: AsRef<str>>(
-        &self,
-        keys: &[K],
-        values: &mut Vec<Value<'a>>,
-    ) -> Result<(), Refused> {
-        let before = values.len();
-        if scan::fields(self.text(), keys, values).is_some() {
-            return Ok(());
-        }
-        values.truncate(before);
-        let record = self.record()?;
-        for key in keys {
-            let at = record.iter().position(|(name, _)| name == key.as_ref());
-            let Some(at) = at else {
-                values.truncate(before);
-                return Err((0, refusal::no_field(key.as_ref(), &record)));
-            };
-            values.push(record[at].1.clone());
-        }
-        Ok(())
     }
 }

@@ -1,14 +1,26 @@
-//! A file of JSON lines, window by window: memory for one window, whatever the file's size.
+//! A file of JSON lines, window by window, read and parsed ahead of the caller.
+//!
+//! Each thread reads its own window from the file, one thread at a time, and parses it while others read; the caller's thread takes part
+//! whenever the window it wants is not ready. So the caller's own work on a window (Python objects, say) overlaps with the parsing
+//! of the next. Windows are handed out in file order and numbered then, so the result is the same for every thread count.
+//!
+//! Memory: at most `2 * threads + 1` windows of 1 MiB, each as long as its longest line, and the fields kept of them. A line beyond
+//! `max_line_bytes` is counted to its end, not kept.
 
-use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::collections::BTreeMap;
+use std::io;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
-use super::{JsonlError, Options, Parsed, Value, parse_lines, refusal};
-use crate::files::{self, FileError};
+use super::window::{Job, TooLong, Window};
+use super::{BadLine, JsonlError, OnBadLine, Options, other_encoding};
+use crate::files::{self, FileError, Source};
 
-/// Bytes of whole lines that are parsed together, for each thread; a longer line makes its window longer.
-const WINDOW_BYTES_PER_THREAD: usize = 4 << 20;
+/// Bytes that are asked of the file at a time.
+const READ_BYTES: usize = 1 << 16;
 
 /// Why a window cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -21,145 +33,373 @@ pub enum ReadError {
     Jsonl(#[from] JsonlError),
 }
 
-/// Reads the fields `keys` of a file of JSON lines. A compressed file is decompressed whole; a plain one needs memory for one
-/// window of 4 MiB a thread and what is kept of it.
+/// Reads the fields `keys` of a file of JSON lines.
 pub struct Reader {
-    source: Box<dyn Read + Send + Sync>,
-    keys: Vec<String>,
-    options: Options,
-    /// What was read; the lines that were handed out come first.
-    buffer: Vec<u8>,
-    /// Bytes of the lines that were handed out.
-    passed: usize,
-    /// Lines that were handed out.
+    shared: Arc<Shared>,
+    helpers: Vec<JoinHandle<()>>,
+    /// The window that was handed out last.
+    current: Window,
+    /// Lines before it, and in it.
     n_lines: usize,
 }
 
+struct Shared {
+    job: Job,
+    input: Mutex<Input>,
+    state: Mutex<State>,
+    /// A window was finished, or there is room for another.
+    changed: Condvar,
+}
+
+/// The file, from which windows are cut one after another.
+struct Input {
+    source: Source,
+    /// Bytes of the line that the last window cut in two.
+    rest: Vec<u8>,
+    /// Windows that were cut.
+    n_cut: usize,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct State {
+    /// Finished windows by their place in the file.
+    done: BTreeMap<usize, thread::Result<Result<Window, ReadError>>>,
+    /// Windows whose memory can be used again.
+    spare: Vec<Window>,
+    /// Windows that someone has begun, and those that were handed out.
+    begun: usize,
+    handed: usize,
+    /// No thread should begin another.
+    stop: bool,
+}
+
 impl Reader {
-    /// Open a file.
+    /// Open a file; where `text_only`, a wanted value that is not a string makes a bad line, and windows hold columns, not items.
     ///
     /// # Errors
     ///
-    /// As [`files::read_file`].
-    pub fn open(path: &Path, keys: Vec<String>, options: Options) -> Result<Self, FileError> {
-        let mut start = Vec::new();
-        let mut file = File::open(path)?;
-        Read::by_ref(&mut file).take(4).read_to_end(&mut start)?;
-        let source: Box<dyn Read + Send + Sync> = if files::is_compressed(&start) {
-            start.clear();
-            Box::new(Cursor::new(files::read_file(path)?))
-        } else {
-            Box::new(file)
-        };
-        Ok(Self {
-            source,
-            keys,
-            options,
-            buffer: start,
-            passed: 0,
-            n_lines: 0,
-        })
+    /// As [`files::open`].
+    pub fn open(
+        path: &Path,
+        keys: Vec<String>,
+        options: Options,
+        text_only: bool,
+    ) -> Result<Self, FileError> {
+        Ok(Self::new(files::open(path)?, keys, options, text_only))
     }
 
-    /// The values of the next lines, `keys.len()` an object, with the line numbers of the file; `None` at its end. Where
-    /// `text_only`, a wanted value that is not a string makes a bad line.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read, or as [`super::parse_fields`]. Nothing should be read after an error.
-    pub fn next_window(&mut self, text_only: bool) -> Result<Option<Parsed<Value<'_>>>, ReadError> {
-        let first_of_file = self.n_lines == 0;
-        let end = self.fill().map_err(FileError::Io)?;
-        if end == 0 {
-            return Ok(None);
-        }
-        self.passed = end;
-        let (data, keys, before) = (&self.buffer[..end], &self.keys, self.n_lines);
-        let parsed = parse_lines(data, first_of_file, self.options, |line, values| {
-            let before = values.len();
-            line.fields(keys, values)?;
-            let other = |value: &Value<'_>| !matches!(value, Value::String(_));
-            match values[before..]
-                .iter()
-                .position(other)
-                .filter(|_| text_only)
-            {
-                None => Ok(()),
-                Some(index) => {
-                    let kind = values[before + index].kind();
-                    values.truncate(before);
-                    Err((0, refusal::not_text(&keys[index], kind)))
-                }
-            }
+    /// As [`Reader::open`], from any stream.
+    #[must_use]
+    pub fn new(source: Source, keys: Vec<String>, options: Options, text_only: bool) -> Self {
+        let shared = Arc::new(Shared {
+            job: Job {
+                keys,
+                options,
+                text_only,
+            },
+            input: Mutex::new(Input {
+                source,
+                rest: Vec::new(),
+                n_cut: 0,
+                ended: false,
+            }),
+            state: Mutex::default(),
+            changed: Condvar::new(),
         });
-        let mut parsed = parsed.map_err(|error| match error {
-            JsonlError::BadLine(mut bad) => {
-                bad.line += before;
-                JsonlError::BadLine(bad)
-            }
-            error @ JsonlError::Encoding { .. } => error,
-        })?;
-        self.n_lines += parsed.n_lines;
-        parsed.lines.iter_mut().for_each(|line| *line += before);
-        parsed.rejects.iter_mut().for_each(|bad| bad.line += before);
-        Ok(Some(parsed))
+        // Where the system refuses a thread, those there are and the caller's do its part.
+        let helpers = (1..options.threads.get())
+            .map_while(|_| {
+                let shared = Arc::clone(&shared);
+                thread::Builder::new().spawn(move || shared.help()).ok()
+            })
+            .collect();
+        Self {
+            shared,
+            helpers,
+            current: Window::default(),
+            n_lines: 0,
+        }
     }
 
-    /// Read on until there is a window; how many bytes of `buffer` are whole lines, or all that is left.
-    fn fill(&mut self) -> io::Result<usize> {
-        self.buffer.drain(..self.passed);
-        self.passed = 0;
-        let window = WINDOW_BYTES_PER_THREAD * self.options.threads.get().min(16);
+    /// The next lines with their numbers in the file; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or as [`super::parse_jsonl`]. Nothing should be read after an error.
+    pub fn next_window(&mut self) -> Result<Option<&mut Window>, ReadError> {
+        let spare = mem::take(&mut self.current);
+        let Some(window) = self.shared.next(spare) else {
+            return Ok(None);
+        };
+        let mut window = window.inspect_err(|_| self.shared.stop())?;
+        let before = self.n_lines;
+        self.n_lines += window.n_lines;
+        window.lines.iter_mut().for_each(|line| *line += before);
+        for bad in &mut window.rejects {
+            bad.line += before;
+        }
+        if self.shared.job.options.on_bad_line == OnBadLine::Error && !window.rejects.is_empty() {
+            self.shared.stop();
+            return Err(JsonlError::BadLine(window.rejects.swap_remove(0)).into());
+        }
+        self.current = window;
+        Ok(Some(&mut self.current))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.shared.stop();
+        for helper in self.helpers.drain(..) {
+            // A helper hands its panic on with its window.
+            let _ = helper.join();
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self) {
+        self.state().stop = true;
+        self.changed.notify_all();
+    }
+
+    /// Windows that may be begun before the first of them is handed out.
+    fn most_ahead(&self) -> usize {
+        2 * self.job.options.threads.get()
+    }
+
+    /// What a helper does until the file ends.
+    fn help(&self) {
+        loop {
+            let mut state = self.state();
+            while !state.stop && state.begun >= state.handed + self.most_ahead() {
+                state = self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.stop {
+                return;
+            }
+            let window = state.begin();
+            drop(state);
+            if !self.work(window) {
+                return;
+            }
+        }
+    }
+
+    /// The window after the one that was handed out last.
+    fn next(&self, mut spare: Window) -> Option<Result<Window, ReadError>> {
+        spare.clear();
+        let mut state = self.state();
+        state.spare.push(spare);
+        loop {
+            let wanted = state.handed;
+            if let Some(window) = state.done.remove(&wanted) {
+                state.handed += 1;
+                drop(state);
+                self.changed.notify_all();
+                return Some(window.unwrap_or_else(|panic| panic::resume_unwind(panic)));
+            }
+            if !state.stop && state.begun < wanted + self.most_ahead() {
+                let window = state.begin();
+                drop(state);
+                self.work(window);
+                state = self.state();
+            } else if state.begun == wanted {
+                return None;
+            } else {
+                state = self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Read and parse a window that was begun; false at the end of the file.
+    fn work(&self, mut window: Window) -> bool {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+            let index = input.n_cut;
+            match input.cut(&mut window, self.job.options) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(error) => return Err((index, error.into())),
+            }
+            if let Some(encoding) = other_encoding(&window.buffer).filter(|_| index == 0) {
+                return Err((index, JsonlError::Encoding { encoding }.into()));
+            }
+            drop(input);
+            window.parse(&self.job, index == 0);
+            Ok(Some((index, mem::take(&mut window))))
+        }));
+        let mut state = self.state();
+        let going_on = match outcome {
+            Ok(Ok(Some((index, window)))) => {
+                state.done.insert(index, Ok(Ok(window)));
+                true
+            }
+            Ok(Ok(None)) => {
+                state.begun -= 1;
+                state.stop = true;
+                false
+            }
+            // A fault of the file comes after all windows that were cut before.
+            Ok(Err((index, error))) => {
+                state.done.insert(index, Ok(Err(error)));
+                state.stop = true;
+                false
+            }
+            Err(panic) => {
+                let wanted = state.handed;
+                state.done.insert(wanted, Err(panic));
+                state.stop = true;
+                false
+            }
+        };
+        drop(state);
+        self.changed.notify_all();
+        going_on
+    }
+}
+
+impl State {
+    fn begin(&mut self) -> Window {
+        self.begun += 1;
+        self.spare.pop().unwrap_or_default()
+    }
+}
+
+impl Input {
+    /// The next whole lines, or all that is left; false where nothing is.
+    fn cut(&mut self, window: &mut Window, options: Options) -> Result<bool, FileError> {
+        if self.ended && self.rest.is_empty() {
+            return Ok(false);
+        }
+        self.n_cut += 1;
+        window.buffer.append(&mut self.rest);
         // Bytes that are known to hold no line end.
         let mut searched = 0;
-        loop {
-            let wanted = window.max(2 * searched).saturating_sub(self.buffer.len());
-            let n = Read::by_ref(&mut self.source)
-                .take(wanted as u64)
-                .read_to_end(&mut self.buffer)?;
-            if n < wanted {
-                return Ok(self.buffer.len());
+        while !self.ended {
+            let wanted = options.piece_bytes.get().max(2 * searched);
+            self.read(&mut window.buffer, wanted)?;
+            if self.ended {
+                break;
             }
-            if let Some(at) = memchr::memrchr(b'\n', &self.buffer[searched..]) {
-                return Ok(searched + at + 1);
+            let buffer = &mut window.buffer;
+            if let Some(at) = memchr::memrchr(b'\n', &buffer[searched..]) {
+                self.rest.extend_from_slice(&buffer[searched + at + 1..]);
+                buffer.truncate(searched + at + 1);
+                return Ok(true);
             }
-            searched = self.buffer.len();
+            searched = buffer.len();
+            if searched > options.max_line_bytes.saturating_add(1) {
+                window.too_long = Some(self.pass_line(buffer)?);
+                return Ok(true);
+            }
         }
+        let any = !window.buffer.is_empty();
+        self.n_cut -= usize::from(!any);
+        Ok(any)
+    }
+
+    /// Read until `buffer` has `wanted` bytes or the file ends; in even steps, which `read_to_end` comes to only slowly.
+    fn read(&mut self, buffer: &mut Vec<u8>, wanted: usize) -> Result<(), FileError> {
+        let mut end = buffer.len();
+        let wanted = wanted.max(end + 1);
+        while end < wanted && !self.ended {
+            buffer.resize(wanted.min(end + READ_BYTES), 0);
+            match self.source.read(&mut buffer[end..]) {
+                Ok(n) => {
+                    end += n;
+                    self.ended = n == 0;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.ended = true;
+                    return Err(error.into());
+                }
+            }
+        }
+        buffer.truncate(end);
+        Ok(())
+    }
+
+    /// Count the bytes of the line that `buffer` begins, and leave what follows it in `rest`.
+    fn pass_line(&mut self, buffer: &mut Vec<u8>) -> Result<TooLong, FileError> {
+        let (mut found, mut last) = (buffer.len(), buffer.last().copied());
+        *buffer = Vec::new();
+        let mut chunk = Vec::new();
+        while !self.ended {
+            chunk.clear();
+            self.read(&mut chunk, 1 << 16)?;
+            let newline = memchr::memchr(b'\n', &chunk);
+            let line = &chunk[..newline.unwrap_or(chunk.len())];
+            found += line.len();
+            last = line.last().copied().or(last);
+            if let Some(at) = newline {
+                self.rest.extend_from_slice(&chunk[at + 1..]);
+                found -= usize::from(last == Some(b'\r'));
+                break;
+            }
+        }
+        Ok(TooLong { found })
     }
 }
 
-/// A column of texts: text `i` is `bytes[offsets[i]..offsets[i + 1]]`, UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextColumn {
-    /// One more than texts; the first is 0.
-    pub offsets: Vec<i64>,
-    /// The texts, one after another.
-    pub bytes: Vec<u8>,
-}
-
-/// Values of `n_columns` an object as columns; what is not text becomes an empty one.
-#[must_use]
-pub fn text_columns(values: &[Value<'_>], n_columns: usize) -> Vec<TextColumn> {
-    let text = |value: &'_ Value<'_>| -> usize {
-        if let Value::String(text) = value {
-            text.len()
-        } else {
-            0
-        }
-    };
-    (0..n_columns)
-        .map(|column| {
-            let values = || values.iter().skip(column).step_by(n_columns);
-            let mut bytes = Vec::with_capacity(values().map(text).sum());
-            let mut offsets = Vec::with_capacity(values().len() + 1);
-            offsets.push(0);
-            for value in values() {
-                if let Value::String(text) = value {
-                    bytes.extend_from_slice(text.as_bytes());
-                }
-                offsets.push(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+/// All of a file in memory, with what [`Reader`] keeps of it as values of their own; for short texts and for tests.
+///
+/// # Errors
+///
+/// As [`super::parse_jsonl`]; an object that lacks a key is a bad line.
+///
+/// # Examples
+///
+/// ```
+/// use diptych_core::jsonl::{Options, Value, parse_fields};
+///
+/// let parsed = parse_fields(b"{\"n\": 1, \"m\": 5}\n{\"n\": 2}\n", &["n"], Options::default())?;
+/// assert_eq!(parsed.records, [Value::Int(1), Value::Int(2)]);
+/// # Ok::<(), diptych_core::jsonl::JsonlError>(())
+/// ```
+pub fn parse_fields(
+    data: &[u8],
+    keys: &[&str],
+    options: Options,
+) -> Result<super::Parsed<super::Value<'static>>, JsonlError> {
+    use super::{Item, Value};
+    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+    let source = Box::new(io::Cursor::new(data.to_vec()));
+    let mut reader = Reader::new(source, keys, options, false);
+    let mut parsed = super::Parsed::default();
+    loop {
+        let window = match reader.next_window() {
+            Ok(Some(window)) => window,
+            Ok(None) => return Ok(parsed),
+            Err(ReadError::Jsonl(error)) => return Err(error),
+            Err(ReadError::File(error)) => {
+                return Err(JsonlError::BadLine(BadLine {
+                    line: 0,
+                    column: 0,
+                    reason: error.to_string(),
+                    truncated: false,
+                }));
             }
-            TextColumn { offsets, bytes }
-        })
-        .collect()
+        };
+        parsed.records.extend(window.items().map(|item| match item {
+            Item::Text(text) => Value::String(String::from_utf8_lossy(text).into_owned().into()),
+            Item::Value(value) => value.clone(),
+        }));
+        parsed.lines.append(&mut window.lines);
+        parsed.rejects.append(&mut window.rejects);
+        parsed.n_blank += window.n_blank;
+        parsed.n_lines += window.n_lines;
+    }
 }

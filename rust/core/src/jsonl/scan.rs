@@ -4,13 +4,16 @@
 //! values. So it knows the plain cases only: no control characters, no escapes in keys, objects of at most 16 keys, numbers that
 //! are surely finite, half as many levels as are allowed. Refusals, their columns and their words are never its own.
 //!
-//! A string is searched for its quote and for backslashes alone, 8 bytes at a time and then by `memchr`: that there is no
-//! control character is seen once for the whole line, where the compiler makes it a vector loop.
+//! Lines of one file mostly have the same keys in the same order and spacing. So the bytes from a key's quote to its value are first
+//! compared with those of the line before; while they agree, and so do the objects that the keys are in, no key is looked up and
+//! none can be there twice, because none was. The next quote is read from marks ([`Marks`]) of the whole window.
 
-use std::borrow::Cow;
 use std::cell::Cell;
+use std::ops::Range;
 
 use super::value::{self, MAX_DEPTH, Value};
+use super::window::{Fields, Slot};
+use crate::simd::marks::Marks;
 
 /// Containers inside one another that the scanner follows.
 const DEPTH: usize = MAX_DEPTH / 2;
@@ -21,38 +24,84 @@ const DIGITS: usize = 200;
 /// Digits of an integer that surely fits 64 bits with its sign.
 const INT_DIGITS: usize = 18;
 
-/// The values of `keys` to the end of `values`; `None`, and anything at the end of `values`, where the line is not plain.
-pub(super) fn fields<'a, K: AsRef<str>>(
-    line: &'a [u8],
-    keys: &[K],
-    values: &mut Vec<Value<'a>>,
-) -> Option<()> {
-    if line.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' ' {
-        return None;
-    }
-    let mut scanner = Scanner {
-        text: str::from_utf8(line).ok()?,
-        at: 0,
-        seen: Vec::with_capacity(KEYS),
-    };
-    let first = values.len();
-    values.resize(first + keys.len(), Value::Null);
-    scanner.spaces();
-    scanner.outer(keys, &mut values[first..])?;
-    scanner.spaces();
-    (scanner.at == line.len()).then_some(())
+/// Where a key stands among the wanted ones of the outer object.
+type Wanted = Option<usize>;
+
+/// A key of the line before.
+struct Hint {
+    /// From its quote to its value.
+    literal: Range<usize>,
+    /// Bytes of the key between its quotes.
+    key_bytes: usize,
+    /// The number of the first key of its object.
+    object: usize,
+    /// Whether it is wanted.
+    wanted: Wanted,
 }
 
-struct Scanner<'a> {
-    text: &'a str,
+/// Goes through the lines of one window; they must be UTF-8 without control characters.
+pub(super) struct Scanner<'a> {
+    data: &'a [u8],
+    marks: &'a Marks,
     at: usize,
+    /// Where the line ends.
+    end: usize,
     /// Keys of the objects that are open, innermost last.
-    seen: Vec<&'a str>,
+    seen: Vec<&'a [u8]>,
+    /// Keys of the line before, as far as this one had the same; then its own.
+    hints: Vec<Hint>,
+    /// Keys of this line so far.
+    n_keys: usize,
+    /// Whether all of them were those of the line before.
+    on_track: bool,
 }
 
 impl<'a> Scanner<'a> {
+    pub(super) fn new(data: &'a [u8], marks: &'a Marks) -> Self {
+        Self {
+            data,
+            marks,
+            at: 0,
+            end: 0,
+            seen: Vec::new(),
+            hints: Vec::new(),
+            n_keys: 0,
+            on_track: false,
+        }
+    }
+
+    /// The values of `keys` to the end of `fields`; `None`, and anything at the end of `fields`, where the line is not plain.
+    pub(super) fn fields(
+        &mut self,
+        line: Range<usize>,
+        keys: &[String],
+        fields: &mut Fields,
+    ) -> Option<()> {
+        (self.at, self.end) = (line.start, line.end);
+        (self.n_keys, self.on_track) = (0, true);
+        self.seen.clear();
+        let first = fields.slots.len();
+        fields.slots.resize(first + keys.len(), Slot::Other(0));
+        self.spaces();
+        let mut left = keys.len();
+        self.object(keys, |scanner, wanted| match wanted {
+            Some(index) => {
+                left -= 1;
+                fields.slots[first + index] = scanner.value(fields)?;
+                Some(())
+            }
+            None => scanner.skip(1),
+        })?;
+        self.spaces();
+        (left == 0 && self.at == self.end).then_some(())
+    }
+
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        (self.at < self.end).then(|| self.data[self.at])
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.data[self.at..self.end]
     }
 
     fn take(&mut self, byte: u8) -> Option<()> {
@@ -65,45 +114,26 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The object that the line is; all `keys` must be in it.
-    fn outer<K: AsRef<str>>(&mut self, keys: &[K], values: &mut [Value<'a>]) -> Option<()> {
-        let mut left = keys.len();
-        self.object(|scanner, key| {
-            match keys.iter().position(|wanted| wanted.as_ref() == key) {
-                Some(index) => {
-                    values[index] = scanner.value()?;
-                    left -= 1;
-                }
-                None => scanner.skip(1)?,
-            }
-            Some(())
-        })?;
-        (left == 0).then_some(())
-    }
-
-    /// An object; `field` takes the value of each key.
-    fn object(&mut self, mut field: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
-        let outer = self.seen.len();
+    /// An object; `field` takes the value of each key and is told where it stands among `keys`.
+    fn object(
+        &mut self,
+        keys: &[String],
+        mut field: impl FnMut(&mut Self, Wanted) -> Option<()>,
+    ) -> Option<()> {
+        let (outer, object) = (self.seen.len(), self.n_keys);
         self.take(b'{')?;
         self.spaces();
         if self.take(b'}').is_some() {
             return Some(());
         }
         loop {
-            self.take(b'"')?;
-            let end = self.quote_or_backslash()?;
-            let key = &self.text[self.at..end];
-            self.at = end;
-            self.take(b'"')?;
-            let known = &self.seen[outer..];
-            if known.len() == KEYS || known.contains(&key) {
-                return None;
-            }
-            self.seen.push(key);
+            let wanted = match self.same_key(object) {
+                Some(wanted) => wanted,
+                None => self.key(outer, object, keys)?,
+            };
+            self.n_keys += 1;
             self.spaces();
-            self.take(b':')?;
-            self.spaces();
-            field(self, key)?;
+            field(self, wanted)?;
             self.spaces();
             if self.take(b',').is_none() {
                 self.take(b'}')?;
@@ -114,6 +144,48 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Pass the key that the line before had here; what it is among the wanted ones.
+    fn same_key(&mut self, object: usize) -> Option<Wanted> {
+        let hint = self.hints.get(self.n_keys).filter(|_| self.on_track)?;
+        let end = self.at + hint.literal.len();
+        if hint.object != object || self.data.get(self.at..end)? != &self.data[hint.literal.clone()]
+        {
+            return None;
+        }
+        self.seen
+            .push(&self.data[self.at + 1..self.at + 1 + hint.key_bytes]);
+        self.at = end;
+        Some(hint.wanted)
+    }
+
+    /// Pass a key that must be checked, and remember it for the line after.
+    fn key(&mut self, outer: usize, object: usize, keys: &[String]) -> Option<Wanted> {
+        let start = self.at;
+        self.on_track = false;
+        self.hints.truncate(self.n_keys);
+        self.take(b'"')?;
+        let end = self.marks.quote(self.at).filter(|end| *end < self.end)?;
+        let key = &self.data[self.at..end];
+        self.at = end;
+        self.take(b'"')?;
+        let known = &self.seen[outer..];
+        if known.len() == KEYS || known.contains(&key) {
+            return None;
+        }
+        self.seen.push(key);
+        self.spaces();
+        self.take(b':')?;
+        self.spaces();
+        let wanted = keys.iter().position(|wanted| wanted.as_bytes() == key);
+        self.hints.push(Hint {
+            literal: start..self.at,
+            key_bytes: key.len(),
+            object,
+            wanted,
+        });
+        Some(wanted)
+    }
+
     /// A value inside `depth` containers, checked and dropped.
     fn skip(&mut self, depth: usize) -> Option<()> {
         if depth > DEPTH {
@@ -121,12 +193,12 @@ impl<'a> Scanner<'a> {
         }
         match self.peek()? {
             b'"' => self.skip_string(),
-            b'{' => self.object(|scanner, _| scanner.skip(depth + 1)),
+            b'{' => self.object(&[], |scanner, _| scanner.skip(depth + 1)),
             b'[' => self.array(depth),
             b't' => self.word("true"),
             b'f' => self.word("false"),
             b'n' => self.word("null"),
-            _ => self.number().map(|_| ()),
+            _ => self.number(),
         }
     }
 
@@ -147,40 +219,45 @@ impl<'a> Scanner<'a> {
     }
 
     /// A value of the outer object that is wanted.
-    fn value(&mut self) -> Option<Value<'a>> {
-        match self.peek()? {
-            b'"' => self.string().map(Value::String),
-            b't' => self.word("true").map(|()| Value::Bool(true)),
-            b'f' => self.word("false").map(|()| Value::Bool(false)),
-            b'n' => self.word("null").map(|()| Value::Null),
+    fn value(&mut self, fields: &mut Fields) -> Option<Slot> {
+        let value = match self.peek()? {
+            b'"' => return self.string(&mut fields.unescaped),
+            b't' => self.word("true").map(|()| Value::Bool(true))?,
+            b'f' => self.word("false").map(|()| Value::Bool(false))?,
+            b'n' => self.word("null").map(|()| Value::Null)?,
             b'{' | b'[' => {
                 let start = self.at;
                 self.skip(1)?;
-                value::parse(&self.text[start..self.at], &Cell::new(None)).ok()
+                let text = str::from_utf8(&self.data[start..self.at]).ok()?;
+                value::parse(text, &Cell::new(None)).ok()?.into_owned()
             }
             _ => {
-                let text = self.number()?;
+                let start = self.at;
+                self.number()?;
+                let text = str::from_utf8(&self.data[start..self.at]).ok()?;
                 if text.contains(['.', 'e', 'E']) {
-                    return text.parse().ok().map(Value::Float);
+                    Value::Float(text.parse().ok()?)
+                } else {
+                    (text.len() <= INT_DIGITS).then_some(())?;
+                    Value::Int(text.parse().ok()?)
                 }
-                (text.len() <= INT_DIGITS).then_some(())?;
-                text.parse().ok().map(Value::Int)
             }
-        }
+        };
+        fields.others.push(value);
+        Some(Slot::Other(fields.others.len() - 1))
     }
 
     fn word(&mut self, word: &str) -> Option<()> {
-        self.text.as_bytes()[self.at..]
+        self.rest()
             .starts_with(word.as_bytes())
             .then(|| self.at += word.len())
     }
 
-    /// The text of a number that is surely finite.
-    fn number(&mut self) -> Option<&'a str> {
-        let start = self.at;
+    /// A number that is surely finite.
+    fn number(&mut self) -> Option<()> {
         let _ = self.take(b'-');
         let whole = self.digits();
-        let leading_zero = whole > 1 && self.text.as_bytes()[self.at - whole] == b'0';
+        let leading_zero = whole > 1 && self.data[self.at - whole] == b'0';
         if whole == 0 || whole > DIGITS || leading_zero {
             return None;
         }
@@ -196,36 +273,27 @@ impl<'a> Scanner<'a> {
                 return None;
             }
         }
-        Some(&self.text[start..self.at])
+        Some(())
     }
 
     /// How many digits come next; they are passed.
     fn digits(&mut self) -> usize {
-        let rest = &self.text.as_bytes()[self.at..];
+        let rest = self.rest();
         let n = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         self.at += n;
         n
     }
 
-    /// Where the next quote or backslash is.
-    fn quote_or_backslash(&self) -> Option<usize> {
-        let rest = &self.text.as_bytes()[self.at..];
-        let (words, _) = rest.as_chunks::<8>();
-        for (i, word) in words.iter().take(3).enumerate() {
-            let word = u64::from_le_bytes(*word);
-            let found = zero_bytes(word ^ (SPLAT * 0x22)) | zero_bytes(word ^ (SPLAT * 0x5c));
-            if found != 0 {
-                return Some(self.at + 8 * i + found.trailing_zeros() as usize / 8);
-            }
-        }
-        let passed = 8 * words.len().min(3);
-        memchr::memchr2(b'"', b'\\', &rest[passed..]).map(|found| self.at + passed + found)
+    /// Go to the next quote or backslash.
+    fn next_mark(&mut self) -> Option<()> {
+        self.at = self.marks.quote(self.at).filter(|at| *at < self.end)?;
+        Some(())
     }
 
     fn skip_string(&mut self) -> Option<()> {
         self.take(b'"')?;
         loop {
-            self.at = self.quote_or_backslash()?;
+            self.next_mark()?;
             if self.take(b'"').is_some() {
                 return Some(());
             }
@@ -233,23 +301,26 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A string, borrowed where nothing is escaped.
-    fn string(&mut self) -> Option<Cow<'a, str>> {
+    /// A string, where it is if nothing is escaped, else in `unescaped`.
+    fn string(&mut self, unescaped: &mut Vec<u8>) -> Option<Slot> {
         self.take(b'"')?;
-        let mut text = String::new();
+        let first = unescaped.len();
+        let mut start = self.at;
         loop {
-            let end = self.quote_or_backslash()?;
-            let plain = &self.text[self.at..end];
-            self.at = end;
+            self.next_mark()?;
+            let end = self.at;
             if self.take(b'"').is_some() {
-                if text.is_empty() {
-                    return Some(Cow::Borrowed(plain));
+                if unescaped.len() == first {
+                    return Some(Slot::Text { start, end });
                 }
-                text.push_str(plain);
-                return Some(Cow::Owned(text));
+                unescaped.extend_from_slice(&self.data[start..end]);
+                let (start, end) = (first, unescaped.len());
+                return Some(Slot::Unescaped { start, end });
             }
-            text.push_str(plain);
-            text.push(self.escape()?);
+            unescaped.extend_from_slice(&self.data[start..end]);
+            let character = self.escape()?;
+            unescaped.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            start = self.at;
         }
     }
 
@@ -284,17 +355,10 @@ impl<'a> Scanner<'a> {
 
     /// Four hexadecimal digits.
     fn hexadecimal(&mut self) -> Option<u32> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4)?;
+        let digits = self.rest().get(..4)?;
         self.at += 4;
         digits.iter().try_fold(0, |number, digit| {
             Some(number * 16 + char::from(*digit).to_digit(16)?)
         })
     }
-}
-
-const SPLAT: u64 = 0x0101_0101_0101_0101;
-
-/// The lowest byte that is zero has its high bit set, and none below it has.
-fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(SPLAT) & !word & (SPLAT << 7)
 }

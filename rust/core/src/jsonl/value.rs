@@ -51,6 +51,27 @@ pub enum Value<'a> {
 pub type Record<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 
 impl Value<'_> {
+    /// The same, borrowing nothing.
+    pub(super) fn into_owned(self) -> Value<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Int(value) => Value::Int(value),
+            Value::UInt(value) => Value::UInt(value),
+            Value::BigInt(text) => Value::BigInt(text),
+            Value::Float(value) => Value::Float(value),
+            Value::String(text) => Value::String(owned(text)),
+            Value::Array(items) => Value::Array(items.into_iter().map(Value::into_owned).collect()),
+            Value::Object(record) => Value::Object(
+                record
+                    .into_iter()
+                    .map(|(key, value)| (owned(key), value.into_owned()))
+                    .collect(),
+            ),
+        }
+    }
+
     /// The kind of value, with its article, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
