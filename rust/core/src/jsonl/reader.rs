@@ -4,6 +4,11 @@
 //! whenever the window it wants is not ready. So the caller's own work on a window (Python objects, say) overlaps with the parsing
 //! of the next. Windows are handed out in file order and numbered then, so the result is the same for every thread count.
 //!
+//! Measured on AVX2, two threads, a million lines: to columns 0.47 of duckdb's time; to lists 0.66 of msgspec's loop on two busy cores,
+//! where making the `str` objects alone takes 0.52: the moonshot of half is met only on idle cores and small files (0.41). Tried and dropped: closures inside the marking loop
+//! (they are not inlined under `target_feature`: a third of all time), `read_to_end` into the window (it begins with 8 KiB reads),
+//! windows that are parsed in parallel and then turned into objects by one thread while the other waits (0.72 of msgspec's time).
+//!
 //! Memory: at most `2 * threads + 1` windows of 1 MiB, each as long as its longest line, and the fields kept of them. A line beyond
 //! `max_line_bytes` is counted to its end, not kept.
 

@@ -16,6 +16,8 @@
 )]
 #![allow(unsafe_code)]
 
+use super::width::{Job, Width};
+
 /// Targets in a tile: four vectors of 16.
 pub(crate) const TILE: usize = 64;
 /// Queries that share the loads of a tile: 6 x 4 accumulators fit the registers.
@@ -54,32 +56,18 @@ pub(crate) type Step = [[i8; 4]; GROUP];
 /// Run `work`, compiled for the widest vectors that this machine has.
 #[inline]
 pub(crate) fn wide<R>(work: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-            // # Safety
-            // The features that the function is compiled for were detected in the line above.
-            return unsafe { with_avx512(work) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // # Safety
-            // The feature that the function is compiled for was detected in the line above.
-            return unsafe { with_avx2(work) };
-        }
+    Width::widest().run(Closure(work))
+}
+
+struct Closure<F>(F);
+
+impl<R, F: FnOnce() -> R> Job for Closure<F> {
+    type Out = R;
+
+    #[inline(always)]
+    fn run(self) -> R {
+        (self.0)()
     }
-    work()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl")]
-fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
-    work()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
-    work()
 }
 
 /// For each query the targets, as bits, whose upper bound is not below its threshold.

@@ -1,4 +1,4 @@
-//! The same Rust, compiled for wider registers and chosen at run time: the only module with `unsafe`.
+//! The same Rust, compiled for wider registers and chosen at run time; `scan::wide` takes a closure the same way.
 //!
 //! A job is ordinary safe code. It is compiled once more for AVX2 and for AVX-512, and LLVM vectorises it; there are
 //! no intrinsics, and floats are neither fused nor reordered, so every width gives the same bits.
