@@ -112,6 +112,45 @@ proptest! {
 }
 
 #[test]
+fn long_labellings_are_counted_and_refused_like_short_ones() {
+    let mut state = 1_u32;
+    let mut next = |n: i32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        i32::try_from(state >> 8).unwrap() % n
+    };
+    // 256 x 256 cells, noise included, are the most that have numbers of 16 bits.
+    for n_b in [9, 255, 256] {
+        let (mut a, b): (Vec<i32>, Vec<i32>) = (0..140_000)
+            .map(|_| (next(256) - 1, next(n_b + 1) - 1))
+            .unzip();
+        let columns = usize::try_from(n_b).unwrap();
+        let mut expected = vec![0_i64; 255 * columns];
+        for (&i, &j) in a.iter().zip(&b) {
+            if let (Ok(i), Ok(j)) = (usize::try_from(i), usize::try_from(j)) {
+                expected[i * columns + j] += 1;
+            }
+        }
+        for threads in [1, 2] {
+            assert_eq!(
+                contingency(&a, &b, 255, columns, threads).unwrap(),
+                expected
+            );
+        }
+        a[139_000] = 255;
+        let error = contingency(&a, &b, 255, columns, 2).unwrap_err();
+        assert!(matches!(
+            error,
+            MatchingError::Label {
+                name: "labels_a",
+                item: 139_000,
+                label: 255,
+                n: 255
+            }
+        ));
+    }
+}
+
+#[test]
 fn equal_costs_give_the_lowest_columns() {
     assert_eq!(assign(&[7.0; 6], 2, 3, false).unwrap(), [(0, 0), (1, 1)]);
     assert_eq!(assign(&[7.0; 6], 3, 2, true).unwrap(), [(0, 0), (1, 1)]);

@@ -209,6 +209,11 @@ fn check_finite(name: &'static str, values: &[f32], dim: usize) -> Result<(), Ma
     })
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "an index of a slice")]
+fn index(at: u64) -> usize {
+    at as usize
+}
+
 /// `rows * columns` zeros.
 fn zeros<T: Clone + Default>(rows: usize, columns: usize) -> Result<Vec<T>, MatchingError> {
     let too_large = || MatchingError::TooLarge {

@@ -19,7 +19,7 @@
 
 use std::ops::Range;
 
-use super::{MatchingError, check_finite, check_vectors};
+use super::{MatchingError, check_finite, check_vectors, index};
 use crate::parallel::{blocks, run};
 use crate::simd::scan::{GROUP, Query, Step, TILE, Tile, survivors, wide};
 
@@ -95,11 +95,6 @@ pub fn nearest_neighbours(
     };
     run(work, search).map_err(|error| MatchingError::spawn(threads, &error))?;
     Ok((indices, similarities))
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "an index of a slice")]
-fn index(at: u64) -> usize {
-    at as usize
 }
 
 /// 1.5 * 2^23: between it and its neighbours in f32 lies 1.
