@@ -1,27 +1,17 @@
 //! Exact nearest neighbours by inner product.
 //!
-//! Every row is rounded to int8 with a scale of its own, and the norm of what rounding dropped is kept. With q for the
-//! rounded part and e for the rest, Cauchy and Schwarz give
+//! Every row is rounded to a few steps with a scale of its own, and the norm of what rounding dropped is kept. With q
+//! for the rounded part and e for the rest, Cauchy and Schwarz give
 //! `<x, y> <= <q_x, q_y> + |e_x| (|q_y| + |e_y|) + |q_x| |e_y|`, so a target whose bound stays below the present k-th
 //! best similarity cannot be a neighbour. All others get an inner product in f64, summed in a fixed order: neighbours
-//! and bits depend neither on the instructions nor on the threads. Integers are exact; the float arithmetic of the
-//! bound is covered by [`SLACK`] and [`UNDERFLOW`].
-#![allow(
-    clippy::inline_always,
-    clippy::needless_range_loop,
-    clippy::similar_names,
-    clippy::type_complexity,
-    clippy::cast_possible_wrap,
-    clippy::cast_possible_truncation,
-    clippy::too_many_arguments,
-    reason = "lanes are written out so that wide vectors take them; indices fit a slice"
-)]
+//! and bits depend neither on the instructions, nor on the number of steps, nor on the threads. Integers are exact; the
+//! float arithmetic of the bound is covered by [`SLACK`] and [`UNDERFLOW`].
 
 use std::ops::Range;
 
 use super::{MatchingError, check_finite, check_vectors, index};
 use crate::parallel::{blocks, run};
-use crate::simd::scan::{GROUP, Query, Step, TILE, Tile, survivors, wide};
+use crate::simd::scan::{self, GROUP, Query, Step, TILE, Tile, steps, survivors, wide};
 
 /// More than the relative rounding errors of an upper bound together (eight roundings of 2^-24).
 const SLACK: f64 = 2e-6;
@@ -119,14 +109,14 @@ fn round(row: &[f32], width: usize) -> Rounded {
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "rounded values lie in -127..=127"
+    reason = "rounded values lie in -127..=127 at most"
 )]
 #[inline(always)]
 fn round_here(row: &[f32], width: usize) -> Rounded {
     let largest = row
         .iter()
         .fold(0.0_f32, |most, value| most.max(value.abs()));
-    let scale = largest / 127.0;
+    let scale = largest / f32::from(steps());
     let inverse = 1.0 / scale;
     let usable = scale > 0.0 && inverse.is_finite() && row.len() <= MOST_DIMENSIONS;
     let (scale, inverse) = if usable { (scale, inverse) } else { (0.0, 0.0) };
@@ -167,7 +157,7 @@ fn up(value: f64) -> f32 {
 struct Packed {
     count: usize,
     dim: usize,
-    /// `dim`, rounded up to a multiple of four.
+    /// `dim`, rounded up to whole blocks.
     width: usize,
     codes: Vec<u8>,
     scale: Vec<[f32; TILE]>,
@@ -175,16 +165,19 @@ struct Packed {
     rest: Vec<[f32; TILE]>,
 }
 
+/// Every dimension has a code.
+const NO_TAIL: [f32; TILE] = [0.0; TILE];
+
 impl Packed {
     fn new(targets: &[f32], dim: usize) -> Self {
-        let (count, width) = (targets.len() / dim, dim.next_multiple_of(4));
+        let (count, width) = (targets.len() / dim, dim.next_multiple_of(scan::BLOCK));
         let tiles = count.div_ceil(TILE);
         let empty = vec![[0.0; TILE]; tiles];
         let mut packed = Self {
             count,
             dim,
             width,
-            codes: vec![128; tiles * TILE * width],
+            codes: vec![steps(); tiles * TILE * width],
             scale: empty.clone(),
             reach: empty.clone(),
             rest: empty,
@@ -196,7 +189,7 @@ impl Packed {
             for (step, word) in row.codes.chunks_exact(4).enumerate() {
                 let place = step * 4 * TILE + lane * 4;
                 for (byte, code) in codes[place..place + 4].iter_mut().zip(word) {
-                    *byte = code.cast_unsigned().wrapping_add(128);
+                    *byte = code.cast_unsigned().wrapping_add(steps());
                 }
             }
             packed.scale[tile][lane] = row.scale;
@@ -213,6 +206,7 @@ impl Packed {
             scale: &self.scale[tile],
             reach: &self.reach[tile],
             rest: &self.rest[tile],
+            tail: &NO_TAIL,
         }
     }
 }
@@ -263,14 +257,14 @@ fn search_block(
         })
         .collect();
     let mut bounds: Vec<Query> = rounded.iter().map(bound).collect();
-    let codes: Vec<Vec<Step>> = rounded.chunks(GROUP).map(side_by_side).collect();
+    let codes: Vec<Vec<Step<GROUP>>> = rounded.chunks(GROUP).map(side_by_side).collect();
     for first in (0..packed.count).step_by(TILE) {
         let tile = packed.tile(first / TILE);
         for start in (0..rows.len()).step_by(GROUP) {
             let group: [Query; GROUP] =
                 std::array::from_fn(|i| bounds[(start + i).min(rows.len() - 1)]);
             let members = start..rows.len().min(start + GROUP);
-            for (query, mut bits) in members.zip(survivors(&tile, &codes[start / GROUP], &group)) {
+            for (query, mut bits) in members.zip(survivors(tile, &codes[start / GROUP], &group)) {
                 while bits != 0 {
                     let target = first + bits.trailing_zeros() as usize;
                     bits &= bits - 1;
@@ -300,20 +294,20 @@ fn write(best: &[Best], indices: &mut [i64], values: &mut [f32]) {
 }
 
 /// The codes of a group, the last query repeated where it is not full.
-fn side_by_side(group: &[Rounded]) -> Vec<Step> {
+fn side_by_side(group: &[Rounded]) -> Vec<Step<GROUP>> {
     let words = |i: usize| group[i.min(group.len() - 1)].codes.as_chunks::<4>().0;
-    let steps = 0..words(0).len();
-    steps
+    (0..words(0).len())
         .map(|step| std::array::from_fn(|i| words(i)[step]))
         .collect()
 }
 
 fn bound(row: &Rounded) -> Query {
     Query {
-        offset: 128 * row.codes.iter().map(|&code| i32::from(code)).sum::<i32>(),
+        offset: i32::from(steps()) * row.codes.iter().map(|&code| i32::from(code)).sum::<i32>(),
         scale: row.scale,
         error: up(row.error * (1.0 + SLACK)),
         norm: up(row.norm * (1.0 + SLACK)),
+        tail: 0.0,
         threshold: f32::NEG_INFINITY,
     }
 }

@@ -1,31 +1,34 @@
-//! The one module with `unsafe`: the same arithmetic compiled for wider vectors, and the int8 scan on VNNI.
+//! The same arithmetic compiled for wider vectors, and the integer scan that bounds similarities.
 //!
 //! Instructions are chosen at run time. [`wide`] compiles a safe closure again for AVX-512 or AVX2; no multiply and
 //! add are fused, so its bits do not depend on the machine. [`survivors`] has a portable twin that is compared with it
-//! bit for bit. Measured on Zen 4: neighbours of 20,000 in 20,000 take less than half the time of f32 products; tried
-//! and dropped: one code slice a query (bounds checks spilled the accumulators: twice the time).
-#![allow(
-    clippy::inline_always,
-    clippy::needless_range_loop,
-    clippy::similar_names,
-    clippy::type_complexity,
-    clippy::cast_possible_wrap,
-    clippy::cast_possible_truncation,
-    clippy::too_many_arguments,
-    reason = "lanes are written out so that wide vectors take them; indices fit a slice"
-)]
+//! bit for bit.
+//!
+//! VNNI multiplies bytes and adds up fours in one instruction. AVX2 has `vpmaddubsw`, whose sums of two products
+//! saturate at 16 bits. With codes of at most [`SMALL`] = 45 steps either way, targets shifted to `0..=90`, eight
+//! products stay below 8 x 90 x 45 = 32,400, so four instructions share one widening: 128 products take 5 operations
+//! on the two multiplying ports where f32 takes 16. The codes are coarser, so more targets survive.
+//!
+//! Tried and dropped: one code slice a query (bounds checks spilled the accumulators: twice the time).
 #![allow(unsafe_code)]
 
 use super::width::{Job, Width};
 
-/// Targets in a tile: four vectors of 16.
+/// Targets in a tile.
 pub(crate) const TILE: usize = 64;
-/// Queries that share the loads of a tile: 6 x 4 accumulators fit the registers.
+/// Queries that share the loads of a tile: with AVX-512, 6 x 4 accumulators fit the registers.
 pub(crate) const GROUP: usize = 6;
+/// Dimensions come in blocks of so many, the last filled with zeros.
+pub(crate) const BLOCK: usize = 16;
+/// Most steps of a code either way where 16-bit sums of eight products must not saturate.
+pub(crate) const SMALL: u8 = 45;
+/// The same where every product is summed in 32 bits.
+pub(crate) const LARGE: u8 = 127;
 
-/// Up to [`TILE`] targets, quantised: four dimensions of a target side by side, then the next target.
+/// Up to [`TILE`] targets, rounded: four dimensions of a target side by side, then the next target.
+#[derive(Clone, Copy)]
 pub(crate) struct Tile<'a> {
-    /// `128 + code`, `TILE * dim` bytes, `dim` a multiple of four.
+    /// The most steps of a code plus the code; `TILE` bytes a dimension, in whole blocks of dimensions.
     pub codes: &'a [u8],
     /// What one step of the code stands for.
     pub scale: &'a [f32; TILE],
@@ -33,12 +36,14 @@ pub(crate) struct Tile<'a> {
     pub reach: &'a [f32; TILE],
     /// What the query's norm is multiplied by.
     pub rest: &'a [f32; TILE],
+    /// What the norm of the query's other dimensions is multiplied by.
+    pub tail: &'a [f32; TILE],
 }
 
-/// What bounds a quantised query's similarities.
+/// What bounds a rounded query's similarities.
 #[derive(Clone, Copy)]
 pub(crate) struct Query {
-    /// 128 times the sum of the codes.
+    /// The most steps of a target's code times the sum of the query's codes.
     pub offset: i32,
     /// What one step of the code stands for.
     pub scale: f32,
@@ -46,12 +51,14 @@ pub(crate) struct Query {
     pub error: f32,
     /// Norm of what rounding left.
     pub norm: f32,
+    /// Norm of the dimensions that have no code here.
+    pub tail: f32,
     /// A target whose similarity cannot reach this does not survive.
     pub threshold: f32,
 }
 
-/// Four codes of each query of a group, side by side.
-pub(crate) type Step = [[i8; 4]; GROUP];
+/// Four codes of each of `N` queries, side by side.
+pub(crate) type Step<const N: usize> = [[i8; 4]; N];
 
 /// Run `work`, compiled for the widest vectors that this machine has.
 #[inline]
@@ -70,18 +77,52 @@ impl<R, F: FnOnce() -> R> Job for Closure<F> {
     }
 }
 
-/// For each query the targets, as bits, whose upper bound is not below its threshold.
-pub(crate) fn survivors(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> [u64; GROUP] {
+/// The most steps of a code either way that [`survivors`] takes on this machine.
+pub(crate) fn steps() -> u8 {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512f") {
-        // # Safety
-        // The features that the function is compiled for were detected in the line above.
-        return unsafe { survivors_vnni(tile, codes, queries) };
+    if has_avx2() && !has_vnni() {
+        return SMALL;
+    }
+    LARGE
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_vnni() -> bool {
+    is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512f")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+/// For each query the targets, as bits, whose upper bound is not below its threshold. No code has more than [`steps`].
+pub(crate) fn survivors<const N: usize>(
+    tile: Tile<'_>,
+    codes: &[Step<N>],
+    queries: &[Query; N],
+) -> [u64; N] {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if has_vnni() {
+            // # Safety
+            // The features that the function is compiled for were detected in the line above.
+            return unsafe { survivors_vnni(tile, codes, queries) };
+        }
+        if has_avx2() {
+            // # Safety
+            // As above.
+            return unsafe { survivors_avx2(tile, codes, queries) };
+        }
     }
     survivors_portable(tile, codes, queries)
 }
 
-fn survivors_portable(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> [u64; GROUP] {
+fn survivors_portable<const N: usize>(
+    tile: Tile<'_>,
+    codes: &[Step<N>],
+    queries: &[Query; N],
+) -> [u64; N] {
     std::array::from_fn(|i| {
         let query = &queries[i];
         let dots = wide(
@@ -89,17 +130,18 @@ fn survivors_portable(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP])
             || dots(tile.codes, codes, i),
         );
         (0..TILE).fold(0, |bits, lane| {
-            let upper = (dots[lane] - query.offset) as f32 * (query.scale * tile.scale[lane])
-                + query.error * tile.reach[lane]
-                + query.norm * tile.rest[lane];
-            let below = upper < query.threshold;
+            let slack = query.error.mul_add(tile.reach[lane], -query.threshold);
+            let slack = query.norm.mul_add(tile.rest[lane], slack);
+            let slack = query.tail.mul_add(tile.tail[lane], slack);
+            let dot = (dots[lane] - query.offset) as f32;
+            let below = dot.mul_add(query.scale * tile.scale[lane], slack) < 0.0;
             bits | u64::from(!below) << lane
         })
     })
 }
 
 #[inline(always)]
-fn dots(tile: &[u8], codes: &[Step], query: usize) -> [i32; TILE] {
+fn dots<const N: usize>(tile: &[u8], codes: &[Step<N>], query: usize) -> [i32; TILE] {
     let mut dots = [0; TILE];
     for (targets, step) in tile.chunks_exact(4 * TILE).zip(codes) {
         let word = step[query].map(i32::from);
@@ -113,14 +155,73 @@ fn dots(tile: &[u8], codes: &[Step], query: usize) -> [i32; TILE] {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vnni")]
-fn survivors_vnni(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> [u64; GROUP] {
+#[target_feature(enable = "avx2,fma")]
+fn survivors_avx2<const N: usize>(
+    tile: Tile<'_>,
+    codes: &[Step<N>],
+    queries: &[Query; N],
+) -> [u64; N] {
     use std::arch::x86_64::{
-        __m512i, _CMP_NLT_UQ, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps,
-        _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32,
-        _mm512_set1_ps, _mm512_setzero_si512, _mm512_sub_epi32,
+        __m256i, _CMP_NLT_UQ, _mm256_add_epi16, _mm256_add_epi32, _mm256_cmp_ps,
+        _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+        _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_ps, _mm256_mul_ps,
+        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+        _mm256_setzero_si256, _mm256_sub_epi32,
     };
-    let mut sums: [[__m512i; 4]; GROUP] = [[_mm512_setzero_si512(); 4]; GROUP];
+    let mut found = [0; N];
+    let ones = _mm256_set1_epi16(1);
+    for part in 0..TILE / 8 {
+        let mut sums: [__m256i; N] = [_mm256_setzero_si256(); N];
+        let blocks = tile.codes.as_chunks::<{ BLOCK * TILE }>().0.iter();
+        for (targets, steps) in blocks.zip(codes.as_chunks::<{ BLOCK / 4 }>().0) {
+            // # Safety
+            // `targets` has 1,024 bytes: `step` is below 4 and `part` below 8, so 32 bytes lie behind 256 x 3 + 32 x 7.
+            let rows: [__m256i; 4] = std::array::from_fn(|step| unsafe {
+                _mm256_loadu_si256(targets.as_ptr().add(4 * TILE * step + 32 * part).cast())
+            });
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let pairs = |step: usize| {
+                    let word = i32::from_le_bytes(steps[step][i].map(i8::cast_unsigned));
+                    _mm256_maddubs_epi16(rows[step], _mm256_set1_epi32(word))
+                };
+                let first = _mm256_add_epi16(pairs(0), pairs(1));
+                let second = _mm256_add_epi16(pairs(2), pairs(3));
+                let eights = _mm256_add_epi16(first, second);
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(eights, ones));
+            }
+        }
+        // # Safety
+        // Each of the four arrays has `TILE` = 64 values: eight loads of 8, of any alignment.
+        let load = |values: &[f32; TILE]| unsafe { _mm256_loadu_ps(values.as_ptr().add(8 * part)) };
+        for (i, (query, sum)) in queries.iter().zip(sums).enumerate() {
+            let slack = _mm256_set1_ps(-query.threshold);
+            let slack = _mm256_fmadd_ps(_mm256_set1_ps(query.error), load(tile.reach), slack);
+            let slack = _mm256_fmadd_ps(_mm256_set1_ps(query.norm), load(tile.rest), slack);
+            let slack = _mm256_fmadd_ps(_mm256_set1_ps(query.tail), load(tile.tail), slack);
+            let scale = _mm256_mul_ps(_mm256_set1_ps(query.scale), load(tile.scale));
+            let dot = _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, _mm256_set1_epi32(query.offset)));
+            let over = _mm256_fmadd_ps(dot, scale, slack);
+            let not_below = _mm256_cmp_ps::<_CMP_NLT_UQ>(over, _mm256_setzero_ps());
+            let mask = _mm256_movemask_ps(not_below).cast_unsigned();
+            found[i] |= u64::from(mask) << (8 * part);
+        }
+    }
+    found
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn survivors_vnni<const N: usize>(
+    tile: Tile<'_>,
+    codes: &[Step<N>],
+    queries: &[Query; N],
+) -> [u64; N] {
+    use std::arch::x86_64::{
+        __m512i, _CMP_NLT_UQ, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32,
+        _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_sub_epi32,
+    };
+    let mut sums: [[__m512i; 4]; N] = [[_mm512_setzero_si512(); 4]; N];
     for (targets, step) in tile.codes.as_chunks::<{ 4 * TILE }>().0.iter().zip(codes) {
         // # Safety
         // `targets` has 256 bytes: four loads of 64, of any alignment.
@@ -135,22 +236,22 @@ fn survivors_vnni(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> 
         }
     }
     // # Safety
-    // Each of the three arrays has `TILE` = 64 values: four loads of 16, of any alignment.
+    // Each of the four arrays has `TILE` = 64 values: four loads of 16, of any alignment.
     let load = |values: &[f32; TILE], part: usize| unsafe {
         _mm512_loadu_ps(values.as_ptr().add(16 * part))
     };
     std::array::from_fn(|i| {
         let (query, sums) = (&queries[i], &sums[i]);
         (0..4).fold(0, |bits, part| {
-            let dot = _mm512_cvtepi32_ps(_mm512_sub_epi32(
-                sums[part],
-                _mm512_set1_epi32(query.offset),
-            ));
+            let slack = _mm512_set1_ps(-query.threshold);
+            let slack = _mm512_fmadd_ps(_mm512_set1_ps(query.error), load(tile.reach, part), slack);
+            let slack = _mm512_fmadd_ps(_mm512_set1_ps(query.norm), load(tile.rest, part), slack);
+            let slack = _mm512_fmadd_ps(_mm512_set1_ps(query.tail), load(tile.tail, part), slack);
             let scale = _mm512_mul_ps(_mm512_set1_ps(query.scale), load(tile.scale, part));
-            let error = _mm512_mul_ps(_mm512_set1_ps(query.error), load(tile.reach, part));
-            let rest = _mm512_mul_ps(_mm512_set1_ps(query.norm), load(tile.rest, part));
-            let upper = _mm512_add_ps(_mm512_add_ps(_mm512_mul_ps(dot, scale), error), rest);
-            let mask = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(upper, _mm512_set1_ps(query.threshold));
+            let offset = _mm512_set1_epi32(query.offset);
+            let dot = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[part], offset));
+            let over = _mm512_fmadd_ps(dot, scale, slack);
+            let mask = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(over, _mm512_setzero_ps());
             bits | u64::from(mask) << (16 * part)
         })
     })
@@ -158,7 +259,7 @@ fn survivors_vnni(tile: &Tile<'_>, codes: &[Step], queries: &[Query; GROUP]) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::{GROUP, Query, Step, TILE, Tile, survivors, survivors_portable};
+    use super::{BLOCK, GROUP, Query, Step, TILE, Tile, steps, survivors, survivors_portable};
 
     /// A stream that needs no library: any values do.
     fn values(seed: u32) -> impl FnMut() -> u32 {
@@ -169,37 +270,60 @@ mod tests {
         }
     }
 
+    /// Targets and queries of `dim` dimensions by `target` and `query`; every path must agree at every threshold.
+    fn compare<const N: usize>(
+        dim: usize,
+        mut target: impl FnMut() -> u8,
+        mut query: impl FnMut() -> i8,
+    ) {
+        let mut next = values(7);
+        let mut lanes = || std::array::from_fn(|_| next() as f32 / 1e9);
+        let (scale, reach, rest, tail) = (lanes(), lanes(), lanes(), lanes());
+        let bytes: Vec<u8> = (0..dim * TILE).map(|_| target()).collect();
+        let tile = Tile {
+            codes: &bytes,
+            scale: &scale,
+            reach: &reach,
+            rest: &rest,
+            tail: &tail,
+        };
+        let codes: Vec<Step<N>> = (0..dim / 4)
+            .map(|_| std::array::from_fn(|_| std::array::from_fn(|_| query())))
+            .collect();
+        let sum = |i: usize| codes.iter().flat_map(|s| s[i]).map(i32::from).sum::<i32>();
+        for threshold in [-1e9, -1.0, 0.0, 0.01, 0.1, 1.0, 1e9, f32::NEG_INFINITY] {
+            let queries: [Query; N] = std::array::from_fn(|i| Query {
+                offset: i32::from(steps()) * sum(i),
+                scale: 1e-3,
+                error: 1e-2,
+                norm: if i == 5 { f32::INFINITY } else { 0.5 },
+                tail: 0.1,
+                threshold,
+            });
+            assert_eq!(
+                survivors(tile, &codes, &queries),
+                survivors_portable(tile, &codes, &queries)
+            );
+        }
+    }
+
     #[test]
     fn every_path_lets_the_same_targets_survive() {
-        let mut next = values(1);
-        for dim in [4, 8, 384, 1000] {
-            let bytes: Vec<u8> = (0..dim * TILE).map(|_| (1 + next() % 255) as u8).collect();
-            let mut lanes = || std::array::from_fn(|_| next() as f32 / 1e9);
-            let (scale, reach, rest) = (lanes(), lanes(), lanes());
-            let tile = Tile {
-                codes: &bytes,
-                scale: &scale,
-                reach: &reach,
-                rest: &rest,
-            };
-            let codes: Vec<Step> = (0..dim / 4)
-                .map(|_| std::array::from_fn(|_| std::array::from_fn(|_| (next() % 255) as i8)))
-                .collect();
-            let offset =
-                |i: usize| 128 * codes.iter().flat_map(|s| s[i]).map(i32::from).sum::<i32>();
-            for threshold in [-1e9, -1.0, 0.0, 0.01, 0.1, 1.0, 1e9, f32::NEG_INFINITY] {
-                let queries: [Query; GROUP] = std::array::from_fn(|i| Query {
-                    offset: offset(i),
-                    scale: 1e-3,
-                    error: 1e-2,
-                    norm: if i == 5 { f32::INFINITY } else { 0.5 },
-                    threshold,
-                });
-                assert_eq!(
-                    survivors(&tile, &codes, &queries),
-                    survivors_portable(&tile, &codes, &queries)
-                );
-            }
+        let (mut next, mut other) = (values(1), values(2));
+        let (most, range) = (i64::from(steps()), u32::from(steps()) * 2 + 1);
+        for dim in [BLOCK, 2 * BLOCK, 384, 1008] {
+            let mut target = || u8::try_from(next() % range).unwrap();
+            let mut query = || i8::try_from(i64::from(other() % range) - most).unwrap();
+            compare::<GROUP>(dim, &mut target, &mut query);
+            compare::<1>(dim, target, query);
+        }
+    }
+
+    #[test]
+    fn the_largest_codes_do_not_saturate() {
+        let most = i8::try_from(steps()).unwrap();
+        for sign in [-1, 1] {
+            compare::<GROUP>(384, || 2 * steps(), || sign * most);
         }
     }
 }
