@@ -236,7 +236,7 @@ def nearest_neighbours(
     Notes
     -----
     Rows are rounded to int8; the Cauchy-Schwarz inequality bounds what rounding can hide, and what the bound does not
-    exclude gets its product in float64. Beyond input and output, memory peaks at m (d + 12) bytes and 6 kB + 400 d
+    exclude gets its product in float64. Beyond input and output, memory peaks at m (d + 27) bytes and 6 kB + 400 d
     bytes a thread.
 
     Examples
