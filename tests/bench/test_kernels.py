@@ -32,7 +32,8 @@ def test_the_tables_hold_every_competitor_and_the_verdict(result: dict[str, Any]
     (row,) = result["rows"]
     lines = list(tables.row_lines(row, quick=True))
     assert all(any(timing["name"] in line for line in lines) for timing in row["timings"])
-    summary = "\n".join(tables.summary_lines(result))
+    assert "quick: small jobs" in "\n".join(tables.summary_lines(result))
+    summary = "\n".join(tables.summary_lines({**result, "quick": False}))
     met = row["targets"][0]["reached"] <= row["targets"][0]["ratio"]
     assert ("every target is met" in summary) == met
     assert ("NOT MET: matching.contingency" in summary) == (not met)

@@ -355,7 +355,6 @@ ROWS = [
         competitors=[
             *_both(lambda threads: kernel_ours("mmd_unpaired", threads)),
             Competitor("numpy, centred kernel, products in float32", "peer", kernel_numpy(linear=False)),
-            Competitor("hyppo.ksample.MMD", "peer", lambda job: lambda: None, ("hyppo",), 1),
         ],
         check=kernel_check(linear=False),
         targets=[Target("numpy, centred kernel, products in float32", 1 / 1.2)],

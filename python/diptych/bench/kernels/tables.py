@@ -55,6 +55,10 @@ def summary_lines(result: Json) -> Iterator[str]:
     for cells in _summary(result["rows"]):
         key, ours, peer, peer_ratio, limit, limit_ratio, verdict = cells
         yield f"{key:<34}{ours:>10}{peer:>12}{peer_ratio:>8}{limit:>10}{limit_ratio:>8}  {verdict}"
+    if result["quick"]:
+        yield ""
+        yield "quick: small jobs; the targets are stated for the full ones (--full)"
+        return
     missed = [
         (row["key"], target)
         for row in result["rows"]
