@@ -24,6 +24,7 @@ Start = Callable[[Job], Callable[[], Any]]
 KERNELS = ("store", "hashing", "jsonl", "matching", "permutation")
 """The files of rows, in the order in which they run."""
 MIN_ROUNDS = 5
+MIB = 1 << 20
 
 
 @dataclass(frozen=True)

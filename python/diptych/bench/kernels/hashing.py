@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import random
 import struct
 from collections.abc import Callable
@@ -71,39 +72,22 @@ def _touch(job: Job) -> Callable[[], Any]:
     return lambda: "".join(texts)
 
 
-def _check(job: Job, answer: Any) -> None:
-    """Ours by the pure-Python BLAKE3 of the tests; a peer by the number and difference of its digests."""
+def _check(job: Job, answer: Any) -> str:
+    """Ours by the official BLAKE3 of the documented encoding; a peer by the number and difference of its digests."""
     ours, digests = answer
     texts = _job(job)
     assert len(digests) == len(texts)
     assert len({bytes(digest) for digest in digests}) == len(texts)
-    if ours:
-        twin = _twin()
-        sample = [texts[0], texts[-1], *random.Random(1).sample(texts, 20)] if len(texts[0]) < 1000 else []
-        where = {text: i for i, text in enumerate(texts)}
-        for text in sample:
-            fields = (DOMAIN.encode(), text.encode())
-            expected = twin(b"".join(struct.pack("<Q", len(field)) + field for field in fields))
-            assert digests[where[text]].tobytes() == expected
-        if not sample:  # long: the twin would take minutes, the library's own single digest does
-            blake3 = importlib.import_module("blake3").blake3
-            for text, digest in zip(texts[:5], np.asarray(digests), strict=False):
-                fields = (DOMAIN.encode(), text.encode())
-                encoded = b"".join(struct.pack("<Q", len(field)) + field for field in fields)
-                assert digest.tobytes() == blake3(encoded).digest()
-
-
-def _twin() -> Callable[[bytes], bytes]:
-    from importlib.util import module_from_spec, spec_from_file_location
-    from pathlib import Path
-
-    path = Path(__file__).resolve().parents[2] / "tests" / "helpers" / "blake3_twin.py"
-    spec = spec_from_file_location("blake3_twin", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.blake3  # type: ignore[no-any-return]
+    if not ours:
+        return ""
+    if importlib.util.find_spec("blake3") is None:
+        return "digests not checked: blake3 is not installed"
+    blake3 = importlib.import_module("blake3").blake3
+    for i in [0, len(texts) - 1, *random.Random(1).sample(range(len(texts)), min(len(texts), 1000))]:
+        fields = (DOMAIN.encode(), texts[i].encode())
+        encoded = b"".join(struct.pack("<Q", len(field)) + field for field in fields)
+        assert digests[i].tobytes() == blake3(encoded).digest(), i
+    return ""
 
 
 ROWS = [

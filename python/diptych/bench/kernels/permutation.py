@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from diptych.bench.kernels.agreement import agrees
-from diptych.bench.kernels.harness import Competitor, Job, Row, Target
+from diptych.bench.kernels.harness import MIB, Competitor, Job, Row, Target
 from diptych.bench.kernels.two_sample import kernel_check, kernel_numpy, kernel_ours
 
 Answer = Callable[[], Any]
@@ -281,6 +281,20 @@ def _one_product(job: Job) -> Answer:
     return call
 
 
+def _memory(job: Job, *, threads: int = 2) -> float:
+    """MiB that ``PermutationTest`` states: made ready, then counting."""
+    p, m = job.get("prompts", job.get("n", 0)), job.get("measures", job.get("clusters", 1))
+    share = job.get("share", 1.0 / m)
+    ready = {"indicators": 4 * share * p * m, "sparse numbers": 16 * share * p * m, "numbers": 8.0 * p * m}
+    kind = "indicators" if "clusters" in job else job.get("values", "numbers")
+    return float(ready[kind] + 9_000 * m + max(1_024 * p, threads * (128 * p + 4_096 * m + 65_536))) / MIB
+
+
+def _forms_bytes(job: Job, *, threads: int = 2) -> int:
+    """What ``resampled_forms`` states."""
+    return threads * (65_536 + 576 * 2 * int(job["n"])) + 8 * int(job["resamples"])
+
+
 def _both(make: Callable[[int], Callable[[Job], Answer]], name: str = "diptych") -> list[Competitor]:
     return [Competitor(f"{name}, {n} thread{'s' * (n > 1)}", "ours", make(n)) for n in (2, 1)]
 
@@ -299,6 +313,7 @@ def _flips(key: str, title: str, values: str, share: float, ratio: float) -> Row
         ],
         check=_flips_check,
         targets=[Target("best peer", ratio)],
+        memory_mib=_memory,
     )
 
 
@@ -318,6 +333,7 @@ ROWS = [
             Competitor("random words alone (numpy SFC64)", "limit", _random_words),
         ],
         check=_means_check,
+        memory_mib=_memory,
         targets=[
             Target("numba, Fisher-Yates, 2 threads", 1 / 25),
             Target("scipy.stats.permutation_test", 1 / 100),
@@ -334,6 +350,7 @@ ROWS = [
             Competitor("random words alone (numpy SFC64)", "limit", _random_words),
         ],
         check=_clusters_check,
+        memory_mib=_memory,
         targets=[Target("best peer", 1 / 3.5)],
     ),
     _flips("dense", "numbers", "numbers", 1.0, 1.0),
@@ -346,6 +363,7 @@ ROWS = [
         quick={**_MILLION, "resamples": 50_000},
         competitors=_both(_flips_ours),
         check=_flips_check,
+        memory_mib=_memory,
     ),
     Row(
         key="permutation.mmd",
@@ -357,6 +375,7 @@ ROWS = [
             Competitor("numpy, centred kernel, products in float32", "peer", kernel_numpy(linear=False)),
         ],
         check=kernel_check(linear=False),
+        memory_mib=lambda job: (8 * (2 * job["n"]) ** 2 + _forms_bytes(job)) / MIB,
         targets=[Target("numpy, centred kernel, products in float32", 1 / 1.2)],
     ),
     Row(
@@ -369,6 +388,7 @@ ROWS = [
             Competitor("numpy, centred kernel, products in float32", "peer", kernel_numpy(linear=True)),
         ],
         check=kernel_check(linear=True),
+        memory_mib=lambda job: _forms_bytes(job) / MIB,
         targets=[Target("numpy, centred kernel, products in float32", 1 / 8)],
     ),
 ]
