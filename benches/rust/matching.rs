@@ -35,7 +35,8 @@ fn tables(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("contingency");
     group.throughput(Throughput::Elements(n as u64));
     group.bench_function("1M labels, K = 100", |bencher| {
-        bencher.iter(|| contingency(black_box(&a), black_box(&b), k, k, 1));
+        bencher
+            .iter(|| contingency(black_box(&a), black_box(&b), k, k, 1).expect("labels below K"));
     });
     group.finish();
 }
@@ -44,7 +45,7 @@ fn assignments(criterion: &mut Criterion) {
     let k = 200;
     let cost: Vec<f64> = numbers(2, k * k, 1 << 20).map(f64::from).collect();
     criterion.bench_function("assign/K = 200, uniform costs", |bencher| {
-        bencher.iter(|| assign(black_box(&cost), k, k, false));
+        bencher.iter(|| assign(black_box(&cost), k, k, false).expect("finite costs"));
     });
 }
 
@@ -55,7 +56,10 @@ fn neighbours(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements((n * n) as u64));
     group.sample_size(20);
     group.bench_function("10 nearest, 2k x 384 in 2k", |bencher| {
-        bencher.iter(|| nearest_neighbours(black_box(&queries), black_box(&targets), dim, 10, 1));
+        bencher.iter(|| {
+            nearest_neighbours(black_box(&queries), black_box(&targets), dim, 10, 1)
+                .expect("finite vectors")
+        });
     });
     group.finish();
 }

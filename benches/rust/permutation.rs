@@ -32,7 +32,9 @@ fn count(criterion: &mut Criterion, name: &str, test: &PermutationTest) {
     let mut group = criterion.benchmark_group("permutation");
     group.throughput(Throughput::Elements(RESAMPLES * MEASURES as u64));
     group.sample_size(20);
-    group.bench_function(name, |bencher| bencher.iter(|| test.count(0..RESAMPLES, 1)));
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| test.count(0..RESAMPLES, 1).expect("there is a thread"));
+    });
     group.finish();
 }
 
