@@ -169,6 +169,14 @@ class Store:
         out : float32, shape (n, dim), C-contiguous: filled and returned instead of a new array; rows not found are left
         """
 
+    def keys(self, space: str) -> NDArray[np.uint8]:
+        """Every key of a space, uint8 (n, 32), in order of commit; none if there is no such space.
+
+        Parameters
+        ----------
+        space : the fingerprint that the vectors were put under
+        """
+
     def stats(self) -> list[tuple[str, int, int, int]]:
         """(space, dim, rows, bytes) of each space, in order of creation."""
 

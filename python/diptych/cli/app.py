@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diptych import __version__
-from diptych.cli import bench, compare, demo, doctor, report
+from diptych.cli import bench, cache, compare, demo, doctor, report
 
 app = typer.Typer(
     help="Put language models side by side and say, with statistics that hold, how their behaviour differs.",
@@ -36,3 +36,4 @@ app.command("demo")(demo.demo)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
+app.add_typer(cache.app, name="cache")

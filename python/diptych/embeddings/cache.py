@@ -7,7 +7,7 @@ leaves it whole, are described in ``rust/core/src/store/mod.rs``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike, fspath
 from typing import NamedTuple
 
@@ -184,6 +184,52 @@ class EmbeddingCache:
             )
             raise ShapeError(msg)
         return self._store.put(space, hash_texts(_DOMAIN, texts), np.ascontiguousarray(vectors))
+
+    def rows(self, space: str, *, n_rows: int = 65_536) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+        """Everything that a space holds, in order of commit, in parts.
+
+        Parameters
+        ----------
+        space
+            The fingerprint that the vectors were put under.
+        n_rows
+            Rows a part at most.
+
+        Yields
+        ------
+        keys, vectors
+            uint8 of shape (n, 32), the digests of the texts, and float32 of shape (n, dim).
+
+        Raises
+        ------
+        CorruptStoreError
+            If a checksum is wrong.
+        """
+        dim = next((entry.dim for entry in self.stats() if entry.space == space), 1)
+        keys = self._store.keys(space)
+        for start in range(0, len(keys), n_rows):
+            part = keys[start : start + n_rows]
+            yield part, self._store.get(space, part, dim)[0]
+
+    def put_rows(self, space: str, keys: NDArray[np.uint8], vectors: NDArray[np.float32]) -> int:
+        """`put_many` by the digests of the texts, as `rows` gave them.
+
+        Parameters
+        ----------
+        space
+            Everything that changes a vector, as one string.
+        keys
+            uint8, shape (n, 32).
+        vectors
+            float32, shape (n, dim), finite.
+
+        Returns
+        -------
+        int
+            How many were new.
+        """
+        _check_space(space)
+        return self._store.put(space, np.ascontiguousarray(keys), np.ascontiguousarray(vectors))
 
     def stats(self) -> list[SpaceStats]:
         """Each space with its number of rows and bytes, in order of creation."""

@@ -1,7 +1,7 @@
 //! `NumPy` in: dtype, rank, C order, checked once and named in the error.
 
-use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::PyResult;
+use numpy::{Element, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::{Bound, PyResult};
 
 use crate::errors::ShapeError;
 
@@ -44,5 +44,16 @@ pub fn width(
     }
     Err(ShapeError::new_err(format!(
         "{name_a} has {dim} columns, {name_b} has {other}; pass vectors of one encoder"
+    )))
+}
+
+/// `out`, if it has that shape and its rows lie one after another.
+pub fn fits(out: Bound<'_, PyArray2<f32>>, shape: [usize; 2]) -> PyResult<Bound<'_, PyArray2<f32>>> {
+    if out.shape() == shape && out.is_c_contiguous() {
+        return Ok(out);
+    }
+    Err(ShapeError::new_err(format!(
+        "out: expected a C-contiguous float32 array of shape {shape:?}, got shape {:?}; pass numpy.empty({shape:?}, 'f4')",
+        out.shape()
     )))
 }

@@ -10,7 +10,7 @@ use diptych_core::store::{self, KEY_BYTES, Key, Options, StoreError as Fault};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-use crate::arrays::matrix;
+use crate::arrays::{fits, matrix};
 use crate::errors::{CorruptStoreError, ShapeError, StoreError, StoreVersionError};
 use crate::hash::at_least_one;
 
@@ -88,6 +88,15 @@ impl Store {
         Ok((vectors, found))
     }
 
+    /// Every key of a space, in order of commit: uint8 (n, 32).
+    fn keys<'py>(&self, py: Python<'py>, space: &str) -> PyResult<Bound<'py, PyArray2<u8>>> {
+        let keys = py
+            .detach(|| self.store.keys(space))
+            .map_err(|fault| raise(&self.path, &fault))?;
+        let shape = [keys.len(), KEY_BYTES];
+        PyArray1::from_vec(py, keys.into_flattened()).reshape(shape)
+    }
+
     /// (space, dim, rows, bytes) of each space, in order of creation.
     fn stats(&self, py: Python<'_>) -> PyResult<Vec<(String, usize, u64, u64)>> {
         let stats = py
@@ -104,17 +113,6 @@ impl Store {
         py.detach(|| self.store.verify())
             .map_err(|fault| raise(&self.path, &fault))
     }
-}
-
-/// `out`, if it has that shape and its rows lie one after another.
-fn fits(out: Bound<'_, PyArray2<f32>>, shape: [usize; 2]) -> PyResult<Bound<'_, PyArray2<f32>>> {
-    if out.shape() == shape && out.is_c_contiguous() {
-        return Ok(out);
-    }
-    Err(ShapeError::new_err(format!(
-        "out: expected a C-contiguous float32 array of shape {shape:?}, got shape {:?}; pass numpy.empty({shape:?}, 'f4')",
-        out.shape()
-    )))
 }
 
 /// The rows of `keys` as digests.

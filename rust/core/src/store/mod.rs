@@ -252,6 +252,27 @@ impl Store {
         gather::gather(&self.session.folder, (keys, dim), &places, vectors, threads)
     }
 
+    /// Every key of a space, in order of commit; none if there is no such space.
+    ///
+    /// # Errors
+    ///
+    /// If the index cannot be read, or a batch of it is damaged.
+    pub fn keys(&self, space: &str) -> Result<Vec<Key>, StoreError> {
+        self.session.with(|index| {
+            let mut keys = Vec::new();
+            if let Some(space) = index::find_space(&index.connection, space)? {
+                index::each_batch_of(&index.connection, space.id, 0, |batch| {
+                    if let Some(fault) = batch.fault() {
+                        return Err(StoreError::corrupt(fault));
+                    }
+                    keys.extend(batch.rows().map(|(key, _)| key));
+                    Ok(())
+                })?;
+            }
+            Ok(keys)
+        })
+    }
+
     /// What each space holds, in order of creation.
     ///
     /// # Errors

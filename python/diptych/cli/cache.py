@@ -1,0 +1,106 @@
+"""``diptych cache``: what is in an embedding store, whether it is whole, and the way in and out of it."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
+
+app = typer.Typer(help="The store of embeddings: stats, verify, export, import.", no_args_is_help=True)
+
+_Store = Annotated[
+    Path,
+    typer.Option("--cache-dir", help="Folder of the store.", envvar="DIPTYCH_CACHE_DIR", show_envvar=False),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print the same as JSON.")]
+
+
+@app.command("stats")
+def stats(cache_dir: _Store, json: _Json = False) -> None:
+    """Say which spaces the store holds, with rows and bytes; a space names all that changes a vector."""
+    with errors_as_messages():
+        from diptych.embeddings.cache import EmbeddingCache
+
+        found = EmbeddingCache(cache_dir, read_only=True).stats()
+        if json:
+            say(json_module.dumps([entry._asdict() for entry in found], indent=1))
+            return
+        for entry in found:
+            say(f"{entry.n_rows:>12,} rows x {entry.dim:<6} {entry.n_bytes / 2**20:>10,.1f} MiB  {entry.space}")
+        total = sum(entry.n_bytes for entry in found) / 2**20
+        say(f"{sum(entry.n_rows for entry in found):>12,} rows, {total:,.1f} MiB, {len(found)} spaces")
+
+
+@app.command("verify")
+def verify(cache_dir: _Store, json: _Json = False) -> None:
+    """Read every vector and check it against its checksum. Exit code 1 where something is damaged."""
+    with errors_as_messages():
+        from diptych.embeddings.cache import EmbeddingCache
+
+        faults = EmbeddingCache(cache_dir, read_only=True).verify()
+        if json:
+            say(json_module.dumps({"faults": faults}, indent=1))
+        else:
+            for fault in faults:
+                say(fault)
+            say(f"{len(faults)} faults; no damaged vector is ever served" if faults else "every vector is whole")
+    if faults:
+        raise typer.Exit(Exit.ERROR)
+
+
+@app.command("export")
+def export(
+    cache_dir: _Store,
+    out: Annotated[Path, typer.Option("--out", help="New folder to write.")],
+    space: Annotated[list[str] | None, typer.Option("--space", help="Only this space; repeat for more.")] = None,
+    json: _Json = False,
+) -> None:
+    """Write vectors as safetensors with a table of contents in JSON lines, for another store or program."""
+    with errors_as_messages():
+        from diptych.embeddings.cache import EmbeddingCache
+        from diptych.embeddings.exchange import export_vectors
+
+        cache = EmbeddingCache(cache_dir, read_only=True)
+        with progress_on_stderr() as progress:
+            parts = export_vectors(cache, out, spaces=space or (), progress=progress)
+        if json:
+            say(json_module.dumps([asdict(part) for part in parts], indent=1, ensure_ascii=False))
+        else:
+            say(f"{sum(part.n_rows for part in parts):,} vectors in {len(parts)} files: {out}")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="Folder of an export, or a statement_embeddings.json.")],
+    cache_dir: _Store,
+    json: _Json = False,
+) -> None:
+    """Put exported vectors, or those of the original research code, into a store.
+
+    A text keeps the vector that it has; what cannot be taken is said, entry by entry.
+    """
+    with errors_as_messages():
+        from diptych.embeddings.cache import EmbeddingCache
+        from diptych.embeddings.exchange import import_vectors
+        from diptych.embeddings.original import import_statement_embeddings
+
+        cache = EmbeddingCache(cache_dir)
+        refused: tuple[str, ...] = ()
+        if source.is_dir():
+            with progress_on_stderr() as progress:
+                brought = import_vectors(cache, source, progress=progress)
+            n_new, n_kept = brought.n_new, brought.n_kept
+        else:
+            adopted = import_statement_embeddings(cache, source)
+            n_new, n_kept, refused = adopted.n_new, adopted.n_kept, adopted.refused
+        for sentence in refused:
+            note(f"left out: {sentence}")
+        if json:
+            say(json_module.dumps({"n_new": n_new, "n_kept": n_kept, "refused": list(refused)}, indent=1))
+        else:
+            say(f"{n_new:,} new vectors, {n_kept:,} that were there already, {len(refused):,} left out")

@@ -1,0 +1,112 @@
+"""The original research code's cache of embeddings, ``statement_embeddings.json``, into a store."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diptych.embeddings.cache import EmbeddingCache
+from diptych.errors import DataError
+
+_ROWS = 4096
+_LARGEST = float(np.finfo(np.float32).max)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What came of a file of the original.
+
+    Parameters
+    ----------
+    n_new : vectors that were put into the store
+    n_kept : those whose text had a vector in the store already
+    refused : a sentence for each entry that was left out, with its number in the file
+    """
+
+    n_new: int
+    n_kept: int
+    refused: tuple[str, ...]
+
+
+def import_statement_embeddings(cache: EmbeddingCache, path: Path) -> Adopted:
+    """Put the vectors of a ``statement_embeddings.json`` into a store, by text and model.
+
+    The file's keys, text and model joined by ``_``, are ambiguous and not used; the entry's own ``statement`` and
+    ``embedding_model`` are. The space is ``original/MODEL``, with the other parameters as JSON where there are any: the
+    original did not record a revision, so these vectors never meet those that diptych computes.
+
+    Parameters
+    ----------
+    cache : the store
+    path : the file; it is read whole
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or is not a JSON object.
+    StoreError
+        If the store cannot be written.
+    """
+    try:
+        entries = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(entries, dict):
+        raise DataError(f"{path}: expected an object of entries, got {type(entries).__name__}.")
+    spaces: dict[tuple[str, int], list[tuple[str, list[float]]]] = {}
+    refused = []
+    for number, entry in enumerate(entries.values(), start=1):
+        fault = _fault(entry)
+        if fault:
+            refused.append(f"entry {number}: {fault}")
+        else:
+            key = (_space(entry), len(entry["embedding"]))
+            spaces.setdefault(key, []).append((entry["statement"], entry["embedding"]))
+    refused.extend(_other_widths(spaces))
+    n_new = n_given = 0
+    for (space, _), rows in spaces.items():
+        for start in range(0, len(rows), _ROWS):
+            part = rows[start : start + _ROWS]
+            vectors = np.array([vector for _, vector in part], dtype=np.float32)
+            n_new += cache.put_many(space, [text for text, _ in part], vectors)
+            n_given += len(part)
+    return Adopted(n_new, n_given - n_new, tuple(refused))
+
+
+def _space(entry: dict[str, Any]) -> str:
+    others = entry.get("other_params") or {}
+    return f"original/{entry['embedding_model']}" + (f" {json.dumps(others, sort_keys=True)}" if others else "")
+
+
+def _fault(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return f"expected an object, got {type(entry).__name__}"
+    for field in ("statement", "embedding_model"):
+        text = entry.get(field)
+        if not isinstance(text, str) or _SURROGATE.search(text):
+            return f"field {field!r} is {text!r:.40}, expected text"
+    vector = entry.get("embedding")
+    if not isinstance(vector, list) or not vector:
+        return f"field 'embedding' is {vector!r:.40}, expected a list of numbers"
+    for place, value in enumerate(vector):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+            return f"embedding[{place}] is {value!r:.40}, expected a finite number"
+    return ""
+
+
+def _other_widths(spaces: dict[tuple[str, int], list[tuple[str, list[float]]]]) -> Iterator[str]:
+    """Leave a space its most frequent width; the rest is reported and taken out."""
+    for space in dict.fromkeys(space for space, _ in spaces):
+        widths = sorted((width for name, width in spaces if name == space), key=lambda w: -len(spaces[space, w]))
+        for width in widths[1:]:
+            n = len(spaces.pop((space, width)))
+            yield f"{n} entries of {space!r} have width {width}, most have {widths[0]}"

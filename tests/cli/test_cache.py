@@ -1,0 +1,70 @@
+"""``diptych cache``, through the real command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diptych.embeddings.cache import EmbeddingCache
+from tests.helpers.forge import Forge
+
+
+@pytest.fixture(scope="module")
+def forge() -> Iterator[Forge]:
+    with Forge() as server:
+        yield server
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    EmbeddingCache(tmp_path / "store").put_many("m@1", ["a", "b"], np.eye(2, dtype=np.float32))
+    return tmp_path / "store"
+
+
+def test_out_of_one_store_and_into_another(forge: Forge, store: Path, tmp_path: Path) -> None:
+    said = forge.run("cache", "export", "--cache-dir", store, "--out", "out", cwd=tmp_path)
+    assert (said.code, said.out) == (0, "2 vectors in 1 files: out\n")
+    said = forge.run("cache", "import", "out", "--cache-dir", "other", "--json", cwd=tmp_path)
+    assert json.loads(said.out) == {"n_new": 2, "n_kept": 0, "refused": []}
+    listed = [
+        json.loads(forge.run("cache", "stats", "--cache-dir", folder, "--json", cwd=tmp_path).out)
+        for folder in (store, "other")
+    ]
+    assert listed[0] == listed[1] == [{"space": "m@1", "dim": 2, "n_rows": 2, "n_bytes": 16}]
+
+
+def test_verify_names_the_damage_and_exits_with_one(forge: Forge, store: Path, tmp_path: Path) -> None:
+    env = {"DIPTYCH_CACHE_DIR": str(store)}
+    assert forge.run("cache", "verify", cwd=tmp_path, env=env).out == "every vector is whole\n"
+    (segment,) = (store / "segments").iterdir()
+    data = bytearray(segment.read_bytes())
+    data[0] ^= 1
+    segment.write_bytes(bytes(data))
+    said = forge.run("cache", "verify", cwd=tmp_path, env=env)
+    assert said.code == 1
+    assert "000001.f32 row 0: checksum" in said.out
+    refused = forge.run("cache", "export", "--out", "out", cwd=tmp_path, env=env)
+    assert refused.code == 1
+    assert "000001.f32 row 0" in refused.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_originals_file_is_taken_and_what_is_left_out_is_said(forge: Forge, tmp_path: Path) -> None:
+    good = {"statement": "a", "embedding": [1.0], "embedding_model": "m", "other_params": {}}
+    (tmp_path / "e.json").write_text(json.dumps({"a_m": good, "b_m": {**good, "embedding": "x"}}))
+    said = forge.run("cache", "import", "e.json", "--cache-dir", "store", cwd=tmp_path)
+    assert (said.code, said.out) == (0, "1 new vectors, 0 that were there already, 1 left out\n")
+    assert "left out: entry 2: field 'embedding' is 'x'" in said.err
+
+
+@pytest.mark.parametrize("verb", ["stats", "verify"])
+def test_a_folder_without_a_store_is_an_error_and_stays_as_it_is(forge: Forge, verb: str, tmp_path: Path) -> None:
+    said = forge.run("cache", verb, "--cache-dir", "none", cwd=tmp_path)
+    assert said.code == 1
+    assert "there is no store here" in said.err
+    assert "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
