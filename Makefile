@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: demo test check static bench bench-quick bench-rust test-real fmt docs help needs-python needs-cargo
+.PHONY: demo test check static bench bench-quick bench-rust test-real fuzz fmt docs help needs-python needs-cargo
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,6 +53,9 @@ bench-quick: $(PEERS) $(BUILT)  ## the same on small jobs, in under a minute; no
 
 bench-rust: needs-cargo  ## the inner loops of the kernels, by criterion, against their last run; ARGS="store" picks some
 	cargo bench --quiet --package diptych-core -- $(ARGS)
+
+fuzz: | needs-cargo  ## arbitrary bytes into every kernel, about a million cases each; ARGS=name for one target
+	FUZZ_CASES=$${FUZZ_CASES:-1000000} cargo test --release --package diptych-core --test fuzz_corpus -- --nocapture $(ARGS)
 
 test-real: $(DEV) $(BUILT)  ## the tests that take long or need downloaded models
 	$(PYTEST) -m "slow or real_models" $(ARGS)

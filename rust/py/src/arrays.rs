@@ -48,7 +48,10 @@ pub fn width(
 }
 
 /// `out`, if it has that shape and its rows lie one after another.
-pub fn fits(out: Bound<'_, PyArray2<f32>>, shape: [usize; 2]) -> PyResult<Bound<'_, PyArray2<f32>>> {
+pub fn fits(
+    out: Bound<'_, PyArray2<f32>>,
+    shape: [usize; 2],
+) -> PyResult<Bound<'_, PyArray2<f32>>> {
     if out.shape() == shape && out.is_c_contiguous() {
         return Ok(out);
     }
