@@ -25,9 +25,7 @@ def main() -> None:
     options = parser.parse_args()
     with progress_on_stderr() as progress:
         result = record.run(only=options.only, quick=options.quick, rounds=options.rounds, progress=progress)
-    for row in result["rows"]:
-        print("\n".join(tables.row_lines(row, quick=options.quick)) + "\n")
-    print("\n".join(tables.summary_lines(result)))
+    print("\n".join(tables.lines(result)))
     if not options.quick and not options.only:
         path = RECORD / f"{result['created'][:10]}-kernels.json"
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -41,9 +41,5 @@ def kernels(
         if json:
             say(json_module.dumps(result, indent=1))
             return
-        for row in result["rows"]:
-            for line in tables.row_lines(row, quick=not full):
-                say(line)
-            say()
-        for line in tables.summary_lines(result):
+        for line in tables.lines(result):
             say(line)

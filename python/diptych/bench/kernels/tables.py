@@ -8,7 +8,18 @@ from collections.abc import Iterator, Sequence
 from diptych._types import Json
 from diptych.bench.kernels.harness import MIN_ROUNDS
 
-_KINDS = ("ours", "peer", "original", "limit")
+
+def lines(result: Json) -> Iterator[str]:
+    """Every row with an empty line behind it, then the summary.
+
+    Parameters
+    ----------
+    result : what ``record.run`` gave
+    """
+    for row in result["rows"]:
+        yield from row_lines(row, quick=result["quick"])
+        yield ""
+    yield from summary_lines(result)
 
 
 def row_lines(row: Json, *, quick: bool) -> Iterator[str]:
