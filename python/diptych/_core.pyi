@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 __all__ = [
     "JsonlReader",
-    "JsonlTextReader",
     "PermutationTest",
     "Store",
     "__version__",
@@ -59,7 +58,7 @@ def read_file(path: str) -> bytes:
 
 def parse_jsonl(
     data: bytes, path: str, on_bad_line: Literal["error", "skip"], max_line_bytes: int, threads: int
-) -> tuple[list[dict[str, Any]], NDArray[np.int64], list[tuple[int, int, str]]]:
+) -> tuple[list[dict[str, Any]], NDArray[np.int64], list[tuple[int, int, str, bytes | None]], tuple[int, int, bool]]:
     """Parse JSON lines strictly: one object a line, RFC 8259.
 
     Parameters
@@ -74,7 +73,8 @@ def parse_jsonl(
     -------
     records : the objects, key order kept
     lines : int64 (n,), the physical line of each record, counted from 1
-    rejects : (line, byte column, reason) of each skipped line
+    rejects : (line, byte column, reason, bytes of the line) of each skipped line; None for one that is too long
+    counts : physical lines, blank ones among them, and whether a byte order mark at the start was dropped
 
     Raises
     ------
@@ -96,6 +96,7 @@ class JsonlReader:
     ----------
     path : gzip and zstandard are recognised by content and decompressed as they are read
     keys : fields to keep
+    text : give offsets and bytes, not objects; a value of ``keys`` that is not a string makes a bad line
     on_bad_line, max_line_bytes, threads : as in ``parse_jsonl``
 
     Raises
@@ -110,29 +111,29 @@ class JsonlReader:
     """
 
     def __new__(
-        cls, path: str, keys: list[str], on_bad_line: Literal["error", "skip"], max_line_bytes: int, threads: int
+        cls,
+        path: str,
+        keys: list[str],
+        text: bool,
+        on_bad_line: Literal["error", "skip"],
+        max_line_bytes: int,
+        threads: int,
     ) -> JsonlReader: ...
-    def read(self) -> tuple[list[list[Any]], NDArray[np.int64], list[tuple[int, int, str]]] | None:
-        """One list a key, the lines of the objects, and (line, byte column, reason) of each skipped line; None at the
-        end. Texts of up to 32 bytes that repeat are one object.
-        """
+    @property
+    def unlocked_s(self) -> float:
+        """Seconds that ``read`` has spent without the interpreter's lock."""
 
-@final
-class JsonlTextReader:
-    """As ``JsonlReader``, without Python objects; a value of ``keys`` that is not a string makes a bad line.
-
-    Parameters
-    ----------
-    path, keys, on_bad_line, max_line_bytes, threads : as in ``JsonlReader``
-    """
-
-    def __new__(
-        cls, path: str, keys: list[str], on_bad_line: Literal["error", "skip"], max_line_bytes: int, threads: int
-    ) -> JsonlTextReader: ...
     def read(
         self,
-    ) -> tuple[list[tuple[NDArray[np.int64], NDArray[np.uint8]]], NDArray[np.int64], list[tuple[int, int, str]]] | None:
-        """(offsets, bytes) a key, and the rest as ``JsonlReader.read``; None at the end."""
+    ) -> tuple[list[Any], NDArray[np.int64], list[tuple[int, int, str, bytes | None]], tuple[int, int, bool]] | None:
+        """The next lines; None at the end.
+
+        Returns
+        -------
+        columns : of each key a list, in which texts of up to 32 bytes that repeat are one object; or, where ``text``,
+            int64 offsets and uint8 bytes
+        lines, rejects, counts : as of ``parse_jsonl``, for these lines
+        """
 
 @final
 class Store:

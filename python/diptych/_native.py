@@ -6,7 +6,6 @@ in ``embeddings.cache``, matching in ``clustering.matching``, permutation tests 
 
 from diptych._core import (
     JsonlReader,
-    JsonlTextReader,
     PermutationTest,
     Store,
     __version__,
@@ -23,7 +22,6 @@ from diptych._core import (
 
 __all__ = [
     "JsonlReader",
-    "JsonlTextReader",
     "PermutationTest",
     "Store",
     "__version__",

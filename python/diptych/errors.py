@@ -6,8 +6,9 @@
     ├── ConfigError        (ValueError)    a setting: unknown, of the wrong type, out of range
     │   └── UnknownNameError (LookupError) a lens, embedder, labeller … that does not exist; names the near ones
     ├── DataError          (ValueError)    input that does not fit: missing fields, no common prompts, duplicates
-    │   └── RecordError                    the same, at one line of one file
-    │       └── TruncatedTail              its last line ends inside a value: a writer was stopped
+    │   ├── RecordError                    the same, at one line of one file
+    │   │   └── TruncatedTail              its last line ends inside a value: a writer was stopped
+    │   └── TooManyBadLines                more lines of a file were left out than is tolerated
     ├── ShapeError         (ValueError)    an array of the wrong shape or dtype, or with values that are not finite
     ├── SealedError        (PermissionError) a proposer asked for validation responses
     ├── RunError           (OSError)       a run folder that cannot be written or read
@@ -95,6 +96,36 @@ class TruncatedTail(RecordError):  # noqa: N818 - the name says what was found
 
     ``data.appending.append_jsonl`` cuts such a line, so that a run can go on.
     """
+
+
+class TooManyBadLines(DataError):  # noqa: N818 - the name says what was found
+    """More lines of a file of JSON lines were left out than ``max_bad`` tolerates.
+
+    Parameters
+    ----------
+    path : the file as the caller named it
+    n_bad : lines that were left out
+    n_lines : lines that are not blank
+    max_bad : what was tolerated: a whole number of lines, or a fraction of them
+    first : (line, column, reason) of the first few, as in ``RecordError``
+    """
+
+    def __init__(
+        self, path: str, n_bad: int, n_lines: int, max_bad: float, first: Iterable[tuple[int, int, str]] = ()
+    ) -> None:
+        self.path, self.n_bad, self.n_lines, self.max_bad = path, n_bad, n_lines, max_bad
+        self.first = tuple(first)
+        super().__init__(path, n_bad, n_lines, max_bad, self.first)
+
+    def __str__(self) -> str:
+        allowed = f"{self.max_bad}" if isinstance(self.max_bad, int) else f"{100 * self.max_bad:g} % of them"
+        text = f"{self.path}: {self.n_bad} of {self.n_lines} lines cannot be used, max_bad allows {allowed}. "
+        text += "Mend them, or raise the limit."
+        if self.first:
+            places = (f"line {line}" + (f", column {column}" if column else "") for line, column, _ in self.first)
+            found = (f"{place}: {reason}" for place, (_, _, reason) in zip(places, self.first, strict=True))
+            text += f"\nFirst: {'; '.join(found)}"
+        return text
 
 
 class ShapeError(DiptychError, ValueError):

@@ -46,6 +46,9 @@ RANGES = [
     Refused("seed", ("--seed", "-1", "greater than or equal to 0"), flags("--seed", "-1")),
     Refused("seed too great", ("--seed", str(2**63), "less than"), flags("--seed", str(2**63))),
     Refused("fraction", ("--discovery-fraction", "1.0", "less than 1"), flags("--discovery-fraction", "1")),
+    Refused("max bad", ("--max-bad", "'many'", "such as 5", "0.1%"), flags("--max-bad", "many")),
+    Refused("max bad of environment", ("DIPTYCH_MAX_BAD", "'101%'"), env={"DIPTYCH_MAX_BAD": "101%"}),
+    Refused("on bad line", ("--on-bad-line", "'ignore'", "'error' or 'skip'"), flags("--on-bad-line", "ignore")),
     Refused("threads", ("--threads", "-1", "at least 1"), flags("--threads", "-1")),
     Refused("alpha from environment", ("DIPTYCH_ALPHA", "2.0", "less than 1"), env={"DIPTYCH_ALPHA": "2"}),
 ]  # fmt: skip
@@ -63,6 +66,7 @@ CONFIGS = [
     Refused("out of range", ("config.yaml:1: alpha", "1.5", "less than 1"), **config("alpha: 1.5\n")),
     Refused("fraction for a count", ("config.yaml:1: resamples", "500.5", "integer"), **config("resamples: 500.5\n")),
     Refused("number for a list", ("config.yaml:1: lenses", "3", "[3]"), **config("lenses: 3\n")),
+    Refused("max bad", ("config.yaml:1: max_bad", "-1", "such as 5"), **config("max_bad: -1\n")),
     Refused("wrong choice", ("config.yaml:1: pairing", "'maybe'", "'auto', 'paired' or 'unpaired'"),
             **config("pairing: maybe\n")),
     Refused("a list", ("config.yaml", "expected settings as 'name: value' lines, got a list"), **config("- seed\n")),

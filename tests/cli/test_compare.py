@@ -31,6 +31,37 @@ def test_a_run_is_written_under_the_names_of_both_files(forge: Forge, tmp_path: 
     assert "b writes more words" in outcome.out
 
 
+def test_lines_that_are_left_out_are_counted_and_kept_with_the_run(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    bad = "bad \x1b[31m\u202e".encode()
+    with (tmp_path / "b.jsonl").open("ab") as file:
+        file.write(bad + b"\n")
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "a.jsonl").read_bytes())
+    outcome = compare(forge, tmp_path, "--on-bad-line", "skip", "--max-bad", "5%")
+    assert outcome.code == 0, outcome.err
+    assert "note: a.jsonl: a byte order mark at its start was dropped\n" in outcome.err
+    assert "note: b.jsonl: 1 of 25 lines cannot be used and were left out\n" in outcome.err
+    run = tmp_path / "runs" / "a-vs-b"
+    assert {path.name for path in run.iterdir()} == FILES | {"rejects.jsonl"}
+    text = (run / "rejects.jsonl").read_text(encoding="utf-8")
+    assert text.removesuffix("\n").isprintable()
+    found = json.loads(text)
+    assert {**found, "reason": found["reason"][:14]} == {
+        "path": "b.jsonl", "line": 25, "column": 1, "reason": "not valid JSON", "text": bad.decode()
+    }  # fmt: skip
+    assert len(json.loads((run / "findings.json").read_bytes())["notices"]) == 2
+    before = listing(tmp_path)
+    again = compare(forge, tmp_path, "--on-bad-line", "skip", "--max-bad", "5%")
+    assert "already holds this very comparison" in again.err
+    assert listing(tmp_path) == before
+
+
+def test_where_no_line_is_left_out_the_rejects_of_a_run_are_empty(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    assert compare(forge, tmp_path, "--on-bad-line", "skip").code == 0
+    assert (tmp_path / "runs" / "a-vs-b" / "rejects.jsonl").read_bytes() == b""
+
+
 def test_the_same_command_again_reads_the_run_and_changes_no_byte(forge: Forge, tmp_path: Path) -> None:
     write_pair(tmp_path)
     first = compare(forge, tmp_path)

@@ -19,6 +19,8 @@ SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]
     ("prompt_field", "prompt-field", ("p1", "p1"), ("p2", "p2"), ("p3", "p3")),
     ("response_field", "response-field", ("r1", "r1"), ("r2", "r2"), ("r3", "r3")),
     ("score_fields", "score-field", ("[s1]", ["s1"]), ("s2 s3", ["s2", "s3"]), ("s3", ["s3"])),
+    ("on_bad_line", "on-bad-line", ("skip", "skip"), ("error", "error"), ("skip", "skip")),
+    ("max_bad", "max-bad", ("0.1%", 0.001), ("0.5", 0.5), ("7", 7)),
     ("limit", "limit", ("21", 21), ("22", 22), ("23", 23)),
     ("lenses", "lenses", ("[surface]", ["surface"]), ("phrases,surface", ["phrases", "surface"]), ("phrases",
             ["phrases"])),

@@ -40,7 +40,7 @@ LISTS = st.lists(st.one_of(TEXTS, st.none(), st.integers(0, 3), st.lists(TEXTS, 
 ARGUMENTS = st.one_of(ARRAYS, ARRAYS, NUMBERS, st.booleans(), st.none(), TEXTS, LISTS, st.binary(max_size=40))
 
 # They touch files by name; their own tests hand them hostile ones.
-BY_PATH = {"Store", "JsonlReader", "JsonlTextReader", "read_file"}
+BY_PATH = {"Store", "JsonlReader", "read_file"}
 FUNCTIONS = sorted(
     name
     for name in dir(_core)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych import _core
+from diptych.data.loaders import read_jsonl
 from diptych.errors import ConfigError, RecordError
 
 MAX = 1 << 20
@@ -55,7 +56,7 @@ def same(a: object, b: object) -> bool:
 @given(records=st.lists(objects, max_size=5), ascii_only=st.booleans(), threads=st.sampled_from([1, 2, 4, 8]))
 def test_what_python_writes_is_read_back_exactly(records: list[dict[str, Any]], ascii_only: bool, threads: int) -> None:
     data = "".join(json.dumps(record, ensure_ascii=ascii_only) + "\n" for record in records).encode()
-    got, lines, rejects = _core.parse_jsonl(data, "f", "error", MAX, threads)
+    got, lines, rejects, _ = _core.parse_jsonl(data, "f", "error", MAX, threads)
     assert same(got, records)
     assert lines.dtype == np.int64
     assert lines.tolist() == list(range(1, len(records) + 1))
@@ -84,13 +85,13 @@ def test_the_accepted_lines_are_accepted_by_python_with_the_same_value(
         data = data or bytearray(b" ")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return
-    got, lines, rejects = _core.parse_jsonl(bytes(data), "f", "skip", MAX, 2)
+    got, lines, rejects, _ = _core.parse_jsonl(bytes(data), "f", "skip", MAX, 2)
     physical = bytes(data).split(b"\n")
     for record, line in zip(got, lines, strict=True):
         assert same(record, json.loads(physical[line - 1].decode()))
     assert lines.tolist() == sorted(set(lines.tolist()))
     blank = [i for i, line in enumerate(physical, 1) if not line.strip(b" \t\r")]
-    assert sorted([*lines.tolist(), *(line for line, _, _ in rejects), *blank]) == list(range(1, len(physical) + 1))
+    assert sorted([*lines.tolist(), *(line for line, *_ in rejects), *blank]) == list(range(1, len(physical) + 1))
 
 
 @settings(max_examples=300, deadline=None)
@@ -163,15 +164,32 @@ def test_a_planted_error_is_found_at_its_line_and_byte(
         assert (caught.value.path, caught.value.line, caught.value.column) == (str(path), line, column)
         assert caught.value.reason.startswith(reason)
         assert len(caught.value.reason) <= 200
+        with pytest.raises(RecordError) as streamed:
+            read_jsonl(path, [], threads=threads)
+        assert streamed.value.args == caught.value.args
+
+
+def test_there_are_twenty_planted_errors_and_all_are_skipped_alike(tmp_path: Path) -> None:
+    assert len(PLANTED) == 20
+    for data, line, column, _ in PLANTED:
+        (tmp_path / "planted").write_bytes(data)
+        whole = _core.parse_jsonl(data, "f", "skip", MAX, 2)[2]
+        assert whole[0][:2] == (line, column)
+        rejects = read_jsonl(tmp_path / "planted", [], on_bad_line="skip", max_bad=None).rejects
+        assert [(bad.line, bad.column, bad.reason, bad.text) for bad in rejects] == whole
+        physical = data.split(b"\n")
+        assert [text for *_, text in whole] == [physical[number - 1].removesuffix(b"\r") for number, *_ in whole]
 
 
 def test_skipping_keeps_the_good_lines_and_numbers_the_bad() -> None:
     data = b'{"a":1}\n\nbad\n{"a":2}\r\n[]\n{"a"'
-    records, lines, rejects = _core.parse_jsonl(data, "f", "skip", MAX, 2)
+    records, lines, rejects, counts = _core.parse_jsonl(data, "f", "skip", MAX, 2)
     assert records == [{"a": 1}, {"a": 2}]
     assert lines.tolist() == [1, 4]
-    assert [(line, column) for line, column, _ in rejects] == [(3, 1), (5, 1), (6, 4)]
+    assert [(line, column) for line, column, *_ in rejects] == [(3, 1), (5, 1), (6, 4)]
     assert rejects[2][2].startswith("the file seems cut off")
+    assert [text for *_, text in rejects] == [b"bad", b"[]", b'{"a"']
+    assert counts == (6, 1, False)
 
 
 def test_hostile_text_reaches_a_message_only_escaped() -> None:
@@ -205,15 +223,16 @@ def test_every_thread_count_gives_the_same_of_a_large_file() -> None:
     one = _core.parse_jsonl(data, "f", "skip", MAX, 1)
     assert len(one[0]) == sum(line != b"bad" for line in lines)
     for threads in (2, 4, 8):
-        records, numbers, rejects = _core.parse_jsonl(data, "f", "skip", MAX, threads)
+        records, numbers, rejects, _ = _core.parse_jsonl(data, "f", "skip", MAX, threads)
         assert (records, rejects) == (one[0], one[2])
         np.testing.assert_array_equal(numbers, one[1])
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf", b" \t\r\n"])
 def test_a_file_without_text_has_no_records(data: bytes) -> None:
-    records, lines, rejects = _core.parse_jsonl(data, "f", "error", MAX, 4)
+    records, lines, rejects, counts = _core.parse_jsonl(data, "f", "error", MAX, 4)
     assert (records, lines.tolist(), rejects) == ([], [], [])
+    assert counts == (max(data.count(b"\n"), int(bool(data))), counts[0], data.startswith(b"\xef"))
 
 
 def test_a_line_over_the_limit_is_refused() -> None:

@@ -116,8 +116,8 @@ def _check_documents(tmp_path: Path, n: int) -> None:
     lines = [_mutated(source, records) for _ in range(n)]
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"\n".join([b"{}", *lines]) + b"\n")
-    read = read_jsonl(path, ["a"], on_bad_line="skip", threads=2)
-    whole, numbers, rejects = _core.parse_jsonl(path.read_bytes(), "f", "skip", 1 << 20, 2)
+    read = read_jsonl(path, ["a"], on_bad_line="skip", max_bad=None, threads=2)
+    whole, numbers, rejects, _ = _core.parse_jsonl(path.read_bytes(), "f", "skip", 1 << 20, 2)
     for record, number in zip(whole, numbers.tolist(), strict=True):
         assert same(record, json.loads(lines[number - 2]) if number > 1 else {})
     assert n // 4 < len(whole) < n - n // 4
@@ -145,7 +145,7 @@ def test_lines_of_changing_shape_are_not_taken_for_those_before(tmp_path: Path) 
     for wrong in bad:
         for line in good:
             path.write_text(f"{line}\n{wrong}\n{line}\n")
-            read = read_jsonl(path, ["a"], on_bad_line="skip")
+            read = read_jsonl(path, ["a"], on_bad_line="skip", max_bad=None)
             assert (read.lines.tolist(), [reject.line for reject in read.rejects]) == ([1, 3], [2])
             assert "appears twice" in read.rejects[0].reason
 
@@ -156,7 +156,7 @@ def test_a_line_over_the_limit_is_counted_and_passed(tmp_path: Path, end: bytes)
     for n in (1 << 20, (1 << 20) + 1, 5 << 20):
         line = b'{"a": "' + b"x" * (n - 9) + b'"}'
         path.write_bytes(GOOD + line + end + (GOOD if end else b""))
-        read = read_jsonl(path, ["a"], on_bad_line="skip", max_line_bytes=1 << 20)
+        read = read_jsonl(path, ["a"], on_bad_line="skip", max_bad=None, max_line_bytes=1 << 20)
         if n == 1 << 20:
             assert [reject.line for reject in read.rejects] == []
         else:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych import _core
-from diptych.data.loaders import BadLine, DataLoader, iterate_jsonl, iterate_jsonl_text, read_jsonl
+from diptych.data.loaders import DataLoader, iterate_jsonl, iterate_jsonl_text, read_jsonl
+from diptych.data.rejects import BadLine
 from diptych.errors import ConfigError, RecordError
 from tests.native.test_jsonl import objects, same, values
 
@@ -42,11 +43,12 @@ def test_bad_lines_are_skipped_by_number_with_their_reason(tmp_path: Path) -> No
     path = tmp_path / "a.jsonl.gz"
     lines = ['{"a": "x"}', "", "nonsense", '{"b": 1}', '{"a": "y", "a": "y"}', '{"a": "z"', '{"a": "é", "b": [1, {}]}']
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
-    read = read_jsonl(path, ["a"], on_bad_line="skip")
+    read = read_jsonl(path, ["a"], on_bad_line="skip", max_bad=None)
     assert read.columns == {"a": ["x", "é"]}
     assert read.lines.tolist() == [1, 7]
     assert [(bad.line, bad.column) for bad in read.rejects] == [(3, 2), (4, 0), (5, 12), (6, 9)]
-    assert read.rejects[1] == BadLine(4, 0, "no field 'a'; found 'b'")
+    assert read.rejects[1] == BadLine(4, 0, "no field 'a'; found 'b'; add it, or ask for another", b'{"b": 1}')
+    assert (read.n_lines, read.n_blank) == (7, 1)
     with pytest.raises(RecordError, match=r"a\.jsonl\.gz:3:2: "):
         read_jsonl(path, ["a"])
 
@@ -66,7 +68,8 @@ def test_a_refusal_is_that_of_whole_objects(tmp_path: Path) -> None:
     path.write_bytes(data)
     whole = _core.parse_jsonl(data, "f", "skip", 1 << 20, 1)[2]
     assert len(whole) == len(bad)
-    assert [(r.line, r.column, r.reason) for r in read_jsonl(path, ["a"], on_bad_line="skip").rejects] == whole
+    rejects = read_jsonl(path, ["a"], on_bad_line="skip", max_bad=None).rejects
+    assert [(bad.line, bad.column, bad.reason, bad.text) for bad in rejects] == whole
 
 
 def test_windows_join_and_short_values_are_shared(tmp_path: Path) -> None:
@@ -83,12 +86,13 @@ def test_windows_join_and_short_values_are_shared(tmp_path: Path) -> None:
 def test_texts_come_as_offsets_and_bytes_and_nothing_else_does(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"a": "é", "b": ""}\n{"a": 1, "b": ""}\n{"a": "x\\n", "b": "z"}', encoding="utf-8")
-    (piece,) = iterate_jsonl_text(path, ["b", "a"], on_bad_line="skip")
+    (piece,) = iterate_jsonl_text(path, ["b", "a"], on_bad_line="skip", max_bad=None)
     assert list(piece.columns) == ["b", "a"]
     assert piece.columns["a"].offsets.tolist() == [0, 2, 4]
     assert piece.columns["a"].data.tobytes().decode() == "éx\n"
     assert piece.columns["b"].offsets.tolist() == [0, 0, 1]
-    assert piece.rejects == [BadLine(2, 0, "field 'a': expected a string, found a number")]
+    reason = "field 'a': expected a string, found a number; write it as a string or leave the line out"
+    assert piece.rejects == [BadLine(2, 7, reason, b'{"a": 1, "b": ""}')]
 
 
 def test_settings_and_files_are_checked(tmp_path: Path) -> None:

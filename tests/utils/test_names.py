@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych.errors import ConfigError, UnknownNameError
-from diptych.utils.names import check_name, slug
+from diptych.utils.names import check_name, did_you_mean, slug
 
 
 def test_a_known_name_is_returned() -> None:
@@ -24,6 +24,14 @@ def test_an_unknown_name_is_an_error_that_names_the_near_ones_and_all() -> None:
     assert caught.value.near == ("clusters",)
     assert isinstance(caught.value, ConfigError)
     assert isinstance(caught.value, LookupError)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("reponse", "response"), ("RESPONSE", "response"), ("prompts", "prompt"), ("answer", ""), ("", ""), ("p", "")],
+)
+def test_a_misspelling_is_asked_about(name: str, meant: str) -> None:
+    assert did_you_mean(name, ["prompt", "response"]) == (f" Did you mean {meant!r}?" if meant else "")
 
 
 def test_a_name_like_no_other_gets_no_suggestion() -> None:

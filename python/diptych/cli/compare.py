@@ -56,6 +56,12 @@ def compare(
     response_field: Annotated[
         str | None, _option("response-field", "Field that holds the response.", _INPUT, "recognised")
     ] = None,
+    on_bad_line: Annotated[
+        str | None, _option("on-bad-line", "'skip' leaves out lines that are not JSON objects.", _INPUT, "error")
+    ] = None,
+    max_bad: Annotated[
+        str | None, _option("max-bad", "Lines of a file that may be left out: 5, or 0.1%.", _INPUT, "0.1%")
+    ] = None,
     score_field: Annotated[
         list[str] | None,
         _option("score-field", "Numeric field to test as a measure; repeat for more.", _INPUT),
@@ -107,6 +113,8 @@ def compare(
         "name_b": name_b,
         "prompt_field": prompt_field,
         "response_field": response_field,
+        "on_bad_line": on_bad_line,
+        "max_bad": max_bad,
         "score_fields": score_field or None,
         "pairing": None if paired is None else ("paired" if paired else "unpaired"),
         "limit": limit,

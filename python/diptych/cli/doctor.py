@@ -66,7 +66,7 @@ def _kernels() -> dict[str, Any]:
     from diptych.utils.hashing import hash_texts
 
     exceed, _ = _native.PermutationTest.sign_flips(np.ones((4, 1)), 0, True).count(0, 16, 1)
-    rows, _, _ = _native.parse_jsonl(b'{"a": 1}\n', "doctor", "error", 100, 1)
+    rows, _, _, _ = _native.parse_jsonl(b'{"a": 1}\n', "doctor", "error", 100, 1)
     labels = np.array([0, 1], np.int32)
     return {
         "version matches": _native.__version__ == __version__,

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
 from diptych.config import Settings
+from diptych.data.rejects import DEFAULT_MAX_BAD, check_max_bad
 from diptych.utils.names import check_name
 
 LABELLERS = ("keywords",)
@@ -21,6 +22,8 @@ class CompareOptions(TypedDict, total=False):
     name_b: str | None
     prompt_field: str | None
     response_field: str | None
+    on_bad_line: Literal["error", "skip"]
+    max_bad: float | str | None
     score_fields: Sequence[str] | str
     pairing: Literal["auto", "paired", "unpaired"]
     lenses: Sequence[str] | str
@@ -44,6 +47,10 @@ class CompareConfig(Settings):
     """Field that holds the prompt, where it is not prompt, instruction, question or input."""
     response_field: str | None = None
     """Field that holds the response, where it is not response, output, completion or text."""
+    on_bad_line: Literal["error", "skip"] = "error"
+    """``skip`` leaves out the lines of a JSON-lines file that are not one object each, and keeps them with the run."""
+    max_bad: int | float | None = DEFAULT_MAX_BAD
+    """Lines of one file that may be left out: a number such as 5, or a share such as 0.001 or ``0.1%``."""
     score_fields: tuple[str, ...] = ()
     """Numeric fields of the records to test as measures, such as a reward."""
     pairing: Literal["auto", "paired", "unpaired"] = "auto"
@@ -71,6 +78,11 @@ class CompareConfig(Settings):
         if isinstance(names, str):
             return tuple(name.strip() for name in names.split(",") if name.strip())
         return tuple(names) if isinstance(names, list) else names
+
+    @field_validator("max_bad", mode="before")
+    @classmethod
+    def _number_or_share(cls, value: float | str | None) -> float | None:
+        return check_max_bad(value)
 
     @field_validator("lenses")
     @classmethod

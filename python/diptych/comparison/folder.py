@@ -34,6 +34,7 @@ class Documents:
     manifest, findings, measures : the JSON files of these names
     responses : rows of ``responses.jsonl``
     hypotheses, events : the JSON-lines files of these names, as text
+    rejects : ``rejects.jsonl``, the lines of the inputs that were left out; None where none may be
     values, coordinates, clusters : the arrays of ``measures.npz``, one row per response
     """
 
@@ -46,6 +47,7 @@ class Documents:
     values: FloatMatrix
     coordinates: Vectors
     clusters: Labels
+    rejects: str | None = None
 
 
 def documents_of(result: Result) -> Documents:
@@ -73,6 +75,7 @@ def documents_of(result: Result) -> Documents:
         values=result.values,
         coordinates=result.coordinates,
         clusters=result.clusters,
+        rejects=result.rejects,
     )
 
 
@@ -96,6 +99,8 @@ def write_run(documents: Documents, folder: Path) -> Path:
         "report.html": render(documents),
         "events.jsonl": documents.events,
     }
+    if documents.rejects is not None:
+        files["rejects.jsonl"] = documents.rejects
     arrays = io.BytesIO()
     np.savez_compressed(arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters)
     try:
@@ -127,6 +132,7 @@ def read_run(folder: Path) -> Documents:
     try:
         with np.load(folder / "measures.npz", allow_pickle=False) as arrays:
             values, coordinates, clusters = (arrays[name] for name in ("values", "coordinates", "clusters"))
+        rejects = folder / "rejects.jsonl"
         lines = (folder / "responses.jsonl").read_text(encoding="utf-8").split("\n")
         return Documents(
             manifest=manifest,
@@ -138,6 +144,7 @@ def read_run(folder: Path) -> Documents:
             values=values,
             coordinates=coordinates,
             clusters=clusters,
+            rejects=rejects.read_text(encoding="utf-8") if rejects.exists() else None,
         )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(f"{folder} is damaged: {error}. Run the comparison again.") from error

@@ -38,6 +38,7 @@ class Result:
     n_resamples : of the test
     manifest : inputs with hashes, settings, versions
     hypotheses, events : the ledger and the log, as JSON lines
+    rejects : lines of the inputs that were left out, as JSON lines; None where none may be
     """
 
     table: Table
@@ -54,6 +55,7 @@ class Result:
     manifest: Json
     hypotheses: str
     events: str
+    rejects: str | None = None
 
     @property
     def alpha(self) -> float:

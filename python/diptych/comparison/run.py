@@ -31,6 +31,7 @@ from diptych.embeddings.service import EmbeddingService
 from diptych.stats.two_sample import GlobalTest, median_bandwidth, mmd_paired, mmd_unpaired
 from diptych.utils.hashing import content_hash, derive_seed
 from diptych.utils.logging import EventLog
+from diptych.utils.text import json_line
 
 _GLOBAL_RESAMPLES = 10_000
 _GLOBAL_PROMPTS = 2_000
@@ -49,12 +50,14 @@ class Prepared:
     table : the responses
     discovery : bool (n_units,)
     manifest : inputs with hashes, settings, versions
+    rejects : lines that were left out, as JSON lines; None where none may be
     """
 
     config: CompareConfig
     table: Table
     discovery: Mask
     manifest: Json
+    rejects: str | None = None
 
     def n_prompts(self, mask: Mask) -> int:
         """Different prompts among the units of a mask."""
@@ -128,6 +131,8 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
             prompt_field=config.prompt_field,
             response_field=config.response_field,
             threads=threads,
+            on_bad_line=config.on_bad_line,
+            max_bad=config.max_bad,
         )
         for source, arm in ((a, "a"), (b, "b"))
     ]
@@ -141,7 +146,9 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
         seed=config.seed,
     )
     discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
-    return Prepared(config, table, discovery, build_manifest((a, b), arms, config))
+    rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
+    kept = rejects if config.on_bad_line == "skip" else None
+    return Prepared(config, table, discovery, build_manifest((a, b), arms, config), kept)
 
 
 def analyse(
@@ -220,6 +227,7 @@ class _Analysis:
             manifest=prepared.manifest,
             hypotheses=ledger.to_jsonl(),
             events=self.events.text(),
+            rejects=prepared.rejects,
         )
 
     @contextmanager

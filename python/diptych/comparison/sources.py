@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from diptych.data import DataLoader, Records, Responses
+from diptych.data.loaders import SkipOptions
 from diptych.errors import DataError
 
 _MODEL_NAME = re.compile(r"(openai|anthropic|openrouter|openai-api|hf|vllm|scripted)/.+")
 
 
-def load_arm(source: Any, *, arm: str, prompt_field: str | None, response_field: str | None, threads: int) -> Responses:
+def load_arm(
+    source: Any,
+    *,
+    arm: str,
+    prompt_field: str | None,
+    response_field: str | None,
+    threads: int,
+    **options: Unpack[SkipOptions],
+) -> Responses:
     """Responses of one arm.
 
     Parameters
@@ -22,6 +31,7 @@ def load_arm(source: Any, *, arm: str, prompt_field: str | None, response_field:
     arm : ``"a"`` or ``"b"``
     prompt_field, response_field : field names, where they are not among the usual ones
     threads : for parsing
+    **options : which lines of a file may be left out
 
     Raises
     ------
@@ -30,13 +40,13 @@ def load_arm(source: Any, *, arm: str, prompt_field: str | None, response_field:
     """
     if isinstance(source, Responses):
         return source
-    records = _records(source, arm, threads)
+    records = _records(source, arm, threads, options)
     return Responses.from_records(records, arm=arm, prompt_field=prompt_field, response_field=response_field)
 
 
-def _records(source: Any, arm: str, threads: int) -> Records:
+def _records(source: Any, arm: str, threads: int, options: SkipOptions) -> Records:
     if isinstance(source, str | Path):
-        return _file(Path(source), str(source), threads)
+        return _file(Path(source), str(source), threads, options)
     if hasattr(source, "to_dicts"):  # polars
         return _numbered(source.to_dicts(), f"data frame {arm}")
     if hasattr(source, "to_dict") and hasattr(source, "columns"):  # pandas
@@ -52,9 +62,9 @@ def _numbered(rows: list[dict[str, Any]], source: str) -> Records:
     return Records(rows, source, range(1, len(rows) + 1), "row")
 
 
-def _file(path: Path, name: str, threads: int) -> Records:
+def _file(path: Path, name: str, threads: int, options: SkipOptions) -> Records:
     try:
-        return DataLoader(threads=threads).load_records(path)
+        return DataLoader(threads=threads).load_records(path, **options)
     except FileNotFoundError as error:
         hint = "Check the name; it is looked up from the current folder."
         if _MODEL_NAME.fullmatch(name):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from diptych.errors import DataError
+from diptych.utils.names import did_you_mean
 
 PROMPT = ("prompt", "instruction", "question", "input")
 RESPONSE = ("response", "output", "completion", "text")
@@ -66,6 +67,18 @@ def recognise(found: Iterable[str], source: str, *, prompt: str | None = None, r
     )
 
 
+def no_field(name: str, row: Mapping[str, object]) -> str:
+    """What to say about a record that lacks a field.
+
+    Examples
+    --------
+    >>> no_field("response", {"reponse": "Hi"})
+    "no field 'response'; found 'reponse'. Did you mean 'reponse'?"
+    """
+    found = ", ".join(map(repr, row)) or "no fields"
+    return f"no field {name!r}; found {found}.{did_you_mean(name, row) or ' Add it, or remove the record.'}"
+
+
 def _first(names: Sequence[str], wanted: Sequence[str]) -> str | None:
     return next((name for name in wanted if name in names), None)
 
@@ -74,12 +87,14 @@ def _require(role: str, names: Sequence[str], wanted: Sequence[str], given: str 
     found = ", ".join(map(repr, names)) or "no fields"
     if given is not None:
         if given not in names:
-            raise DataError(f"{source}: no field {given!r}, which --{role}-field names; found {found}.")
+            hint = did_you_mean(given, names)
+            raise DataError(f"{source}: no field {given!r}, which --{role}-field names; found {found}.{hint}")
         return given
     name = _first(names, wanted)
     if name is None:
         expected = ", ".join(wanted)
+        hint = next(filter(None, (did_you_mean(usual, names) for usual in wanted)), "")
         raise DataError(
-            f"{source}: no {role} field; found {found}.\nExpected one of {expected}: or give --{role}-field."
+            f"{source}: no {role} field; found {found}.{hint}\nExpected one of {expected}: or give --{role}-field."
         )
     return name

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from diptych._types import Json
-from diptych.data.fields import Fields, recognise
+from diptych.data.fields import Fields, no_field, recognise
 from diptych.data.records import Records
+from diptych.data.rejects import BadLine
 from diptych.errors import DataError
 from diptych.utils.hashing import hex_digests
 from diptych.utils.text import shorten
@@ -67,12 +68,16 @@ class Responses(Sequence[Response]):
     source : the file they came from, or a word for data that was handed in
     model : the model that all records name, if they name one
     has_ids : whether prompt ids were given; else they are digests of the prompts
+    notices : what a reader should know about how they were read
+    rejects : lines that were left out
     """
 
     rows: tuple[Response, ...]
     source: str
     model: str | None = None
     has_ids: bool = False
+    notices: tuple[str, ...] = ()
+    rejects: tuple[BadLine, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -147,7 +152,14 @@ class Responses(Sequence[Response]):
             rows = [replace(row, prompt_id=prompt_id) for row, prompt_id in zip(rows, ids, strict=True)]
         _refuse_duplicates(rows, records.source, has_draws=fields.draw is not None)
         model = _one_value(records.rows, fields.model)
-        return cls(tuple(rows), records.source, model, has_ids=fields.prompt_id is not None)
+        return cls(
+            tuple(rows),
+            records.source,
+            model,
+            has_ids=fields.prompt_id is not None,
+            notices=records.notices,
+            rejects=tuple(records.rejects),
+        )
 
 
 def prompt_digests(prompts: Sequence[str]) -> list[str]:
@@ -172,16 +184,16 @@ def _response(records: Records, index: int, fields: Fields, arm: str) -> Respons
 def _text(records: Records, index: int, name: str) -> str:
     row = records.rows[index]
     if name not in row:
-        raise records.error(index, f"no field {name!r}; found {', '.join(map(repr, row)) or 'no fields'}")
+        raise records.error(index, no_field(name, row))
     value = row[name]
     if not isinstance(value, str):
         remedy = "remove the row or give its text" if value is None else "give one text per row"
-        raise records.error(index, f"field {name!r} is {_kind(value)}, expected text; {remedy}")
+        raise records.error(index, f"field {name!r} is {_kind(value)}, expected text; {remedy}", name)
     try:
         value.encode()
     except UnicodeEncodeError as error:
         where = f"at character {error.start}"
-        raise records.error(index, f"field {name!r} holds half of a surrogate pair {where}") from error
+        raise records.error(index, f"field {name!r} holds half of a surrogate pair {where}", name) from error
     return value
 
 
@@ -198,9 +210,13 @@ def _other_fields(records: Records, index: int, fields: Fields) -> Json:
         try:
             json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
         except UnicodeEncodeError as error:
-            raise records.error(index, f"field {name!r} holds half of a surrogate pair; mend or remove it") from error
+            raise records.error(
+                index, f"field {name!r} holds half of a surrogate pair; mend or remove it", name
+            ) from error
         except ValueError as error:
-            raise records.error(index, f"field {name!r} holds NaN or an infinity; remove it, or give null") from error
+            raise records.error(
+                index, f"field {name!r} holds NaN or an infinity; remove it, or give null", name
+            ) from error
         except TypeError:
             other[name] = json.loads(json.dumps(value, default=str))
     return other
@@ -211,7 +227,7 @@ def _identifier(records: Records, index: int, name: str | None) -> str:
         return ""
     value = records.rows[index].get(name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise records.error(index, f"field {name!r} is {_kind(value)}, expected text or a whole number")
+        raise records.error(index, f"field {name!r} is {_kind(value)}, expected text or a whole number", name)
     return str(value) if isinstance(value, int) else _text(records, index, name)
 
 
@@ -222,7 +238,7 @@ def _draw(records: Records, index: int, name: str | None) -> int:
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise records.error(index, f"field {name!r} is {_kind(value)}, expected a whole number from 0")
+        raise records.error(index, f"field {name!r} is {_kind(value)}, expected a whole number from 0", name)
     return value
 
 

@@ -9,16 +9,29 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from diptych.errors import RunError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file: temporary sibling, fsync, rename, fsync of the folder."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name, durably, only when the block has ended well.
+
+    Yields
+    ------
+    A temporary sibling to write into.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -40,7 +40,21 @@ def json_text(value: Any) -> str:
     ValueError
         For NaN and infinities.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    return _harmless(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def json_line(value: Any) -> str:
+    r"""As `json_text`, on one line that ends with a line feed.
+
+    Examples
+    --------
+    >>> json_line({"a": "é\x9b"})
+    '{"a": "é\\u009b"}\n'
+    """
+    return _harmless(json.dumps(value, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def _harmless(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod fields;
 #[path = "fuzz/generator.rs"]
 mod generator;
 #[path = "fuzz/jsonl.rs"]

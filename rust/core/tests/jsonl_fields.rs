@@ -6,9 +6,12 @@ use std::num::NonZeroUsize;
 
 use diptych_core::jsonl::{
     BadLine, Item, OnBadLine, Options, Parsed, ReadError, Reader, Record, TextColumn, Value,
-    parse_fields, parse_jsonl,
+    parse_jsonl,
 };
 use proptest::prelude::*;
+
+mod fields;
+use fields::parse_fields;
 
 fn options(threads: usize, piece_bytes: usize) -> Options {
     Options {
@@ -63,8 +66,8 @@ fn check(data: &[u8], keys: &[&str]) {
         assert_eq!(found.lines, lines);
         assert_eq!(numbers, bad);
         assert_eq!(
-            (found.n_lines, found.n_blank),
-            (whole.n_lines, whole.n_blank)
+            (found.n_lines, found.n_blank, found.byte_order_mark),
+            (whole.n_lines, whole.n_blank, whole.byte_order_mark)
         );
         let same = |refused: &BadLine| whole.rejects.contains(refused);
         let worded = |refused: &BadLine| same(refused) || refused.reason.starts_with("no field '");
@@ -190,10 +193,69 @@ fn a_line_that_lacks_a_key_says_what_it_has() {
     let refused = BadLine {
         line: 1,
         column: 0,
-        reason: "no field 'b'; found 'a', 'c'".into(),
+        reason: "no field 'b'; found 'a', 'c'; add it, or ask for another".into(),
         truncated: false,
+        text: Some(b"{\"a\": 1, \"c\": 2}".into()),
     };
     assert_eq!(found.rejects, [refused]);
+}
+
+#[test]
+fn a_misspelt_field_is_named() {
+    for (wanted, there, meant) in [
+        ("response", "reponse", true),
+        ("prompt", "Prompt", true),
+        ("prompt", "pormpt", true),
+        ("label", "labels", true),
+        ("a", "b", false),
+        ("prompt", "response", false),
+        ("id", "idx", true),
+        ("text", "", false),
+    ] {
+        let line = format!("{{\"other\": 1, \"{there}\": 2}}");
+        let found = parse_fields(line.as_bytes(), &[wanted], options(1, 1)).unwrap();
+        let reason = &found.rejects[0].reason;
+        let named = reason.ends_with(&format!("; did you mean '{there}'?"));
+        assert_eq!(named, meant, "{reason}");
+    }
+    let none = parse_fields(b"{}", &["a"], options(1, 1)).unwrap();
+    let reason = "no field 'a'; found no fields; add it, or ask for another";
+    assert_eq!(none.rejects[0].reason, reason);
+}
+
+#[test]
+fn a_refused_line_is_kept_unless_it_is_too_long() {
+    let data = b"\xef\xbb\xbf{\"a\": x\xff}\r\n{\"b\": 1}\n{\"a\": \"long enough\"}\n{\"a\"";
+    for piece_bytes in [1, 1 << 20] {
+        let short = Options {
+            max_line_bytes: 15,
+            ..options(2, piece_bytes)
+        };
+        let texts: [Option<&[u8]>; 4] = [
+            Some(b"\xef\xbb\xbf{\"a\": x\xff}"),
+            Some(b"{\"b\": 1}"),
+            None,
+            Some(b"{\"a\""),
+        ];
+        let found = parse_fields(data, &["a"], short).unwrap();
+        let kept: Vec<_> = found
+            .rejects
+            .iter()
+            .map(|bad| bad.text.as_deref())
+            .collect();
+        assert_eq!(kept, texts);
+        assert!(found.byte_order_mark);
+        let whole = parse_jsonl(data, short).unwrap();
+        let kept: Vec<_> = whole
+            .rejects
+            .iter()
+            .map(|bad| bad.text.as_deref())
+            .collect();
+        assert_eq!(kept, [texts[0], texts[2], texts[3]]);
+        assert!(whole.byte_order_mark);
+    }
+    let plain = parse_jsonl(b"{}\n\xef\xbb\xbf{}\n", options(1, 1)).unwrap();
+    assert!(!plain.byte_order_mark);
 }
 
 fn file(data: &[u8]) -> tempfile::NamedTempFile {
@@ -279,20 +341,43 @@ fn the_first_bad_line_stops_with_its_number_in_the_file() {
 
 #[test]
 fn text_columns_hold_the_texts_and_refuse_all_else() {
-    let file =
-        file("{\"a\": \"x\"}\n{\"a\": 5}\n{\"a\": \"\"}\n{\"a\": \"\u{e9}\\n\"}\n".as_bytes());
+    let file = file(
+        "{\"a\": \"x\"}\n{\"b\": {\"a\": \"\\\"a\\\":\"}, \"\\u0061\" : [5]}\n{\"a\": \"\"}\n{\"a\": \"\u{e9}\\n\"}\n"
+            .as_bytes(),
+    );
     let mut reader =
         Reader::open(file.path(), vec!["a".into()], options(1, 1 << 20), true).unwrap();
     let window = reader.next_window().unwrap().unwrap();
     assert_eq!(window.lines, [1, 3, 4]);
-    assert_eq!(window.rejects[0].line, 2);
+    assert_eq!((window.rejects[0].line, window.rejects[0].column), (2, 35));
     assert_eq!(
         window.rejects[0].reason,
-        "field 'a': expected a string, found a number"
+        "field 'a': expected a string, found an array; write it as a string or leave the line out"
     );
     let column = TextColumn {
         offsets: vec![0, 1, 1, 4],
         bytes: "x\u{e9}\n".into(),
     };
     assert_eq!(window.columns, [column]);
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_found_at_its_byte() {
+    for value in ["5", "null", "{\"a\": 1}", "[\"a\"]", "-1.5e3"] {
+        for before in [
+            "",
+            "\"x\": \"\\\\\", ",
+            "\"x\": {\"a\": [\"a\", {}]}, ",
+            "\"\u{e9}\":1 ,",
+        ] {
+            for mark in ["", "\u{feff}"] {
+                let start = format!("{mark} {{{before}\"a\" :  ");
+                let data = format!("{start}{value}}}\n");
+                let source = Box::new(std::io::Cursor::new(data.into_bytes()));
+                let mut reader = Reader::new(source, vec!["a".into()], options(1, 1 << 20), true);
+                let window = reader.next_window().unwrap().unwrap();
+                assert_eq!(window.rejects[0].column, start.len() + 1, "{start}{value}");
+            }
+        }
+    }
 }

@@ -1,23 +1,26 @@
-//! `parse_jsonl`: bytes in; dicts, their lines and the rejects out. Python objects are made after the GIL is taken back.
+//! `parse_jsonl`: bytes in; dicts, their lines, the rejects and the counts out. Python objects are made after the GIL is taken back.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use diptych_core::jsonl::{self, BadLine, JsonlError, OnBadLine, Options, Record, Value};
+use diptych_core::jsonl::{self, JsonlError, OnBadLine, Options, Record, Value};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
 use crate::errors::{ConfigError, RecordError, TruncatedTail};
 use crate::hash::{at_least_one, wrong_type};
+use crate::reader::{Counts, Reject, line_array, rejects};
 
 /// Distinct keys that are shared between records.
 const SHARED_KEYS: usize = 1024;
 
-/// Line, byte column, reason.
-pub type Reject = (usize, usize, String);
-
-type Parsed<'py> = (Bound<'py, PyList>, Bound<'py, PyArray1<i64>>, Vec<Reject>);
+type Parsed<'py> = (
+    Bound<'py, PyList>,
+    Bound<'py, PyArray1<i64>>,
+    Vec<Reject>,
+    Counts,
+);
 
 /// Makes Python objects; equal keys become one `str`, as in Python's own reader.
 pub struct Builder<'py, 'a> {
@@ -102,17 +105,6 @@ pub fn options(on_bad_line: &str, max_line_bytes: i64, threads: i64) -> PyResult
     })
 }
 
-pub fn line_array(py: Python<'_>, lines: Vec<usize>) -> PyResult<Bound<'_, PyArray1<i64>>> {
-    let lines: Result<_, _> = lines.into_iter().map(i64::try_from).collect();
-    Ok(PyArray1::from_vec(py, lines?))
-}
-
-pub fn rejects(bad: Vec<BadLine>) -> Vec<Reject> {
-    bad.into_iter()
-        .map(|bad| (bad.line, bad.column, bad.reason))
-        .collect()
-}
-
 #[pyfunction]
 fn parse_jsonl<'py>(
     py: Python<'py>,
@@ -137,7 +129,8 @@ fn parse_jsonl<'py>(
         records.append(builder.record(record)?)?;
     }
     let lines = line_array(py, parsed.lines)?;
-    Ok((records, lines, rejects(parsed.rejects)))
+    let counts = (parsed.n_lines, parsed.n_blank, parsed.byte_order_mark);
+    Ok((records, lines, rejects(parsed.rejects), counts))
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {

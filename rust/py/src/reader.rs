@@ -1,28 +1,45 @@
-//! `JsonlReader`, `JsonlTextReader`: a path and keys in; the wanted fields, window by window, as lists or as offsets and bytes.
+//! `JsonlReader`: a path and keys in; the wanted fields, window by window, as lists or as offsets and bytes.
 
+use std::borrow::Cow;
 use std::mem::take;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use diptych_core::jsonl::{Item, Options, ReadError, Reader, TextColumn, Window};
+use diptych_core::jsonl::{BadLine, Item, ReadError, Reader, TextColumn, Window};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::files::raise;
-use crate::jsonl::{Builder, Reject, line_array, options, record_error, rejects};
+use crate::jsonl::{Builder, options, record_error};
 use crate::texts::{Shared, share};
 
-type Lines<'py> = Bound<'py, PyArray1<i64>>;
-type Lists<'py> = (Vec<Bound<'py, PyList>>, Lines<'py>, Vec<Reject>);
-type Text<'py> = (Lines<'py>, Bound<'py, PyArray1<u8>>);
-type Texts<'py> = (Vec<Text<'py>>, Lines<'py>, Vec<Reject>);
+/// Line, byte column, reason, text.
+pub type Reject = (usize, usize, String, Option<Cow<'static, [u8]>>);
 
-/// Wanted fields of a file of JSON lines, as objects.
+/// Physical lines, blank ones, whether a byte order mark was dropped.
+pub type Counts = (usize, usize, bool);
+
+type Lines<'py> = Bound<'py, PyArray1<i64>>;
+type Read<'py> = (Vec<Column<'py>>, Lines<'py>, Vec<Reject>, Counts);
+
+/// A field of all objects of a window.
+#[derive(IntoPyObject)]
+enum Column<'py> {
+    Objects(Bound<'py, PyList>),
+    /// Offsets and bytes.
+    Text(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u8>>),
+}
+
+/// Wanted fields of a file of JSON lines.
 #[pyclass(module = "diptych._core")]
 struct JsonlReader {
     path: String,
     reader: Reader,
+    text: bool,
+    /// Short values that were made before, of each key.
     shared: Vec<Shared>,
+    unlocked: Duration,
 }
 
 #[pymethods]
@@ -32,106 +49,102 @@ impl JsonlReader {
         py: Python<'_>,
         path: String,
         keys: Vec<String>,
+        text: bool,
         on_bad_line: &str,
         max_line_bytes: i64,
         threads: i64,
     ) -> PyResult<Self> {
         let options = options(on_bad_line, max_line_bytes, threads)?;
         let shared = keys.iter().map(|_| Shared::new()).collect();
-        let reader = open(py, &path, keys, options, false)?;
+        let reader = py
+            .detach(|| Reader::open(Path::new(&path), keys, options, text))
+            .map_err(|error| raise((&path).into(), error))?;
         Ok(Self {
             path,
             reader,
+            text,
             shared,
+            unlocked: Duration::ZERO,
         })
     }
 
-    /// Lists of the next lines, one a key; None at the end.
-    fn read<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Lists<'py>>> {
-        let Some(window) = next(py, &self.path, &mut self.reader)? else {
+    /// Seconds that `read` has spent without the interpreter's lock.
+    #[getter]
+    fn unlocked_s(&self) -> f64 {
+        self.unlocked.as_secs_f64()
+    }
+
+    /// The columns of the next lines, one a key; None at the end.
+    fn read<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Read<'py>>> {
+        let (reader, unlocked) = (&mut self.reader, &mut self.unlocked);
+        let window = py.detach(|| {
+            let start = Instant::now();
+            let window = reader.next_window();
+            *unlocked += start.elapsed();
+            window
+        });
+        let window = window.map_err(|error| match error {
+            ReadError::File(error) => raise((&self.path).into(), error),
+            ReadError::Jsonl(error) => record_error(self.path.clone(), error),
+        })?;
+        let Some(window) = window else {
             return Ok(None);
         };
-        let (n, n_keys) = (window.lines.len(), self.shared.len());
-        let mut builder = Builder::new(py);
-        let mut columns: Vec<Vec<_>> = (0..n_keys).map(|_| Vec::with_capacity(n)).collect();
-        for (i, item) in window.items().enumerate() {
-            let column = i % n_keys;
-            columns[column].push(match item {
-                Item::Text(text) => share(py, &mut self.shared[column], text)?.into_any(),
-                Item::Value(value) => builder.value(value.clone())?,
-            });
-        }
-        let lists = columns.into_iter().map(|column| PyList::new(py, column));
-        let columns = lists.collect::<PyResult<_>>()?;
-        numbers(py, window).map(|(lines, bad)| Some((columns, lines, bad)))
-    }
-}
-
-/// Wanted texts of a file of JSON lines, as columns.
-#[pyclass(module = "diptych._core")]
-struct JsonlTextReader {
-    path: String,
-    reader: Reader,
-}
-
-#[pymethods]
-impl JsonlTextReader {
-    #[new]
-    fn new(
-        py: Python<'_>,
-        path: String,
-        keys: Vec<String>,
-        on_bad_line: &str,
-        max_line_bytes: i64,
-        threads: i64,
-    ) -> PyResult<Self> {
-        let options = options(on_bad_line, max_line_bytes, threads)?;
-        open(py, &path, keys, options, true).map(|reader| Self { path, reader })
-    }
-
-    /// (offsets, bytes) of the next lines, one pair a key; None at the end.
-    fn read<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Texts<'py>>> {
-        let Some(window) = next(py, &self.path, &mut self.reader)? else {
-            return Ok(None);
+        let columns = if self.text {
+            window
+                .columns
+                .drain(..)
+                .map(|column| text(py, column))
+                .collect()
+        } else {
+            objects(py, window, &mut self.shared)?
         };
-        let array = |TextColumn { offsets, bytes }| {
-            let offsets = PyArray1::from_vec(py, offsets);
-            (offsets, PyArray1::from_vec(py, bytes))
-        };
-        let columns = window.columns.drain(..).map(array).collect();
-        numbers(py, window).map(|(lines, bad)| Some((columns, lines, bad)))
+        let lines = line_array(py, take(&mut window.lines))?;
+        let counts = (window.n_lines, window.n_blank, window.byte_order_mark);
+        Ok(Some((
+            columns,
+            lines,
+            rejects(take(&mut window.rejects)),
+            counts,
+        )))
     }
 }
 
-fn open(
-    py: Python,
-    path: &str,
-    keys: Vec<String>,
-    options: Options,
-    text: bool,
-) -> PyResult<Reader> {
-    py.detach(|| Reader::open(Path::new(path), keys, options, text))
-        .map_err(|error| raise(path.into(), error))
+fn text(py: Python<'_>, TextColumn { offsets, bytes }: TextColumn) -> Column<'_> {
+    let offsets = PyArray1::from_vec(py, offsets);
+    Column::Text(offsets, PyArray1::from_vec(py, bytes))
 }
 
-fn next<'a>(
-    py: Python<'_>,
-    path: &str,
-    reader: &'a mut Reader,
-) -> PyResult<Option<&'a mut Window>> {
-    py.detach(|| reader.next_window())
-        .map_err(|error| match error {
-            ReadError::File(error) => raise(path.into(), error),
-            ReadError::Jsonl(error) => record_error(path.to_owned(), error),
-        })
+fn objects<'py>(
+    py: Python<'py>,
+    window: &Window,
+    shared: &mut [Shared],
+) -> PyResult<Vec<Column<'py>>> {
+    let (n, n_keys) = (window.lines.len(), shared.len());
+    let mut builder = Builder::new(py);
+    let mut columns: Vec<Vec<_>> = (0..n_keys).map(|_| Vec::with_capacity(n)).collect();
+    for (i, item) in window.items().enumerate() {
+        let column = i % n_keys;
+        columns[column].push(match item {
+            Item::Text(text) => share(py, &mut shared[column], text)?.into_any(),
+            Item::Value(value) => builder.value(value.clone())?,
+        });
+    }
+    let lists = columns.into_iter().map(|column| PyList::new(py, column));
+    lists.map(|list| list.map(Column::Objects)).collect()
 }
 
-fn numbers<'py>(py: Python<'py>, window: &mut Window) -> PyResult<(Lines<'py>, Vec<Reject>)> {
-    let lines = line_array(py, take(&mut window.lines))?;
-    Ok((lines, rejects(take(&mut window.rejects))))
+pub fn line_array(py: Python<'_>, lines: Vec<usize>) -> PyResult<Bound<'_, PyArray1<i64>>> {
+    let lines: Result<_, _> = lines.into_iter().map(i64::try_from).collect();
+    Ok(PyArray1::from_vec(py, lines?))
+}
+
+pub fn rejects(bad: Vec<BadLine>) -> Vec<Reject> {
+    bad.into_iter()
+        .map(|bad| (bad.line, bad.column, bad.reason, bad.text.map(Cow::Owned)))
+        .collect()
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    m.add_class::<JsonlReader>()?;
-    m.add_class::<JsonlTextReader>()
+    m.add_class::<JsonlReader>()
 }

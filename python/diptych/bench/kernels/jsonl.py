@@ -94,7 +94,9 @@ def _ours(threads: int) -> Callable[[Job], Callable[[], Any]]:
         path = _file(job["n"], job["bad"])
 
         def call() -> Any:
-            read = read_jsonl(path, KEYS, on_bad_line="skip", max_line_bytes=MAX_LINE_BYTES, threads=threads)
+            read = read_jsonl(
+                path, KEYS, on_bad_line="skip", max_bad=None, max_line_bytes=MAX_LINE_BYTES, threads=threads
+            )
             return list(read.columns.values()), [bad.line for bad in read.rejects]
 
         return call
@@ -107,7 +109,7 @@ def _ours_text(threads: int) -> Callable[[Job], Callable[[], Any]]:
         from diptych.data.loaders import iterate_jsonl_text
 
         path = _file(job["n"], job["bad"])
-        options: Any = {"on_bad_line": "skip", "max_line_bytes": MAX_LINE_BYTES, "threads": threads}
+        options: Any = {"on_bad_line": "skip", "max_bad": None, "max_line_bytes": MAX_LINE_BYTES, "threads": threads}
         return lambda: list(iterate_jsonl_text(path, KEYS, **options))
 
     return start

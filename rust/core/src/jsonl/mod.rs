@@ -13,6 +13,7 @@
 mod reader;
 mod refusal;
 mod scan;
+mod schema;
 mod value;
 mod window;
 
@@ -23,7 +24,7 @@ use std::thread;
 
 use thiserror::Error;
 
-pub use reader::{ReadError, Reader, parse_fields};
+pub use reader::{ReadError, Reader};
 use refusal::Refusal;
 pub use value::{Record, Value};
 pub use window::{Item, TextColumn, Window};
@@ -74,6 +75,8 @@ pub struct BadLine {
     pub reason: String,
     /// Whether the file ends inside the value: its writer was stopped, or a copy of it was.
     pub truncated: bool,
+    /// The line itself, a byte order mark included and its line end not; `None` where it is too long to be kept.
+    pub text: Option<Vec<u8>>,
 }
 
 /// Why a file cannot be read as JSON lines.
@@ -105,6 +108,8 @@ pub struct Parsed<T> {
     pub n_blank: usize,
     /// Physical lines; a last one without line end counts.
     pub n_lines: usize,
+    /// Whether a byte order mark at the start of the file was dropped.
+    pub byte_order_mark: bool,
 }
 
 impl<T> Default for Parsed<T> {
@@ -115,6 +120,7 @@ impl<T> Default for Parsed<T> {
             rejects: Vec::new(),
             n_blank: 0,
             n_lines: 0,
+            byte_order_mark: false,
         }
     }
 }
@@ -159,12 +165,13 @@ impl Refused {
         }
     }
 
-    fn at_line(self, line: usize) -> BadLine {
+    fn at_line(self, line: usize, text: Option<&[u8]>) -> BadLine {
         BadLine {
             line,
             column: self.column,
             reason: self.reason,
             truncated: self.truncated,
+            text: text.map(<[u8]>::to_vec),
         }
     }
 }
@@ -270,6 +277,7 @@ fn parse_piece<'a, T>(
         rest = tail;
         parsed.n_lines += 1;
         let line = Line::new(line, first_of_file && parsed.n_lines == 1);
+        parsed.byte_order_mark |= line.mark > 0;
         let outcome = match line.refused_for_length(options.max_line_bytes) {
             Some(refused) => Err(refused),
             None if line.is_blank() => {
@@ -281,7 +289,8 @@ fn parse_piece<'a, T>(
         match outcome {
             Ok(()) => parsed.lines.push(parsed.n_lines),
             Err(refused) => {
-                parsed.rejects.push(refused.at_line(parsed.n_lines));
+                let text = line.kept(options.max_line_bytes);
+                parsed.rejects.push(refused.at_line(parsed.n_lines, text));
                 if options.on_bad_line == OnBadLine::Error {
                     return parsed;
                 }
@@ -341,6 +350,11 @@ impl<'a> Line<'a> {
     fn refused_for_length(&self, max: usize) -> Option<Refused> {
         let found = self.bytes.len();
         (found > max).then(|| Refused::whole(Refusal::TooLong { found, max }.to_string()))
+    }
+
+    /// The line, unless it is longer than `max` bytes.
+    fn kept(&self, max: usize) -> Option<&'a [u8]> {
+        (self.bytes.len() <= max).then_some(self.bytes)
     }
 
     fn is_blank(&self) -> bool {

@@ -21,7 +21,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::window::{Job, TooLong, Window};
-use super::{BadLine, JsonlError, OnBadLine, Options, other_encoding};
+use super::{JsonlError, OnBadLine, Options, other_encoding};
 use crate::files::{self, FileError, Source};
 
 /// Bytes that are asked of the file at a time.
@@ -356,55 +356,5 @@ impl Input {
             }
         }
         Ok(TooLong { found })
-    }
-}
-
-/// All of a file in memory, with what [`Reader`] keeps of it as values of their own; for short texts and for tests.
-///
-/// # Errors
-///
-/// As [`super::parse_jsonl`]; an object that lacks a key is a bad line.
-///
-/// # Examples
-///
-/// ```
-/// use diptych_core::jsonl::{Options, Value, parse_fields};
-///
-/// let parsed = parse_fields(b"{\"n\": 1, \"m\": 5}\n{\"n\": 2}\n", &["n"], Options::default())?;
-/// assert_eq!(parsed.records, [Value::Int(1), Value::Int(2)]);
-/// # Ok::<(), diptych_core::jsonl::JsonlError>(())
-/// ```
-pub fn parse_fields(
-    data: &[u8],
-    keys: &[&str],
-    options: Options,
-) -> Result<super::Parsed<super::Value<'static>>, JsonlError> {
-    use super::{Item, Value};
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let source = Box::new(io::Cursor::new(data.to_vec()));
-    let mut reader = Reader::new(source, keys, options, false);
-    let mut parsed = super::Parsed::default();
-    loop {
-        let window = match reader.next_window() {
-            Ok(Some(window)) => window,
-            Ok(None) => return Ok(parsed),
-            Err(ReadError::Jsonl(error)) => return Err(error),
-            Err(ReadError::File(error)) => {
-                return Err(JsonlError::BadLine(BadLine {
-                    line: 0,
-                    column: 0,
-                    reason: error.to_string(),
-                    truncated: false,
-                }));
-            }
-        };
-        parsed.records.extend(window.items().map(|item| match item {
-            Item::Text(text) => Value::String(String::from_utf8_lossy(text).into_owned().into()),
-            Item::Value(value) => value.clone(),
-        }));
-        parsed.lines.append(&mut window.lines);
-        parsed.rejects.append(&mut window.rejects);
-        parsed.n_blank += window.n_blank;
-        parsed.n_lines += window.n_lines;
     }
 }

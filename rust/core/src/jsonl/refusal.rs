@@ -14,9 +14,6 @@ use super::value::{self, MAX_DEPTH, Value};
 /// Characters of the line that a reason shows.
 const EXCERPT_CHARS: usize = 40;
 
-/// Keys of an object that a reason names.
-const NAMED_KEYS: usize = 20;
-
 /// Bytes shown before the fault.
 const EXCERPT_LEAD: usize = 12;
 
@@ -119,30 +116,6 @@ pub(super) fn excerpt(bytes: &[u8]) -> String {
         }
     }
     out
-}
-
-/// What a reason says about an object that lacks a key: the keys that it has instead.
-pub(super) fn no_field(key: &str, record: &value::Record<'_>) -> String {
-    let quoted = |name: &str| format!("'{}'", excerpt(name.as_bytes()));
-    let found: Vec<String> = record
-        .iter()
-        .take(NAMED_KEYS)
-        .map(|(name, _)| quoted(name))
-        .collect();
-    let more = if record.len() > NAMED_KEYS {
-        ", ..."
-    } else {
-        ""
-    };
-    format!("no field {}; found {}{more}", quoted(key), found.join(", "))
-}
-
-/// What a reason says about a field that is not text where only text can be.
-pub(super) fn not_text(key: &str, kind: &str) -> String {
-    format!(
-        "field '{}': expected a string, found {kind}",
-        excerpt(key.as_bytes())
-    )
 }
 
 /// What a reason says about a fault: the refusal and the text around it.

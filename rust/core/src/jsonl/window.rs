@@ -2,8 +2,9 @@
 //!
 //! A window owns its bytes, so that one thread can read and parse it while another uses the one before; its memory is used again.
 
-use super::refusal::{self, Refusal};
+use super::refusal::Refusal;
 use super::scan::Scanner;
+use super::schema;
 use super::value::Value;
 use super::{BadLine, Line, OnBadLine, Options, Refused};
 use crate::simd::marks::Marks;
@@ -104,6 +105,8 @@ pub struct Window {
     pub n_blank: usize,
     /// Physical lines; a last one without line end counts.
     pub n_lines: usize,
+    /// Whether a byte order mark at the start of the file was dropped.
+    pub byte_order_mark: bool,
 }
 
 /// What is wanted of every line.
@@ -133,7 +136,7 @@ impl Window {
         self.columns.clear();
         self.lines.clear();
         self.rejects.clear();
-        (self.n_blank, self.n_lines) = (0, 0);
+        (self.n_blank, self.n_lines, self.byte_order_mark) = (0, 0, false);
     }
 
     /// Parse what the buffer holds; lines are numbered from its start.
@@ -146,6 +149,7 @@ impl Window {
                 column: 0,
                 reason: Refusal::TooLong { found, max }.to_string(),
                 truncated: false,
+                text: None,
             });
         }
         self.parse_lines(job, first_of_file);
@@ -176,6 +180,7 @@ impl Window {
             let text = start + line.mark;
             start = end;
             self.n_lines += 1;
+            self.byte_order_mark |= line.mark > 0;
             let outcome = match line.refused_for_length(job.options.max_line_bytes) {
                 Some(refused) => Err(refused),
                 None if line.is_blank() => {
@@ -187,7 +192,8 @@ impl Window {
             match outcome {
                 Ok(()) => lines.push(self.n_lines),
                 Err(refused) => {
-                    rejects.push(refused.at_line(self.n_lines));
+                    let text = line.kept(job.options.max_line_bytes);
+                    rejects.push(refused.at_line(self.n_lines, text));
                     if job.options.on_bad_line == OnBadLine::Error {
                         return;
                     }
@@ -234,7 +240,7 @@ fn wanted(
         for key in &job.keys {
             let Some((_, value)) = record.iter().find(|(name, _)| name == key) else {
                 fields.truncate(before);
-                return Err(Refused::whole(refusal::no_field(key, &record)));
+                return Err(Refused::whole(schema::no_field(key, &record)));
             };
             fields.push(value.clone());
         }
@@ -242,9 +248,13 @@ fn wanted(
     if job.text_only {
         for (key, slot) in job.keys.iter().zip(&fields.slots[before[0]..]) {
             if let Slot::Other(index) = slot {
-                let reason = refusal::not_text(key, fields.others[*index].kind());
+                let refused = Refused {
+                    column: line.mark + schema::value_column(line.text(), key),
+                    reason: schema::not_text(key, fields.others[*index].kind()),
+                    truncated: false,
+                };
                 fields.truncate(before);
-                return Err(Refused::whole(reason));
+                return Err(refused);
             }
         }
     }

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 
 use diptych_core::files::decompress;
-use diptych_core::jsonl::{OnBadLine, Options, parse_fields, parse_jsonl};
+use diptych_core::jsonl::{OnBadLine, Options, parse_jsonl};
+
+use crate::fields::parse_fields;
 
 pub const CORPUS: &[&[u8]] = &[
     b"{\"prompt\": \"a\", \"n\": [1, -2.5e3, true, null]}\n{\"prompt\": \"\\u00e9\\ud83d\\ude00\"}\n",
