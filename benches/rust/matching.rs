@@ -3,7 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use diptych_core::matching::{assign, contingency, nearest_neighbours};
+use diptych_core::matching::{
+    Options, assign, contingency, kmeans, nearest_centroids, nearest_neighbours,
+};
 use diptych_core::stream::signs;
 
 /// `n` numbers below `below`, from the stream of the resample.
@@ -64,5 +66,30 @@ fn neighbours(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tables, assignments, neighbours);
+fn clusters(criterion: &mut Criterion) {
+    let (n, dim) = (10_000, 384);
+    let rows = vectors(7, n, dim);
+    let options = Options {
+        clusters: 50,
+        starts: 3,
+        max_iterations: 10,
+        tolerance: 0.0,
+        seed: 0,
+        threads: 1,
+    };
+    let mut group = criterion.benchmark_group("kmeans");
+    group.throughput(Throughput::Elements(n as u64));
+    group.sample_size(10);
+    group.bench_function("10k x 384, k = 50, 3 starts, 10 iterations", |bencher| {
+        bencher.iter(|| kmeans(black_box(&rows), dim, &options).expect("finite rows"));
+    });
+    group.bench_function("10k x 384, nearest of 50 centroids", |bencher| {
+        bencher.iter(|| {
+            nearest_centroids(black_box(&rows), &rows[..50 * dim], dim, 1).expect("finite rows")
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, tables, assignments, neighbours, clusters);
 criterion_main!(benches);

@@ -14,7 +14,9 @@ __all__ = [
     "cluster_sums",
     "contingency",
     "hash_rows",
+    "kmeans",
     "mean_similarity",
+    "nearest_centroids",
     "nearest_neighbours",
     "parse_jsonl",
     "quadratic_forms",
@@ -247,6 +249,38 @@ def nearest_neighbours(
     ShapeError
         If the widths differ or are 0, ``k`` is 0 or above the number of targets, a value is not finite, or
         ``threads`` is 0.
+    """
+
+def kmeans(
+    rows: NDArray[np.float32],
+    clusters: int,
+    starts: int,
+    max_iterations: int,
+    tolerance: float,
+    seed: int,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int32], float, int]:
+    """Centroids (k, d), the label of each row (n,), the inertia, and the iterations over all rows.
+
+    Starts race on a sample, Lloyd's iterations with exact distances finish; the result depends neither on ``threads``
+    nor on the instructions of the machine. A label is that of ``nearest_centroids``.
+
+    Raises
+    ------
+    ShapeError
+        If a value is not finite, the width is 0, ``clusters`` is 0 or above the number of rows, or ``starts``,
+        ``max_iterations`` or ``threads`` is 0.
+    """
+
+def nearest_centroids(
+    rows: NDArray[np.float32], centroids: NDArray[np.float32], threads: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The nearest centroid of each row by Euclidean distance, of equally near ones the first; squared distances.
+
+    Raises
+    ------
+    ShapeError
+        If the widths differ or are 0, there is no centroid, a value is not finite, or ``threads`` is 0.
     """
 
 def quadratic_forms(

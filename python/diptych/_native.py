@@ -1,7 +1,8 @@
 """The one Python door to the compiled kernels: everything else imports them from here.
 
 Each kernel has one calling file: hashing in ``utils.hashing``, files and JSON lines in ``data.loaders``, the store
-in ``embeddings.cache``, matching in ``clustering.matching``, permutation tests in ``stats.permutation``.
+in ``embeddings.cache``, matching in ``clustering.matching``, k-means in ``clustering.algorithms``, permutation tests in
+``stats.permutation``.
 """
 
 from diptych._core import (
@@ -13,7 +14,9 @@ from diptych._core import (
     cluster_sums,
     contingency,
     hash_rows,
+    kmeans,
     mean_similarity,
+    nearest_centroids,
     nearest_neighbours,
     parse_jsonl,
     quadratic_forms,
@@ -29,7 +32,9 @@ __all__ = [
     "cluster_sums",
     "contingency",
     "hash_rows",
+    "kmeans",
     "mean_similarity",
+    "nearest_centroids",
     "nearest_neighbours",
     "parse_jsonl",
     "quadratic_forms",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans  # type: ignore[import-untyped,unused-ignore]
 
 from diptych._types import Vectors
 from diptych.clustering.algorithms import kmeans, nearest_centroid, number_of_clusters
@@ -38,6 +39,54 @@ def test_the_same_seed_gives_the_same_bits(seed: int) -> None:
 def test_another_seed_may_give_other_clusters() -> None:
     vectors = np.random.default_rng(5).standard_normal((200, 20)).astype(np.float32)
     assert len({kmeans(vectors, 9, seed=seed).labels.tobytes() for seed in range(4)}) > 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_clusters_are_as_tight_as_scikit_learns_best_of_ten(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    centres = 1.5 * random.standard_normal((12, 8))
+    vectors = (centres[random.integers(0, 12, 1500)] + random.standard_normal((1500, 8))).astype(np.float32)
+    peer = KMeans(12, n_init=10, random_state=seed).fit(vectors)
+    ours = kmeans(vectors, 12, seed=seed)
+    assert ours.inertia <= 1.01 * peer.inertia_
+    squares = ((vectors.astype(np.float64) - ours.centroids[ours.labels]) ** 2).sum()
+    assert ours.inertia == pytest.approx(squares, rel=1e-6)
+    np.testing.assert_array_equal(nearest_centroid(vectors, ours.centroids), ours.labels)
+
+
+def test_without_tolerance_scikit_learn_finds_nothing_left_to_move() -> None:
+    vectors = np.random.default_rng(5).standard_normal((400, 6)).astype(np.float32)
+    ours = kmeans(vectors, 7, seed=0, tol=0.0)
+    peer = KMeans(7, init=ours.centroids, n_init=1, tol=0.0).fit(vectors)
+    np.testing.assert_array_equal(peer.labels_, ours.labels)
+    np.testing.assert_allclose(peer.cluster_centers_, ours.centroids, atol=1e-5)
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    vectors = np.random.default_rng(5).standard_normal((3000, 20)).astype(np.float32)
+    one, four = (kmeans(vectors, 30, seed=1, threads=threads) for threads in (1, 4))
+    assert (one.centroids.tobytes(), one.labels.tobytes()) == (four.centroids.tobytes(), four.labels.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"n_init": 0}, "n_init: 0, expected at least 1"),
+        ({"max_iter": 0}, "max_iter: 0, expected at least 1"),
+        ({"threads": 0}, "threads: 0, expected at least 1"),
+    ],
+)
+def test_counts_of_none_are_refused(options: dict[str, int], text: str) -> None:
+    with pytest.raises(ShapeError, match=text):
+        kmeans(np.eye(5, dtype=np.float32), 2, seed=0, **options)
+
+
+def test_a_value_that_has_no_distance_is_named() -> None:
+    vectors = np.ones((3, 2), np.float32)
+    for value, text in ((np.nan, "NaN, expected a finite number"), (2e38, "expected at most 1e38 either way")):
+        vectors[1, 1] = value
+        with pytest.raises(ShapeError, match=f"rows: row 1, column 1 is .*{text}"):
+            kmeans(vectors, 2, seed=0)
 
 
 @pytest.mark.parametrize("k", [0, -1, 6])

@@ -93,6 +93,8 @@ def test_arrays_of_the_right_kind_and_any_size(a: Any, b: Any, x: Any, y: Any, n
     attempt(_core.cluster_sums, [a, x, n, threads])
     attempt(_core.mean_similarity, [a, x, b, y, n, n, threads])
     attempt(_core.nearest_neighbours, [x, y, n, threads])
+    attempt(_core.nearest_centroids, [x, y, threads])
+    attempt(_core.kmeans, [x, n, n % 3, n + 2, 0.0, 1, threads])
     attempt(_core.assign, [x.astype(np.float64), bool(n % 2)])
     attempt(_core.quadratic_forms, [x, bool(n % 2), a > 0, 1, 0, 9, threads])
 

@@ -74,6 +74,8 @@ CALLS: dict[str, Callable[[], Any]] = {
     "cluster_sums": lambda: _core.cluster_sums(LABELS[:90_000], MANY, 50, 1),
     "mean_similarity": lambda: _core.mean_similarity(LABELS[:90_000], MANY, LABELS[:90_000], MANY, 50, 50, 1),
     "nearest_neighbours": lambda: _core.nearest_neighbours(VECTORS, VECTORS, 5, 1),
+    "kmeans": lambda: _core.kmeans(VECTORS, 50, 3, 20, 0.0, 0, 1),
+    "nearest_centroids": lambda: _core.nearest_centroids(MANY, VECTORS[:50], 1),
     "assign": lambda: _core.assign(COSTS, False),
     "quadratic_forms": lambda: _core.quadratic_forms(VECTORS, False, FIRST, 0, 0, 2000, 1),
     "permutations made ready": _permutations,

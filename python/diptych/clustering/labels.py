@@ -43,16 +43,17 @@ def keywords(texts: Sequence[str], labels: Labels, n_clusters: int, *, n_words: 
 
     if len(texts) != len(labels):
         raise ShapeError(f"{len(texts)} texts but {len(labels)} labels; give one label for each text")
-    kept = [(text, label) for text, label in zip(texts, labels.tolist(), strict=True) if label >= 0]
+    members: list[list[str]] = [[] for _ in range(n_clusters)]
+    for text, label in zip(texts, labels.tolist(), strict=True):
+        if label >= 0:
+            members[label].append(text)
+    # Only the counts of a cluster matter, and no word spans a line.
     vectorizer = CountVectorizer(stop_words="english", token_pattern=r"(?u)\b[^\W\d_]{3,}\b")
     try:
-        counts = vectorizer.fit_transform([text for text, _ in kept])
+        per_cluster = vectorizer.fit_transform(["\n".join(texts) for texts in members]).toarray().astype(np.float64)
     except ValueError:  # no word is left
         return [()] * n_clusters
     words = vectorizer.get_feature_names_out()
-    members = np.zeros((n_clusters, len(kept)))
-    members[[label for _, label in kept], range(len(kept))] = 1.0
-    per_cluster = np.asarray(members @ counts)
     share = per_cluster / np.maximum(per_cluster.sum(axis=1, keepdims=True), 1.0)
     weight = share * np.log1p(per_cluster.sum() / n_clusters / per_cluster.sum(axis=0))
     order = np.argsort(-weight, axis=1, kind="stable")[:, :n_words]

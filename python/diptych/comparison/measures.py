@@ -111,12 +111,14 @@ class Tools:
     seed : of everything random in a lens
     progress : where long work says how far it is
     score_fields : numeric fields of the records that the user declared to be measures
+    threads : for kernels; no result depends on it
     """
 
     embed: Callable[[Sequence[str]], Vectors]
     seed: int
     progress: Progress
     score_fields: tuple[str, ...] = ()
+    threads: int = 1
 
 
 class Lens(Protocol):

@@ -242,7 +242,7 @@ class _Analysis:
         proposals = []
         for name in self.config.lenses:
             seed = derive_seed(self.config.seed, f"lens {name}") % 2**32
-            tools = Tools(embed, seed, self.progress, self.config.score_fields)
+            tools = Tools(embed, seed, self.progress, self.config.score_fields, self.threads)
             proposals.append(make_lens(name).propose(view, tools))
             self.progress.advance()
         self.progress.finish()

@@ -3,12 +3,12 @@
 //! Source of the bits: the `ChaCha` keystream with 8 rounds, 64-bit block counter from 0 and 64-bit nonce (Bernstein
 //! 2008; crate `chacha20`). To rebuild a stream elsewhere:
 //!
-//! - key, 32 bytes: a 24-byte ASCII tag ([`SIGNS_TAG`] or [`SUBSET_TAG`], padded with zero bytes), then the seed as
+//! - key, 32 bytes: a 24-byte ASCII tag ([`SIGNS_TAG`], [`SUBSET_TAG`] or [`UNIFORM_TAG`], padded with zero bytes), then the seed as
 //!   8 bytes little-endian;
 //! - nonce: the resample's index as 8 bytes little-endian;
 //! - word `j`: keystream bytes `8j .. 8j + 8`, little-endian.
 //!
-//! [`signs`] takes the words as they come: bit `i % 64` of word `i / 64` belongs to row `i`.
+//! [`Uniform`] and [`signs`] take the words as they come. For signs bit `i % 64` of word `i / 64` belongs to row `i`.
 //!
 //! [`Subsets`] fills coins and corrects their number. Above `n / 2` it draws the `n - k` rows that are left out; so
 //! `k` is at most `n / 2` here.
@@ -40,6 +40,9 @@ pub const SIGNS_TAG: [u8; 24] = *b"diptych signs v1\0\0\0\0\0\0\0\0";
 /// First 24 bytes of the key for [`Subsets`].
 pub const SUBSET_TAG: [u8; 24] = *b"diptych subset v3\0\0\0\0\0\0\0";
 
+/// First 24 bytes of the key for [`Uniform`].
+pub const UNIFORM_TAG: [u8; 24] = *b"diptych uniform v1\0\0\0\0\0\0";
+
 /// One fair bit for each of `n` rows, 64 to a word; the spare bits of the last word are 0.
 ///
 /// # Examples
@@ -64,6 +67,36 @@ pub fn signs_into(seed: u64, resample: u64, n: usize, bits: &mut [u64]) {
     fill(&mut keystream(SIGNS_TAG, seed, resample), mine);
     trim(n, mine);
     beyond.fill(0);
+}
+
+/// Numbers uniform on `[0, 1)`: the high 53 bits of each word in turn, as a multiple of `2^-53`.
+///
+/// # Examples
+///
+/// ```
+/// use diptych_core::stream::Uniform;
+/// let (mut one, mut same) = (Uniform::new(7, 0), Uniform::new(7, 0));
+/// assert!((0..100).all(|_| (0.0..1.0).contains(&one.draw())));
+/// one = Uniform::new(7, 0);
+/// assert_eq!(one.draw(), same.draw());
+/// ```
+pub struct Uniform {
+    words: ChaCha8Rng,
+}
+
+impl Uniform {
+    /// The numbers of (seed, stream).
+    #[must_use]
+    pub fn new(seed: u64, stream: u64) -> Self {
+        Self {
+            words: keystream(UNIFORM_TAG, seed, stream),
+        }
+    }
+
+    /// The next number.
+    pub fn draw(&mut self) -> f64 {
+        (self.words.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
 }
 
 /// A uniformly random subset of `k` of `n` rows, as membership bits, 64 to a word. A `k` above `n` counts as `n`.

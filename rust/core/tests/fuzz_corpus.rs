@@ -57,6 +57,11 @@ fn neighbours() {
 }
 
 #[test]
+fn clusters() {
+    drive(600, &[b"\x09\x02"], matching::clusters);
+}
+
+#[test]
 fn sign_flips() {
     drive(600, &[b"\x05\x03"], permutation::flips);
 }

@@ -10,6 +10,7 @@ mod errors;
 mod files;
 mod hash;
 mod jsonl;
+mod kmeans;
 mod matching;
 mod permutation;
 mod reader;
@@ -25,5 +26,6 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     reader::register(m)?;
     store::register(m)?;
     matching::register(m)?;
+    kmeans::register(m)?;
     permutation::register(m)
 }

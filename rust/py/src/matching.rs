@@ -15,7 +15,7 @@ use crate::errors::ShapeError;
 
 type Pairs<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
 
-fn raise(error: MatchingError) -> PyErr {
+pub fn raise(error: MatchingError) -> PyErr {
     ShapeError::new_err(error.to_string())
 }
 

@@ -21,7 +21,7 @@ Kind = Literal["ours", "peer", "original", "limit"]
 Job = Mapping[str, Any]
 Start = Callable[[Job], Callable[[], Any]]
 
-KERNELS = ("store", "hashing", "jsonl", "matching", "permutation", "analysis")
+KERNELS = ("store", "hashing", "jsonl", "matching", "permutation", "kmeans", "analysis")
 """The files of rows, in the order in which they run."""
 MIN_ROUNDS = 5
 MIB = 1 << 20

@@ -27,7 +27,7 @@ class ClustersLens:
         texts = [row.response for row in discovery]
         vectors = tools.embed(texts)
         n_clusters = min(number_of_clusters(len(texts)), len(np.unique(vectors, axis=0)))
-        clustering = kmeans(vectors, n_clusters, seed=tools.seed)
+        clustering = kmeans(vectors, n_clusters, seed=tools.seed, threads=tools.threads)
         return ClustersProposal(
             centroids=clustering.centroids,
             words=keywords(texts, clustering.labels, n_clusters),

@@ -12,6 +12,8 @@
 //! assigned one, then the lowest index; rows bid in ascending order. A matrix with more rows than columns is copied
 //! and transposed first, so there rows and columns change places in this rule.
 //!
+//! [`kmeans`] lets starts race on rounded rows and finishes with exact distances, most of which it never takes.
+//!
 //! [`cluster_sums`] and [`mean_similarity`] read each vector once, cluster by cluster; [`nearest_neighbours`] scans
 //! int8 codes with a proven bound and takes exact products only of what survives it.
 #![allow(
@@ -31,11 +33,14 @@ use crate::simd::scan::wide;
 
 mod assign;
 mod contingency;
+mod kmeans;
 mod neighbours;
+mod rounded;
 mod sums;
 
 pub use assign::assign;
 pub use contingency::contingency;
+pub use kmeans::{Options, Partition, kmeans, nearest_centroids};
 pub use neighbours::nearest_neighbours;
 pub use sums::{Clustering, cluster_sums, mean_similarity};
 
@@ -132,6 +137,34 @@ pub enum MatchingError {
         column: usize,
         /// The value.
         value: f32,
+    },
+    /// A value whose distance from another might be no f32.
+    #[error(
+        "{name}: row {row}, column {column} is {value}, expected at most 1e38 either way; scale the vectors"
+    )]
+    Large {
+        /// Which vectors.
+        name: &'static str,
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+    /// There are not so many rows.
+    #[error("{clusters} clusters of {rows} rows; ask for 1 to the number of rows, fewer than 2^31")]
+    Clusters {
+        /// How many were asked for.
+        clusters: usize,
+        /// How many rows there are.
+        rows: usize,
+    },
+    /// A number that must not be 0.
+    #[error("{name}: 0, expected at least 1")]
+    None {
+        /// Which.
+        name: &'static str,
     },
     /// There are not so many neighbours.
     #[error("k: {k} neighbours of {targets} targets; pass 1 to the number of targets")]

@@ -1,24 +1,16 @@
 //! Exact nearest neighbours by inner product.
 //!
-//! Every row is rounded to a few steps with a scale of its own, and the norm of what rounding dropped is kept. With q
-//! for the rounded part and e for the rest, Cauchy and Schwarz give
-//! `<x, y> <= <q_x, q_y> + |e_x| (|q_y| + |e_y|) + |q_x| |e_y|`, so a target whose bound stays below the present k-th
-//! best similarity cannot be a neighbour. All others get an inner product in f64, summed in a fixed order: neighbours
-//! and bits depend neither on the instructions, nor on the number of steps, nor on the threads. Integers are exact; the
-//! float arithmetic of the bound is covered by [`SLACK`] and [`UNDERFLOW`].
+//! Rounded rows bound every product (see [`super::rounded`]): a target whose bound stays below the present k-th best
+//! similarity cannot be a neighbour. All others get an inner product in f64, summed in a fixed order: neighbours and
+//! bits depend neither on the instructions, nor on the number of steps, nor on the threads.
 
 use std::ops::Range;
 
+use super::rounded::{Packed, Rounded, SLACK, UNDERFLOW, bound, round, side_by_side};
 use super::{MatchingError, check_finite, check_vectors, index};
 use crate::parallel::{blocks, run};
-use crate::simd::scan::{self, GROUP, Query, Step, TILE, Tile, steps, survivors, wide};
+use crate::simd::scan::{GROUP, Query, Step, TILE, steps, survivors, wide};
 
-/// More than the relative rounding errors of an upper bound together (eight roundings of 2^-24).
-const SLACK: f64 = 2e-6;
-/// More than what a bound can lose by underflow (half the least f32 times the largest integer product: 2e-36).
-const UNDERFLOW: f64 = 1e-35;
-/// With more dimensions an i32 could overflow; then nothing is rounded and every target gets its exact product.
-const MOST_DIMENSIONS: usize = 65_000;
 /// Queries that share one read of the targets.
 const BLOCK: usize = 32 * GROUP;
 /// Independent partial sums of an exact product.
@@ -61,7 +53,7 @@ pub fn nearest_neighbours(
     }
     let mut indices: Vec<i64> = super::zeros(n, k)?;
     let mut similarities: Vec<f32> = super::zeros(n, k)?;
-    let packed = Packed::new(targets, dim);
+    let packed = Packed::new(targets, dim, None, steps(), threads)?;
     let (mut own_indices, mut own_values) = (indices.as_mut_slice(), similarities.as_mut_slice());
     let mut work = Vec::new();
     for range in blocks(0..n as u64, threads) {
@@ -87,129 +79,8 @@ pub fn nearest_neighbours(
     Ok((indices, similarities))
 }
 
-/// 1.5 * 2^23: between it and its neighbours in f32 lies 1.
-const ROUNDING: f32 = 12_582_912.0;
-
-/// A row rounded to int8.
-struct Rounded {
-    codes: Vec<i8>,
-    scale: f32,
-    /// Norm of the rounded part.
-    norm: f64,
-    /// Norm of the rest.
-    error: f64,
-}
-
-fn round(row: &[f32], width: usize) -> Rounded {
-    wide(
-        #[inline(always)]
-        || round_here(row, width),
-    )
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "rounded values lie in -127..=127 at most"
-)]
-#[inline(always)]
-fn round_here(row: &[f32], width: usize) -> Rounded {
-    let largest = row
-        .iter()
-        .fold(0.0_f32, |most, value| most.max(value.abs()));
-    let scale = largest / f32::from(steps());
-    let inverse = 1.0 / scale;
-    let usable = scale > 0.0 && inverse.is_finite() && row.len() <= MOST_DIMENSIONS;
-    let (scale, inverse) = if usable { (scale, inverse) } else { (0.0, 0.0) };
-    let mut codes = vec![0; width];
-    let (mut norm, mut error) = ([0.0; LANES], [0.0; LANES]);
-    for (codes, values) in codes.chunks_mut(LANES).zip(row.chunks(LANES)) {
-        for (lane, (code, &value)) in codes.iter_mut().zip(values).enumerate() {
-            // Adding and taking away this number rounds to a whole one.
-            let rounded = (value * inverse + ROUNDING) - ROUNDING;
-            *code = rounded as i8;
-            let kept = f64::from(rounded) * f64::from(scale);
-            let dropped = f64::from(value) - kept;
-            norm[lane] += kept * kept;
-            error[lane] += dropped * dropped;
-        }
-    }
-    let (norm, error): (f64, f64) = (norm.iter().sum(), error.iter().sum());
-    Rounded {
-        codes,
-        scale,
-        norm: norm.sqrt(),
-        error: error.sqrt(),
-    }
-}
-
-/// The least f32 that is not below `value`.
-#[expect(clippy::cast_possible_truncation, reason = "rounded up afterwards")]
-fn up(value: f64) -> f32 {
-    let near = value as f32;
-    if f64::from(near) < value {
-        near.next_up()
-    } else {
-        near
-    }
-}
-
-/// Targets in tiles of [`TILE`].
-struct Packed {
-    count: usize,
-    dim: usize,
-    /// `dim`, rounded up to whole blocks.
-    width: usize,
-    codes: Vec<u8>,
-    scale: Vec<[f32; TILE]>,
-    reach: Vec<[f32; TILE]>,
-    rest: Vec<[f32; TILE]>,
-}
-
 /// Every dimension has a code.
 const NO_TAIL: [f32; TILE] = [0.0; TILE];
-
-impl Packed {
-    fn new(targets: &[f32], dim: usize) -> Self {
-        let (count, width) = (targets.len() / dim, dim.next_multiple_of(scan::BLOCK));
-        let tiles = count.div_ceil(TILE);
-        let empty = vec![[0.0; TILE]; tiles];
-        let mut packed = Self {
-            count,
-            dim,
-            width,
-            codes: vec![steps(); tiles * TILE * width],
-            scale: empty.clone(),
-            reach: empty.clone(),
-            rest: empty,
-        };
-        for (at, row) in targets.chunks_exact(dim).enumerate() {
-            let (tile, lane) = (at / TILE, at % TILE);
-            let row = round(row, width);
-            let codes = &mut packed.codes[tile * TILE * width..(tile + 1) * TILE * width];
-            for (step, word) in row.codes.chunks_exact(4).enumerate() {
-                let place = step * 4 * TILE + lane * 4;
-                for (byte, code) in codes[place..place + 4].iter_mut().zip(word) {
-                    *byte = code.cast_unsigned().wrapping_add(steps());
-                }
-            }
-            packed.scale[tile][lane] = row.scale;
-            packed.reach[tile][lane] = up((row.norm + row.error) * (1.0 + SLACK));
-            packed.rest[tile][lane] = up(row.error * (1.0 + SLACK) + row.norm * SLACK);
-        }
-        packed
-    }
-
-    fn tile(&self, tile: usize) -> Tile<'_> {
-        let size = TILE * self.width;
-        Tile {
-            codes: &self.codes[tile * size..(tile + 1) * size],
-            scale: &self.scale[tile],
-            reach: &self.reach[tile],
-            rest: &self.rest[tile],
-            tail: &NO_TAIL,
-        }
-    }
-}
 
 /// The best targets of one query so far, best first.
 struct Best {
@@ -247,7 +118,10 @@ fn search_block(
     values: &mut [f32],
 ) {
     let rows: Vec<&[f32]> = queries.chunks_exact(packed.dim).collect();
-    let rounded: Vec<Rounded> = rows.iter().map(|row| round(row, packed.width)).collect();
+    let rounded: Vec<Rounded> = rows
+        .iter()
+        .map(|row| round(row, packed.width, packed.steps))
+        .collect();
     let mut best: Vec<Best> = rows
         .iter()
         .map(|_| Best {
@@ -256,10 +130,10 @@ fn search_block(
             threshold: f32::NEG_INFINITY,
         })
         .collect();
-    let mut bounds: Vec<Query> = rounded.iter().map(bound).collect();
+    let mut bounds: Vec<Query> = rounded.iter().map(|row| bound(row, packed.steps)).collect();
     let codes: Vec<Vec<Step<GROUP>>> = rounded.chunks(GROUP).map(side_by_side).collect();
     for first in (0..packed.count).step_by(TILE) {
-        let tile = packed.tile(first / TILE);
+        let tile = packed.tile(first / TILE, &NO_TAIL);
         for start in (0..rows.len()).step_by(GROUP) {
             let group: [Query; GROUP] =
                 std::array::from_fn(|i| bounds[(start + i).min(rows.len() - 1)]);
@@ -290,25 +164,6 @@ fn write(best: &[Best], indices: &mut [i64], values: &mut [f32]) {
     for ((index, value), &(similarity, target)) in indices.iter_mut().zip(values).zip(found) {
         *index = target as i64;
         *value = similarity as f32;
-    }
-}
-
-/// The codes of a group, the last query repeated where it is not full.
-fn side_by_side(group: &[Rounded]) -> Vec<Step<GROUP>> {
-    let words = |i: usize| group[i.min(group.len() - 1)].codes.as_chunks::<4>().0;
-    (0..words(0).len())
-        .map(|step| std::array::from_fn(|i| words(i)[step]))
-        .collect()
-}
-
-fn bound(row: &Rounded) -> Query {
-    Query {
-        offset: i32::from(steps()) * row.codes.iter().map(|&code| i32::from(code)).sum::<i32>(),
-        scale: row.scale,
-        error: up(row.error * (1.0 + SLACK)),
-        norm: up(row.norm * (1.0 + SLACK)),
-        tail: 0.0,
-        threshold: f32::NEG_INFINITY,
     }
 }
 

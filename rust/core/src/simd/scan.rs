@@ -118,6 +118,35 @@ pub(crate) fn survivors<const N: usize>(
     survivors_portable(tile, codes, queries)
 }
 
+/// The products of each query's codes with those of every target, shift and all: `offset` is still to be taken off.
+///
+/// The same integers on every machine. No code has more than [`SMALL`] steps.
+pub(crate) fn products<const N: usize>(tile: &[u8], queries: &[Step<N>]) -> [[i32; TILE]; N] {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if has_vnni() {
+            // # Safety
+            // The features that the function is compiled for were detected in the line above.
+            return unsafe { products_vnni(tile, queries) };
+        }
+        if has_avx2() {
+            // # Safety
+            // As above.
+            return unsafe { products_avx2(tile, queries) };
+        }
+    }
+    products_portable(tile, queries)
+}
+
+fn products_portable<const N: usize>(tile: &[u8], queries: &[Step<N>]) -> [[i32; TILE]; N] {
+    std::array::from_fn(|i| {
+        wide(
+            #[inline(always)]
+            || dots(tile, queries, i),
+        )
+    })
+}
+
 fn survivors_portable<const N: usize>(
     tile: Tile<'_>,
     codes: &[Step<N>],
@@ -154,6 +183,58 @@ fn dots<const N: usize>(tile: &[u8], codes: &[Step<N>], query: usize) -> [i32; T
     dots
 }
 
+/// The products of targets `8 part .. 8 part + 8`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn sums_avx2<const N: usize>(
+    tile: &[u8],
+    queries: &[Step<N>],
+    part: usize,
+) -> [std::arch::x86_64::__m256i; N] {
+    use std::arch::x86_64::{
+        __m256i, _mm256_add_epi16, _mm256_add_epi32, _mm256_loadu_si256, _mm256_madd_epi16,
+        _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256,
+    };
+    assert!(part < TILE / 8);
+    let ones = _mm256_set1_epi16(1);
+    let mut sums: [__m256i; N] = [_mm256_setzero_si256(); N];
+    let blocks = tile.as_chunks::<{ BLOCK * TILE }>().0.iter();
+    for (targets, steps) in blocks.zip(queries.as_chunks::<{ BLOCK / 4 }>().0) {
+        // # Safety
+        // `targets` has 1,024 bytes: `step` is below 4 and `part` below 8, so 32 bytes lie behind 256 x 3 + 32 x 7.
+        let rows: [__m256i; 4] = std::array::from_fn(|step| unsafe {
+            _mm256_loadu_si256(targets.as_ptr().add(4 * TILE * step + 32 * part).cast())
+        });
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let pairs = |step: usize| {
+                let word = i32::from_le_bytes(steps[step][i].map(i8::cast_unsigned));
+                _mm256_maddubs_epi16(rows[step], _mm256_set1_epi32(word))
+            };
+            let first = _mm256_add_epi16(pairs(0), pairs(1));
+            let second = _mm256_add_epi16(pairs(2), pairs(3));
+            let eights = _mm256_add_epi16(first, second);
+            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(eights, ones));
+        }
+    }
+    sums
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn products_avx2<const N: usize>(tile: &[u8], queries: &[Step<N>]) -> [[i32; TILE]; N] {
+    use std::arch::x86_64::_mm256_storeu_si256;
+    let mut products = [[0; TILE]; N];
+    for part in 0..TILE / 8 {
+        for (products, sum) in products.iter_mut().zip(sums_avx2(tile, queries, part)) {
+            // # Safety
+            // `products` has 64 integers and `part` is below 8: a store of 8, of any alignment.
+            unsafe { _mm256_storeu_si256(products.as_mut_ptr().add(8 * part).cast(), sum) };
+        }
+    }
+    products
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn survivors_avx2<const N: usize>(
@@ -162,34 +243,13 @@ fn survivors_avx2<const N: usize>(
     queries: &[Query; N],
 ) -> [u64; N] {
     use std::arch::x86_64::{
-        __m256i, _CMP_NLT_UQ, _mm256_add_epi16, _mm256_add_epi32, _mm256_cmp_ps,
-        _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-        _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_ps, _mm256_mul_ps,
-        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
-        _mm256_setzero_si256, _mm256_sub_epi32,
+        _CMP_NLT_UQ, _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+        _mm256_movemask_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+        _mm256_sub_epi32,
     };
     let mut found = [0; N];
-    let ones = _mm256_set1_epi16(1);
     for part in 0..TILE / 8 {
-        let mut sums: [__m256i; N] = [_mm256_setzero_si256(); N];
-        let blocks = tile.codes.as_chunks::<{ BLOCK * TILE }>().0.iter();
-        for (targets, steps) in blocks.zip(codes.as_chunks::<{ BLOCK / 4 }>().0) {
-            // # Safety
-            // `targets` has 1,024 bytes: `step` is below 4 and `part` below 8, so 32 bytes lie behind 256 x 3 + 32 x 7.
-            let rows: [__m256i; 4] = std::array::from_fn(|step| unsafe {
-                _mm256_loadu_si256(targets.as_ptr().add(4 * TILE * step + 32 * part).cast())
-            });
-            for (i, sum) in sums.iter_mut().enumerate() {
-                let pairs = |step: usize| {
-                    let word = i32::from_le_bytes(steps[step][i].map(i8::cast_unsigned));
-                    _mm256_maddubs_epi16(rows[step], _mm256_set1_epi32(word))
-                };
-                let first = _mm256_add_epi16(pairs(0), pairs(1));
-                let second = _mm256_add_epi16(pairs(2), pairs(3));
-                let eights = _mm256_add_epi16(first, second);
-                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(eights, ones));
-            }
-        }
+        let sums = sums_avx2(tile.codes, codes, part);
         // # Safety
         // Each of the four arrays has `TILE` = 64 values: eight loads of 8, of any alignment.
         let load = |values: &[f32; TILE]| unsafe { _mm256_loadu_ps(values.as_ptr().add(8 * part)) };
@@ -211,18 +271,16 @@ fn survivors_avx2<const N: usize>(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn survivors_vnni<const N: usize>(
-    tile: Tile<'_>,
-    codes: &[Step<N>],
-    queries: &[Query; N],
-) -> [u64; N] {
+#[inline]
+fn sums_vnni<const N: usize>(
+    tile: &[u8],
+    queries: &[Step<N>],
+) -> [[std::arch::x86_64::__m512i; 4]; N] {
     use std::arch::x86_64::{
-        __m512i, _CMP_NLT_UQ, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
-        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32,
-        _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_sub_epi32,
+        __m512i, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512,
     };
     let mut sums: [[__m512i; 4]; N] = [[_mm512_setzero_si512(); 4]; N];
-    for (targets, step) in tile.codes.as_chunks::<{ 4 * TILE }>().0.iter().zip(codes) {
+    for (targets, step) in tile.as_chunks::<{ 4 * TILE }>().0.iter().zip(queries) {
         // # Safety
         // `targets` has 256 bytes: four loads of 64, of any alignment.
         let parts: [__m512i; 4] = std::array::from_fn(|part| unsafe {
@@ -235,6 +293,36 @@ fn survivors_vnni<const N: usize>(
             }
         }
     }
+    sums
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn products_vnni<const N: usize>(tile: &[u8], queries: &[Step<N>]) -> [[i32; TILE]; N] {
+    use std::arch::x86_64::_mm512_storeu_si512;
+    let mut products = [[0; TILE]; N];
+    for (products, sums) in products.iter_mut().zip(sums_vnni(tile, queries)) {
+        for (part, sum) in sums.into_iter().enumerate() {
+            // # Safety
+            // `products` has 64 integers and `part` is below 4: a store of 16, of any alignment.
+            unsafe { _mm512_storeu_si512(products.as_mut_ptr().add(16 * part).cast(), sum) };
+        }
+    }
+    products
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn survivors_vnni<const N: usize>(
+    tile: Tile<'_>,
+    codes: &[Step<N>],
+    queries: &[Query; N],
+) -> [u64; N] {
+    use std::arch::x86_64::{
+        _CMP_NLT_UQ, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_sub_epi32,
+    };
+    let sums = sums_vnni(tile.codes, codes);
     // # Safety
     // Each of the four arrays has `TILE` = 64 values: four loads of 16, of any alignment.
     let load = |values: &[f32; TILE], part: usize| unsafe {
@@ -259,7 +347,10 @@ fn survivors_vnni<const N: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, GROUP, Query, Step, TILE, Tile, steps, survivors, survivors_portable};
+    use super::{
+        BLOCK, GROUP, Query, Step, TILE, Tile, products, products_portable, steps, survivors,
+        survivors_portable,
+    };
 
     /// A stream that needs no library: any values do.
     fn values(seed: u32) -> impl FnMut() -> u32 {
@@ -290,6 +381,7 @@ mod tests {
         let codes: Vec<Step<N>> = (0..dim / 4)
             .map(|_| std::array::from_fn(|_| std::array::from_fn(|_| query())))
             .collect();
+        assert_eq!(products(&bytes, &codes), products_portable(&bytes, &codes));
         let sum = |i: usize| codes.iter().flat_map(|s| s[i]).map(i32::from).sum::<i32>();
         for threshold in [-1e9, -1.0, 0.0, 0.01, 0.1, 1.0, 1e9, f32::NEG_INFINITY] {
             let queries: [Query; N] = std::array::from_fn(|i| Query {

@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 
 use diptych_core::hash::hash_rows;
-use diptych_core::matching::{assign, cluster_sums, contingency, nearest_neighbours};
+use diptych_core::matching::{
+    Options, assign, cluster_sums, contingency, kmeans, nearest_centroids, nearest_neighbours,
+};
 
 use super::generator::Bytes;
 
@@ -92,5 +94,34 @@ pub fn neighbours(data: &[u8]) {
             assert_eq!(seen.len(), k);
             assert!(seen.iter().all(|&at| usize::try_from(at).unwrap() < m));
         }
+    }
+}
+
+pub fn clusters(data: &[u8]) {
+    let mut bytes = Bytes::new(data);
+    let (n, dim) = (bytes.size(60), bytes.size(9));
+    let options = |threads| Options {
+        clusters: 4,
+        starts: 3,
+        max_iterations: 5,
+        tolerance: 0.0,
+        seed: 1,
+        threads,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "any number does")]
+    let rows: Vec<f32> = bytes
+        .numbers(n * dim)
+        .into_iter()
+        .map(|x| x as f32)
+        .collect();
+    let found = kmeans(&rows, dim, &options(1));
+    assert_eq!(
+        format!("{found:?}"),
+        format!("{:?}", kmeans(&rows, dim, &options(3)))
+    );
+    if let Ok(found) = found {
+        let (labels, squares) = nearest_centroids(&rows, &found.centroids, dim, 2).unwrap();
+        assert_eq!(labels, found.labels);
+        assert!(squares.iter().all(|square| square.is_finite()));
     }
 }
