@@ -25,7 +25,8 @@ def kernels(
     """Time the compiled kernels against the best libraries that are installed, on this machine.
 
     Every competitor has a process of its own; its answer is checked before it is timed; they run in turn, and only
-    the ratios within a row mean anything. A library that is missing is skipped by name: pip install 'diptych[bench]'.
+    the ratios within a row mean anything. A library that is missing is skipped by name; the extra
+    ``bench`` installs all.
     """
     with errors_as_messages():
         from diptych.bench.kernels import harness, record, tables

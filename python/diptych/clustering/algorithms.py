@@ -66,7 +66,7 @@ def kmeans(
     vectors : float32 (n, d), finite
     n_clusters : k, 1 to n
     seed : of the sample and the starts
-    n_init : starts; each takes five iterations on the sample, the better third five more, the best goes on (up to
+    n_init : starts; each takes three iterations on the sample, the better third three more, the best goes on (up to
         4,096 rows are their own sample: of them the whole third goes on)
     max_iter : at most so many iterations over all rows
     tol : stop when an iteration lowers the inertia by no more than this share of it; 0: when no label changes

@@ -137,7 +137,8 @@ def match_centroids(
 
     Notes
     -----
-    Centroids and distances are float64. Beyond the input, memory peaks at 8 (k1 + k2) d + 16 k1 k2 bytes.
+    Centroids and the distances of the pairs are float64. Pairs are chosen by float32 distances, so that a pairing whose
+    total is larger by 1e-6 of it may be taken. Beyond the input, memory peaks at 20 (k1 + k2) d + 12 k1 k2 bytes.
 
     Examples
     --------
@@ -150,17 +151,26 @@ def match_centroids(
     right, used_2, unused_2 = _centroids(vectors_2, labels_2, threads)
     if left.shape[1] != right.shape[1]:
         raise ShapeError(f"vectors of the two corpora differ in width: {left.shape[1]} != {right.shape[1]}")
-    squares = (-2.0 * left) @ right.T
-    squares += np.einsum("ij,ij->i", left, left)[:, None]
-    squares += np.einsum("ij,ij->i", right, right)
-    distances = np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
-    rows, columns = assign(distances)
+    rows, columns = assign(_near_distances(left, right))
     return CentroidMatch(
         pairs=np.column_stack([used_1[rows], used_2[columns]]),
-        distances=distances[rows, columns],
+        distances=np.linalg.norm(left[rows] - right[columns], axis=1),
         unmatched_1=np.union1d(unused_1, np.delete(used_1, rows)),
         unmatched_2=np.union1d(unused_2, np.delete(used_2, columns)),
     )
+
+
+def _near_distances(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """All distances, from products in float32, which take a third of the time of those in float64.
+
+    Seen from the middle of all rows, so that an offset that they share takes no digits.
+    """
+    middle = (left.sum(axis=0) + right.sum(axis=0)) / max(len(left) + len(right), 1)
+    x, y = (np.asarray(rows - middle, dtype=np.float32) for rows in (left, right))
+    squares = (-2.0 * x) @ y.T
+    squares += np.einsum("ij,ij->i", x, x)[:, None]
+    squares += np.einsum("ij,ij->i", y, y)
+    return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares).astype(np.float64)
 
 
 def _centroids(
@@ -200,7 +210,7 @@ def mean_similarity(
     Notes
     -----
     Exact without visiting a pair: the mean of all cosines is the product of the two means of unit vectors. Beyond the
-    input, memory peaks at 8 (k1 + k2) d + 8 k1 k2 + 8 max(n1, n2) bytes.
+    input, memory peaks at 16 (k1 + k2) d + 8 k1 k2 + 8 max(n1, n2) bytes.
 
     Examples
     --------

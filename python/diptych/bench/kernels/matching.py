@@ -235,8 +235,8 @@ def _clusterings_row(k: int) -> Row:
         {"n": 20_000, "dim": 384, "clusters": k},
         {"n": 5_000, "dim": 384, "clusters": min(k, 250)},
         (
-            Competitor("diptych, 1 thread", "ours", _clusterings(1)),
             Competitor("diptych, 2 threads", "ours", _clusterings(2)),
+            Competitor("diptych, 1 thread", "ours", _clusterings(1)),
             Competitor(hot, "peer", _one_hot, ("scipy",)),
             Competitor(original, "original", _scan_all, ("scipy",), max_rounds=1),
             Competitor("read both corpora", "limit", _read_corpora),

@@ -168,11 +168,11 @@ fn means(rows: &[Vec<f32>], labels: &[i32], centres: &mut [Vec<f32>]) {
     }
 }
 
-/// Five iterations between rounded rows; gives the inertia of the last assignment.
+/// Three iterations between rounded rows; gives the inertia of the last assignment.
 fn improve(rows: &[Vec<f32>], centres: &mut [Vec<f32>]) -> f64 {
     let rounded: Vec<Rounded> = rows.iter().map(|row| round(row)).collect();
     let mut inertia = 0.0;
-    for _ in 0..5 {
+    for _ in 0..3 {
         let coarse: Vec<Rounded> = centres.iter().map(|row| round(row)).collect();
         let mut labels = Vec::new();
         inertia = 0.0;

@@ -14,7 +14,7 @@ use crate::stream::{Uniform, subset};
 const ROWS_A_CLUSTER: usize = 64;
 const LEAST_ROWS: usize = 4096;
 /// Iterations before a part of the starts goes on.
-const ITERATIONS: usize = 5;
+const ITERATIONS: usize = 3;
 /// One of so many starts goes on.
 const ONE_OF: usize = 3;
 
