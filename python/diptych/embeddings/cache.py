@@ -145,8 +145,8 @@ class EmbeddingCache:
 
         Notes
         -----
-        The first call on a space reads all its keys, 10 ms for 100,000, and keeps them: about 100 bytes of memory a
-        key. Peak memory beyond that and the result: 90 bytes a text.
+        The first call on a space reads all its keys, 10 ms for 100,000, and keeps them. Peak memory beyond the result:
+        at most 160 bytes a key of the space, and 160 bytes a text.
         """
         _check_space(space)
         keys = hash_texts(_DOMAIN, texts, threads=threads)

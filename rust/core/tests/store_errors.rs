@@ -187,7 +187,11 @@ fn damage_is_named_by_file_and_row_and_says_what_to_do() {
     store.put("s", &keys, 2, &[1.0, 2.0, 3.0, 4.0]).unwrap();
     let segment = folder.path().join("segments/000001.f32");
     let whole = fs::read(&segment).unwrap();
-    let get = || store.get("s", &keys, 2, &mut [0.0; 4], &mut [false; 2], ONE);
+    // A store that has read a segment holds it open, and reads on where it was removed.
+    let get = || {
+        let store = open(folder.path())?;
+        store.get("s", &keys, 2, &mut [0.0; 4], &mut [false; 2], ONE)
+    };
     let put = || store.put("s", &[[3; 32]], 2, &[5.0, 6.0]);
 
     fs::write(&segment, &whole[..15]).unwrap();

@@ -9,6 +9,7 @@ use std::path::Path;
 use diptych_core::store::{self, KEY_BYTES, Key, Options, StoreError as Fault};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 use crate::arrays::{fits, matrix};
 use crate::errors::{CorruptStoreError, ShapeError, StoreError, StoreVersionError};
@@ -20,6 +21,8 @@ struct Store {
     path: String,
     store: store::Store,
 }
+
+static ZEROS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 type Gathered<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<bool>>);
 
@@ -68,7 +71,7 @@ impl Store {
             return Err(raise(&self.path, &Fault::Width { dim }));
         }
         // NumPy's own call: it raises MemoryError where the crate's would panic.
-        let zeros = py.import("numpy")?.getattr("zeros")?;
+        let zeros = ZEROS.import(py, "numpy", "zeros")?;
         let vectors = match out {
             Some(out) => fits(out, [keys.len(), dim])?,
             None => zeros.call1(((keys.len(), dim), "f4"))?.cast_into()?,

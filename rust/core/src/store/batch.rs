@@ -1,6 +1,6 @@
 //! A line of the table `batches`: the keys and checksums of rows that lie one after another.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use twox_hash::XxHash3_64;
 
 use super::segment::Location;
 use super::{KEY_BYTES, Key};
@@ -48,7 +48,7 @@ impl Batch {
         place[..8].copy_from_slice(&self.space.to_le_bytes());
         place[8..16].copy_from_slice(&self.segment.to_le_bytes());
         place[16..].copy_from_slice(&self.row.to_le_bytes());
-        xxh3_64_with_seed(&self.entries, xxh3_64(&place))
+        XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(&place), &self.entries)
     }
 
     /// What is wrong with it, in words.

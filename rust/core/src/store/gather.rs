@@ -1,24 +1,23 @@
 //! Rows from the segments to where they were asked for, every checksum verified.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 
+use super::VALUE_BYTES;
 use super::error::{StoreError, io_error};
-use super::segment::{self, Location, Reader};
-use super::{Key, VALUE_BYTES};
+use super::segment::{self, Reader, Wanted};
 use crate::parallel;
 
 /// A thread is worth its start from so many rows on.
 const ROWS_A_THREAD: usize = 2048;
 
 /// Where rows lie, and where they go.
-type Part<'p, 'v> = (&'p [(Location, usize)], &'p mut [&'v mut [u8]]);
+type Part<'p, 'v> = (&'p [Wanted], &'p mut [&'v mut [u8]]);
 
 /// Fill the rows of `vectors` that `places` names; places are in order, each item stands there once.
 pub(super) fn gather(
-    folder: &Path,
-    (keys, dim): (&[Key], usize),
-    places: &[(Location, usize)],
+    reader: &Reader,
+    places: &[Wanted],
+    dim: usize,
     vectors: &mut [f32],
     threads: NonZeroUsize,
 ) -> Result<(), StoreError> {
@@ -28,17 +27,17 @@ pub(super) fn gather(
         .collect();
     let mut wanted: Vec<&mut [u8]> = places
         .iter()
-        .filter_map(|&(_, item)| rows[item].take())
+        .filter_map(|place| rows[place.item].take())
         .collect();
     let threads = threads.get().min(places.len() / ROWS_A_THREAD).max(1);
     let parts = split(places, &mut wanted, dim, threads);
-    let fill = |part: Part<'_, '_>| fill(&mut Reader::new(folder, dim), keys, part);
+    let fill = |part: Part<'_, '_>| fill(reader, dim, part);
     parallel::run(parts, fill)
         .map_err(io_error(".", "starting a thread"))?
         .into_iter()
         .collect::<Result<(), _>>()?;
     if cfg!(target_endian = "big") {
-        for &(_, item) in places {
+        for &Wanted { item, .. } in places {
             for value in &mut vectors[item * dim..(item + 1) * dim] {
                 *value = f32::from_bits(u32::from_le(value.to_bits()));
             }
@@ -49,7 +48,7 @@ pub(super) fn gather(
 
 /// Contiguous parts of whole groups, so that what is read together does not depend on the number of threads.
 fn split<'p, 'v>(
-    places: &'p [(Location, usize)],
+    places: &'p [Wanted],
     mut rows: &'p mut [&'v mut [u8]],
     dim: usize,
     threads: usize,
@@ -68,13 +67,12 @@ fn split<'p, 'v>(
     parts
 }
 
-fn fill(reader: &mut Reader, keys: &[Key], (places, rows): Part<'_, '_>) -> Result<(), StoreError> {
-    let dim = reader.dim();
+fn fill(reader: &Reader, dim: usize, (places, rows): Part<'_, '_>) -> Result<(), StoreError> {
     let group = segment::rows_at_a_time(dim);
     for (places, rows) in places.chunks(group).zip(rows.chunks_mut(group)) {
         reader.read(places, rows)?;
-        for (&(place, item), row) in places.iter().zip(rows) {
-            let actual = segment::checksum(&keys[item], dim, row);
+        for (&Wanted { place, seed, .. }, row) in places.iter().zip(rows) {
+            let actual = segment::checksum(seed, row);
             if actual != place.checksum {
                 return Err(StoreError::corrupt(super::wrong_checksum(place, actual)));
             }

@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{StoreError, index_error, io_error};
-use super::segment::{private_file, sync_folder};
+use super::segment::{Files, private_file, sync_folder};
 use super::table::Tables;
 use super::{APPLICATION_ID, VERSION};
 
@@ -52,6 +52,8 @@ pub(super) struct Index {
     pub connection: Connection,
     /// Keys of the spaces that were asked for; they live and die with the connection.
     pub tables: Tables,
+    /// Segments that were read from.
+    pub files: Files,
     /// Opened without locks because no write-ahead log exists; stale as soon as one appears.
     pub frozen: bool,
 }
@@ -100,6 +102,7 @@ fn open_to_read(folder: &Path) -> Result<Index, StoreError> {
     Ok(Index {
         connection,
         tables: Tables::default(),
+        files: Files::new(folder),
         frozen,
     })
 }
@@ -118,6 +121,7 @@ fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
     Ok(Index {
         connection,
         tables: Tables::default(),
+        files: Files::new(folder),
         frozen: false,
     })
 }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSliceMut, Read, Seek, SeekFrom};
+use std::io::{self, IoSliceMut};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use twox_hash::XxHash3_64;
 
 use super::error::{StoreError, io_error};
 use super::{KEY_BYTES, Key, VALUE_BYTES};
@@ -14,6 +15,8 @@ use super::{KEY_BYTES, Key, VALUE_BYTES};
 const CHUNK_BYTES: usize = 1 << 18;
 /// More pieces than this no system takes in one read.
 const MOST_PIECES: usize = 1024;
+/// So many segments stay open between calls.
+const MOST_OPEN: usize = 32;
 
 /// Where a committed row lies, and what its bytes must hash to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,18 +26,33 @@ pub(super) struct Location {
     pub checksum: u64,
 }
 
+/// A row that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub place: Location,
+    /// Which of the rows asked for.
+    pub item: usize,
+    /// Seed of its checksum.
+    pub seed: u64,
+}
+
 /// `segments/000001.f32`: relative, as messages show it.
 pub(super) fn name(segment: i64) -> String {
     format!("segments/{segment:06}.f32")
 }
 
-/// XXH3-64 of the row's bytes, seeded by that of key and width (u32).
-pub(super) fn checksum(key: &Key, dim: usize, bytes: &[u8]) -> u64 {
+/// XXH3-64 of the row's bytes, seeded by [`seed`].
+pub(super) fn checksum(seed: u64, bytes: &[u8]) -> u64 {
+    XxHash3_64::oneshot_with_seed(seed, bytes)
+}
+
+/// XXH3-64 of key and width (u32).
+pub(super) fn seed(key: &Key, dim: usize) -> u64 {
     let mut seed = [0; KEY_BYTES + 4];
     seed[..KEY_BYTES].copy_from_slice(key);
     // MAX_DIM keeps the width far below 2^32.
     seed[KEY_BYTES..].copy_from_slice(&u32::try_from(dim).unwrap_or(u32::MAX).to_le_bytes());
-    xxh3_64_with_seed(bytes, xxh3_64(&seed))
+    XxHash3_64::oneshot(&seed)
 }
 
 /// How many rows are read, or given to a thread, at a time.
@@ -74,18 +92,24 @@ fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
 }
 
-// Every call has a file handle of its own, so moving its cursor disturbs nobody.
-#[cfg(not(unix))]
-fn read_exact_at(mut file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
-    file.seek(SeekFrom::Start(at))?;
-    file.read_exact(buffer)
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, at)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => (buffer, at) = (&mut buffer[count..], at + count as u64),
+        }
+    }
+    Ok(())
 }
 
-#[cfg(not(unix))]
-fn write_all_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    use std::io::Write;
-    file.seek(SeekFrom::Start(at))?;
-    file.write_all(bytes)
+#[cfg(windows)]
+fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let count = std::os::windows::fs::FileExt::seek_write(file, bytes, at)?;
+        (bytes, at) = (&bytes[count..], at + count as u64);
+    }
+    Ok(())
 }
 
 /// Make the entries of a folder durable. Windows has no such call and needs none.
@@ -158,7 +182,7 @@ pub(super) fn append(
         entries.extend(
             run.iter()
                 .zip(rows)
-                .map(|(&item, row)| (keys[item], checksum(&keys[item], dim, row))),
+                .map(|(&item, row)| (keys[item], checksum(seed(&keys[item], dim), row))),
         );
         write_all_at(&file, &bytes, at).map_err(io_error(name(segment), "appending rows"))?;
         at += bytes.len() as u64;
@@ -172,54 +196,99 @@ pub(super) fn append(
     Ok(entries)
 }
 
-/// Reads rows; the segment that was read last stays open.
-pub(super) struct Reader {
+/// Segments that are open to be read; the oldest is closed when there are too many.
+#[derive(Debug)]
+pub(super) struct Files {
     folder: PathBuf,
-    dim: usize,
-    open: Option<(i64, File)>,
+    open: Vec<(i64, Arc<File>)>,
 }
 
-impl Reader {
-    pub(super) fn new(folder: &Path, dim: usize) -> Self {
+impl Files {
+    pub(super) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_path_buf(),
-            dim,
-            open: None,
+            open: Vec::new(),
         }
     }
 
-    /// Width of the rows that it reads.
-    pub(super) const fn dim(&self) -> usize {
-        self.dim
+    fn get(&mut self, segment: i64) -> Result<Arc<File>, StoreError> {
+        if let Some((_, file)) = self.open.iter().find(|(open, _)| *open == segment) {
+            return Ok(Arc::clone(file));
+        }
+        let opened = open_to_read(&self.folder.join(name(segment)))
+            .map_err(missing_or_io(segment, "reading rows"))?;
+        let file = Arc::new(opened);
+        if self.open.len() == MOST_OPEN {
+            self.open.remove(0);
+        }
+        self.open.push((segment, Arc::clone(&file)));
+        Ok(file)
     }
 
+    /// What reads the rows of these places, of width `dim`.
+    pub(super) fn reader(
+        &mut self,
+        dim: usize,
+        places: impl Iterator<Item = Location>,
+    ) -> Result<Reader, StoreError> {
+        let mut files: Vec<(i64, Arc<File>)> = Vec::new();
+        for place in places {
+            if files.last().is_none_or(|(last, _)| *last != place.segment) {
+                files.push((place.segment, self.get(place.segment)?));
+            }
+        }
+        files.sort_unstable_by_key(|(segment, _)| *segment);
+        Ok(Reader { files, dim })
+    }
+}
+
+/// Open a file, and where the system lets its owner, without a note of each read.
+fn open_to_read(path: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NOATIME.bits().cast_signed();
+        let quiet = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        if !matches!(&quiet, Err(error) if error.kind() == io::ErrorKind::PermissionDenied) {
+            return quiet;
+        }
+    }
+    File::open(path)
+}
+
+/// Reads rows of some segments; it holds them open, so they can be read to the end even when they are removed meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    files: Vec<(i64, Arc<File>)>,
+    dim: usize,
+}
+
+impl Reader {
     /// Fill `rows`, one for each place; adjacent rows come in one read, straight to where they belong.
     ///
     /// The bytes are not yet checked.
-    pub(super) fn read<T>(
-        &mut self,
-        places: &[(Location, T)],
+    pub(super) fn read(
+        &self,
+        places: &[Wanted],
         mut rows: &mut [&mut [u8]],
     ) -> Result<(), StoreError> {
-        let adjacent = |a: &(Location, T), b: &(Location, T)| {
-            a.0.segment == b.0.segment && b.0.row.checked_sub(a.0.row) == Some(1)
+        let adjacent = |a: &Wanted, b: &Wanted| {
+            let (a, b) = (a.place, b.place);
+            b.segment == a.segment && b.row.checked_sub(a.row) == Some(1)
         };
         for run in places.chunk_by(adjacent) {
             let (now, later) = rows.split_at_mut(run.len());
-            self.read_run(run[0].0, now)?;
+            self.read_run(run[0].place, now)?;
             rows = later;
         }
         Ok(())
     }
 
-    fn read_run(&mut self, first: Location, rows: &mut [&mut [u8]]) -> Result<(), StoreError> {
+    fn read_run(&self, first: Location, rows: &mut [&mut [u8]]) -> Result<(), StoreError> {
         let segment = first.segment;
-        if self.open.as_ref().is_none_or(|(open, _)| *open != segment) {
-            let opened = File::open(self.folder.join(name(segment)))
-                .map_err(missing_or_io(segment, "reading rows"))?;
-            self.open = Some((segment, opened));
-        }
-        let (Some((_, file)), Some(at)) = (&self.open, offset(first.row, self.dim)) else {
+        let found = self.files.binary_search_by_key(&segment, |(open, _)| *open);
+        let file = found.ok().map(|at| &*self.files[at].1);
+        let (Some(file), Some(at)) = (file, offset(first.row, self.dim)) else {
             return Err(StoreError::corrupt(format!(
                 "index.sqlite names row {} of {}",
                 first.row,
@@ -242,20 +311,35 @@ impl Reader {
     }
 }
 
-/// Fill the pieces, one after another, from byte `at` on.
-fn read_pieces(mut file: &File, pieces: &mut [&mut [u8]], at: u64) -> io::Result<()> {
-    file.seek(SeekFrom::Start(at))?;
+/// Fill the pieces, one after another, from byte `at` on; the file's cursor, which threads share, is not used.
+fn read_pieces(file: &File, pieces: &mut [&mut [u8]], mut at: u64) -> io::Result<()> {
     let mut slices: Vec<IoSliceMut<'_>> = pieces.iter_mut().map(|p| IoSliceMut::new(p)).collect();
     let mut rest = &mut slices[..];
     while !rest.is_empty() {
-        match file.read_vectored(rest) {
+        match read_vectored_at(file, rest, at) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => IoSliceMut::advance_slices(&mut rest, count),
+            Ok(count) => {
+                IoSliceMut::advance_slices(&mut rest, count);
+                at += count as u64;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn read_vectored_at(file: &File, pieces: &mut [IoSliceMut<'_>], at: u64) -> io::Result<usize> {
+    Ok(rustix::io::preadv(file, pieces, at)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_vectored_at(file: &File, pieces: &mut [IoSliceMut<'_>], at: u64) -> io::Result<usize> {
+    let Some(piece) = pieces.first_mut() else {
+        return Ok(0);
+    };
+    read_exact_at(file, piece, at).map(|()| piece.len())
 }
 
 /// The sentence for a segment that has lost its end.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::error::StoreError;
 use super::index::{self, Segment};
-use super::segment::{self, Location, Reader};
+use super::segment::{self, Files, Location, Wanted};
 use super::{Key, VALUE_BYTES};
 
 /// What the index says of a row.
@@ -141,23 +141,29 @@ fn check_rows(
                 place.row, segment.rows
             ));
         } else if place.row < held {
-            readable.push((*place, entry));
+            let seed = segment::seed(&entry.key, segment.dim);
+            readable.push(Wanted {
+                place: *place,
+                item: 0,
+                seed,
+            });
         }
     }
     let row_bytes = segment.dim * VALUE_BYTES;
     let group = segment::rows_at_a_time(segment.dim);
     let mut buffer = vec![0; group.min(readable.len()) * row_bytes];
-    let mut reader = Reader::new(folder, segment.dim);
+    let places = readable.iter().map(|wanted| wanted.place);
+    let reader = Files::new(folder).reader(segment.dim, places)?;
     for places in readable.chunks(group) {
         let mut rows: Vec<&mut [u8]> = buffer
             .chunks_exact_mut(row_bytes)
             .take(places.len())
             .collect();
         reader.read(places, &mut rows)?;
-        for ((place, entry), row) in places.iter().zip(rows) {
-            let found = segment::checksum(&entry.key, segment.dim, row);
+        for (&Wanted { place, seed, .. }, row) in places.iter().zip(rows) {
+            let found = segment::checksum(seed, row);
             if found != place.checksum {
-                faults.push(super::wrong_checksum(*place, found));
+                faults.push(super::wrong_checksum(place, found));
             }
         }
     }
