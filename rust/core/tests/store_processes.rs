@@ -9,11 +9,15 @@
 mod children;
 
 use std::io::Write;
-use std::process::Child;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-use children::{BATCH, OPTIONS, acks, obey, present, slow, start, start_waiting};
+use children::{
+    BATCH, DIM, OPTIONS, SPACE, acks, batch, obey, present, slow, start, start_waiting,
+};
 use diptych_core::store::{Options, Store, StoreError};
 
 #[test]
@@ -89,7 +93,7 @@ fn write_and_read(n_writers: u32, n_readers: usize, count: u32) {
     assert_eq!(reader.verify().unwrap(), Vec::<String>::new());
 }
 
-fn first_reader(folder: &std::path::Path) -> Store {
+fn first_reader(folder: &Path) -> Store {
     let options = Options {
         read_only: true,
         ..OPTIONS
@@ -109,4 +113,47 @@ fn first_reader(folder: &std::path::Path) -> Store {
 #[test]
 fn four_writing_processes_and_two_readers_lose_nothing_and_see_whole_batches() {
     write_and_read(4, 2, if slow() { 200 } else { 15 });
+}
+
+const READER: &str = "DIPTYCH_TEST_STORE_READER";
+/// Batches of the store with many segments.
+const MANY: u32 = 100;
+
+#[test]
+#[ignore = "the child process of the next test"]
+fn reader_of_many_segments() {
+    let Ok(folder) = std::env::var(READER) else {
+        return;
+    };
+    let store = first_reader(Path::new(&folder));
+    let (keys, vectors): (Vec<_>, Vec<_>) = (0..MANY).map(|number| batch(0, number)).unzip();
+    let (keys, vectors) = (keys.concat(), vectors.concat());
+    let (mut got, mut found) = (vec![0.0; vectors.len()], vec![false; keys.len()]);
+    let threads = NonZeroUsize::new(2).unwrap();
+    store
+        .get(SPACE, &keys, DIM, &mut got, &mut found, threads)
+        .unwrap();
+    assert!(found.iter().all(|&found| found));
+    assert_eq!(got, vectors);
+    assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn more_segments_than_a_process_may_hold_open_are_read_in_one_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), OPTIONS).unwrap();
+    for number in 0..MANY {
+        let (keys, vectors) = batch(0, number);
+        store.put(SPACE, &keys, DIM, &vectors).unwrap();
+    }
+    let segments = std::fs::read_dir(folder.path().join("segments")).unwrap();
+    assert!(segments.count() > 200);
+    let answer = Command::new("sh")
+        .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["reader_of_many_segments", "--exact", "--ignored"])
+        .env(READER, folder.path())
+        .output()
+        .unwrap();
+    assert!(answer.status.success(), "{answer:?}");
 }

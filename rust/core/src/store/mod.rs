@@ -242,22 +242,24 @@ impl Store {
     ) -> Result<(), StoreError> {
         check_shape(keys.len(), dim, vectors.len())?;
         check_shape(keys.len(), 1, found.len())?;
-        let (places, reader) = self.session.with(|index| {
-            let places = match index.tables.known(space, dim, keys) {
+        found.fill(false);
+        let places = self.session.with(|index| {
+            Ok(match index.tables.known(space, dim, keys) {
                 Some(places) => places,
                 None => index
                     .tables
                     .current(&index.connection, space, dim)?
                     .map_or_else(Vec::new, |table| table.locate(keys, dim)),
-            };
-            let segments = places.iter().map(|wanted| wanted.place);
-            let reader = index.files.reader(dim, segments)?;
-            Ok((places, reader))
+            })
         })?;
+        for part in segment::parts(&places) {
+            let reader = self.session.with(|index| index.files.reader(dim, part))?;
+            gather::gather(&reader, part, dim, vectors, threads)?;
+        }
         for wanted in &places {
             found[wanted.item] = true;
         }
-        gather::gather(&reader, &places, dim, vectors, threads)
+        Ok(())
     }
 
     /// Every key of a space, in order of commit; none if there is no such space.

@@ -196,6 +196,17 @@ pub(super) fn append(
     Ok(entries)
 }
 
+/// Places in order, in parts of so few segments that a process may hold them open.
+pub(super) fn parts(mut places: &[Wanted]) -> impl Iterator<Item = &[Wanted]> {
+    std::iter::from_fn(move || {
+        let same = |a: &Wanted, b: &Wanted| a.place.segment == b.place.segment;
+        let count = places.chunk_by(same).take(MOST_OPEN).map(<[_]>::len).sum();
+        let (now, later) = places.split_at(count);
+        places = later;
+        (!now.is_empty()).then_some(now)
+    })
+}
+
 /// Segments that are open to be read; the oldest is closed when there are too many.
 #[derive(Debug)]
 pub(super) struct Files {
@@ -225,14 +236,10 @@ impl Files {
         Ok(file)
     }
 
-    /// What reads the rows of these places, of width `dim`.
-    pub(super) fn reader(
-        &mut self,
-        dim: usize,
-        places: impl Iterator<Item = Location>,
-    ) -> Result<Reader, StoreError> {
+    /// What reads the rows of these places, of width `dim`; one of [`parts`].
+    pub(super) fn reader(&mut self, dim: usize, places: &[Wanted]) -> Result<Reader, StoreError> {
         let mut files: Vec<(i64, Arc<File>)> = Vec::new();
-        for place in places {
+        for Wanted { place, .. } in places {
             if files.last().is_none_or(|(last, _)| *last != place.segment) {
                 files.push((place.segment, self.get(place.segment)?));
             }

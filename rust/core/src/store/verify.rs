@@ -152,8 +152,7 @@ fn check_rows(
     let row_bytes = segment.dim * VALUE_BYTES;
     let group = segment::rows_at_a_time(segment.dim);
     let mut buffer = vec![0; group.min(readable.len()) * row_bytes];
-    let places = readable.iter().map(|wanted| wanted.place);
-    let reader = Files::new(folder).reader(segment.dim, places)?;
+    let reader = Files::new(folder).reader(segment.dim, &readable)?;
     for places in readable.chunks(group) {
         let mut rows: Vec<&mut [u8]> = buffer
             .chunks_exact_mut(row_bytes)
