@@ -2,96 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
-import os
-import random
-import tempfile
+import time
 from collections.abc import Callable
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from diptych.bench.kernels.harness import Competitor, Job, Row, Target
+from diptych.bench.kernels.harness import MIB, Competitor, Job, Row, Target
+from diptych.bench.kernels.lines import KEYS, digest, file_of, truth_of
 
-KEYS = ("prompt", "response", "label")
-BAD = ('{"id": 3, "prompt": "cut', '{"prompt": "a", "response": "b", "label": tru}', '{"id": 1} {"id": 2}')
 FULL: Job = {"n": 1_000_000, "bad": 0.01}
 QUICK: Job = {"n": 100_000, "bad": 0.01}
+KILOBYTES: Job = {"n": 200_000, "bad": 0.0, "longer": 700}
+QUICK_KILOBYTES: Job = {**KILOBYTES, "n": 20_000}
+"""Lines of 1 kB."""
+MIN_MB_PER_S = 150
 MAX_LINE_BYTES = 1 << 20
-
-
-def _lines(job: Job) -> tuple[list[str], list[int]]:
-    """The lines, and the numbers of those that are broken."""
-    source = random.Random(0)
-    words = [
-        "the",
-        "of",
-        "a",
-        "model",
-        "said",
-        "that",
-        "because",
-        "it",
-        "was",
-        "quoted",
-        "longer",
-        "others’",
-        "answers",
-    ]
-    pool = " ".join(source.choices(words, k=4000))
-    lines, broken = [], []
-    for i in range(job["n"]):
-        if source.random() < job["bad"]:
-            broken.append(i + 1)
-            lines.append(BAD[i % len(BAD)])
-            continue
-        a, b = source.randrange(20_000), source.randrange(20_000)
-        record = {
-            "id": i,
-            "model": f"model-{i % 3}",
-            "prompt": f"{i} {pool[a : a + 40 + a % 60]}",
-            "response": ('"Well"\n' if i % 8 == 0 else "") + pool[b : b + 80 + b % 140],
-            "label": ("helpful", "harmless", "honest", "other")[a % 4],
-            "meta": {"temperature": 0.7, "n_tokens": a, "finish": "stop"},
-        }
-        lines.append(json.dumps(record, ensure_ascii=False))
-    return lines, broken
-
-
-@cache
-def _file(n: int, bad: float) -> Path:
-    path = Path(tempfile.gettempdir()) / f"diptych-bench-{n}-{bad}-1.jsonl"
-    if not _truth_of(path).exists():
-        lines, broken = _lines({"n": n, "bad": bad})
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        skipped = set(broken)
-        records = [json.loads(line) for number, line in enumerate(lines, 1) if number not in skipped]
-        digests = [_digest([record[key] for record in records]) for key in KEYS]
-        truth = {"n": len(records), "broken": broken, "digests": digests}
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(truth))
-        part.replace(_truth_of(path))
-    path.read_bytes()  # into the page cache
-    return path
-
-
-def _truth_of(path: Path) -> Path:
-    """What Python's json reads from a file, and which of its lines were broken when they were written."""
-    return path.with_suffix(".truth")
-
-
-def _digest(texts: list[str]) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _ours(threads: int) -> Callable[[Job], Callable[[], Any]]:
     def start(job: Job) -> Callable[[], Any]:
         from diptych.data.loaders import read_jsonl
 
-        path = _file(job["n"], job["bad"])
+        path = file_of(job)
 
         def call() -> Any:
             read = read_jsonl(
@@ -104,11 +39,16 @@ def _ours(threads: int) -> Callable[[Job], Callable[[], Any]]:
     return start
 
 
+def _ours_kilobytes(job: Job) -> Callable[[], Any]:
+    call = _ours(1)(job)
+    return lambda: (*call(), file_of(job))
+
+
 def _ours_text(threads: int) -> Callable[[Job], Callable[[], Any]]:
     def start(job: Job) -> Callable[[], Any]:
         from diptych.data.loaders import iterate_jsonl_text
 
-        path = _file(job["n"], job["bad"])
+        path = file_of(job)
         options: Any = {"on_bad_line": "skip", "max_bad": None, "max_line_bytes": MAX_LINE_BYTES, "threads": threads}
         return lambda: list(iterate_jsonl_text(path, KEYS, **options))
 
@@ -119,7 +59,7 @@ def _loop(make: Callable[[], Callable[[bytes], Any]]) -> Callable[[Job], Callabl
     """A line at a time; ``make`` gives a parser to three values."""
 
     def start(job: Job) -> Callable[[], Any]:
-        path = _file(job["n"], job["bad"])
+        path = file_of(job)
         parse = make()
 
         def call() -> Any:
@@ -173,7 +113,7 @@ def _simdjson() -> Callable[[bytes], Any]:
 
 def _duckdb(*, lists: bool) -> Callable[[Job], Callable[[], Any]]:
     def start(job: Job) -> Callable[[], Any]:
-        path = _file(job["n"], job["bad"])
+        path = file_of(job)
         connection = importlib.import_module("duckdb").connect(config={"threads": 2})
         columns = ", ".join(f"{key}: 'VARCHAR'" for key in KEYS)
         query = (
@@ -195,7 +135,7 @@ def _duckdb(*, lists: bool) -> Callable[[Job], Callable[[], Any]]:
 
 
 def _read(job: Job) -> Callable[[], Any]:
-    path = _file(job["n"], job["bad"])
+    path = file_of(job)
     return lambda: len(path.read_bytes())
 
 
@@ -205,34 +145,76 @@ def _strings(job: Job) -> Callable[[], Any]:
     return lambda: [[text.decode() for text in column] for column in encoded]
 
 
-def _truth(job: Job) -> dict[str, Any]:
-    return json.loads(_truth_of(_file(job["n"], job["bad"])).read_text())  # type: ignore[no-any-return]
+def _windows_bytes(job: Job) -> float:
+    """What reading with two threads takes at most, whatever the length of the file."""
+    fields = len(KEYS) * MIB * int(job["n"]) / file_of(job).stat().st_size
+    return 5 * (2 * MIB + 24 * fields)
+
+
+def _lists_mib(job: Job) -> float:
+    """Labels are few objects; a list grows by an eighth ahead of its values."""
+    result = int(truth_of(job)["object_bytes"]) + (9 * len(KEYS) + 16) * int(job["n"])
+    return (_windows_bytes(job) + result) / MIB
+
+
+def _columns_mib(job: Job) -> float:
+    result = int(truth_of(job)["text_bytes"]) + 8 * (len(KEYS) + 1) * int(job["n"])
+    return (2 * _windows_bytes(job) + result) / MIB
 
 
 def _check_lists(job: Job, answer: Any) -> None:
     """By what Python's json read when the file was written, and the lines that were broken then."""
     columns, broken = answer
-    truth = _truth(job)
+    truth = truth_of(job)
     if broken is None:  # without numbers, order and count are all that can be compared
         assert abs(len(columns[0]) - truth["n"]) <= len(truth["broken"])
     else:
         assert broken == truth["broken"]
-        assert [_digest(column) for column in columns] == truth["digests"]
+        assert [digest(column) for column in columns] == truth["digests"]
+
+
+def _check_kilobytes(job: Job, answer: Any) -> str | None:
+    """As ``_check_lists``; of our own answer, how fast and how long under the interpreter's lock."""
+    _check_lists(job, answer[:2])
+    if len(answer) == 2:
+        return None
+    path, rates, shares = answer[2], [], {}
+    for text in (True, False, False, False):
+        shares[text], took_s = _lock_share(path, text=text)
+        rates.append(path.stat().st_size / 1e6 / took_s)
+    rate = sorted(rates[1:])[1]
+    verdict = "met" if rate >= MIN_MB_PER_S else "NOT MET"
+    return (
+        f"{rate:.0f} MB/s of 1 kB lines, at least {MIN_MB_PER_S}: {verdict}; the interpreter's lock is held for "
+        f"{shares[False]:.0%} of a read to lists, for {shares[True]:.1%} of one to text columns"
+    )
+
+
+def _lock_share(path: Path, *, text: bool) -> tuple[float, float]:
+    """The share of a read by one thread in which it holds the interpreter's lock, and the seconds it took."""
+    from diptych import _native
+
+    reader = _native.JsonlReader(str(path), list(KEYS), text, "skip", MAX_LINE_BYTES, 1)
+    start = time.perf_counter()
+    while reader.read() is not None:
+        pass
+    took_s = time.perf_counter() - start
+    return 1 - reader.unlocked_s / took_s, took_s
 
 
 def _check_text(job: Job, answer: Any) -> None:
-    truth = _truth(job)
+    truth = truth_of(job)
     if not isinstance(answer, list):
         (found,) = answer.execute("SELECT count(*) FROM found").fetchone()
         assert abs(found - truth["n"]) <= len(truth["broken"])
         return
     assert [bad.line for piece in answer for bad in piece.rejects] == truth["broken"]
-    for key, digest in zip(KEYS, truth["digests"], strict=True):
+    for key, expected in zip(KEYS, truth["digests"], strict=True):
         texts = []
         for piece in answer:
             offsets, data = piece.columns[key].offsets.tolist(), piece.columns[key].data.tobytes()
             texts += [data[a:b].decode() for a, b in pairwise(offsets)]
-        assert _digest(texts) == digest
+        assert digest(texts) == expected
 
 
 def _orjson() -> Callable[[bytes], Any]:
@@ -247,16 +229,19 @@ ROWS = [
         quick=QUICK,
         competitors=(
             Competitor("diptych, 2 threads", "ours", _ours(2)),
-            Competitor("diptych, 1 thread", "ours", _ours(1)),
+            Competitor("diptych, 1 thread", "ours", _ours(1), max_rounds=3),
             Competitor("msgspec Struct loop", "peer", _loop(_msgspec), needs=("msgspec",)),
-            Competitor("pysimdjson loop", "peer", _loop(_simdjson), needs=("simdjson",)),
-            Competitor("orjson loop", "peer", _loop(_orjson), needs=("orjson",), max_rounds=3),
-            Competitor("duckdb, 2 threads (numbers no lines)", "peer", _duckdb(lists=True), needs=("duckdb",)),
-            Competitor("json.loads loop", "original", _loop(lambda: _json(json.loads)), max_rounds=2),
-            Competitor("read the file", "limit", _read),
-            Competitor("make the str objects", "limit", _strings),
+            Competitor("pysimdjson loop", "peer", _loop(_simdjson), needs=("simdjson",), max_rounds=1),
+            Competitor("orjson loop", "peer", _loop(_orjson), needs=("orjson",), max_rounds=1),
+            Competitor(
+                "duckdb, 2 threads (numbers no lines)", "peer", _duckdb(lists=True), needs=("duckdb",), max_rounds=2
+            ),
+            Competitor("json.loads loop", "original", _loop(lambda: _json(json.loads)), max_rounds=1),
+            Competitor("read the file", "limit", _read, max_rounds=3),
+            Competitor("make the str objects", "limit", _strings, max_rounds=3),
         ),
         check=_check_lists,
+        memory_mib=_lists_mib,
         targets=(Target("best peer", 1 / 1.2), Target("best peer", 1 / 2, moonshot=True)),
     ),
     Row(
@@ -271,6 +256,21 @@ ROWS = [
             Competitor("read the file", "limit", _read),
         ),
         check=_check_text,
+        memory_mib=_columns_mib,
         targets=(Target("best peer", 1 / 1.2), Target("best peer", 1 / 2, moonshot=True)),
+    ),
+    Row(
+        key="jsonl.kilobytes",
+        title="200,000 lines of 1 kB, three keys to lists, one thread",
+        full=KILOBYTES,
+        quick=QUICK_KILOBYTES,
+        competitors=(
+            Competitor("diptych, 1 thread", "ours", _ours_kilobytes),
+            Competitor("msgspec Struct loop", "peer", _loop(_msgspec), needs=("msgspec",)),
+            Competitor("pysimdjson loop", "peer", _loop(_simdjson), needs=("simdjson",), max_rounds=3),
+            Competitor("read the file", "limit", _read, max_rounds=3),
+        ),
+        check=_check_kilobytes,
+        targets=(Target("best peer", 1 / 1.2),),
     ),
 ]
