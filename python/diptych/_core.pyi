@@ -23,6 +23,8 @@ __all__ = [
     "read_file",
 ]
 
+_Rejects = tuple[list[int], list[int], list[str], list[bytes | None]]
+
 __version__: str
 
 def hash_rows(domain: str, columns: list[list[str]], threads: int) -> NDArray[np.uint8]:
@@ -60,7 +62,7 @@ def read_file(path: str) -> bytes:
 
 def parse_jsonl(
     data: bytes, path: str, on_bad_line: Literal["error", "skip"], max_line_bytes: int, threads: int
-) -> tuple[list[dict[str, Any]], NDArray[np.int64], list[tuple[int, int, str, bytes | None]], tuple[int, int, bool]]:
+) -> tuple[list[dict[str, Any]], NDArray[np.int64], _Rejects, tuple[int, int, bool]]:
     """Parse JSON lines strictly: one object a line, RFC 8259.
 
     Parameters
@@ -75,7 +77,7 @@ def parse_jsonl(
     -------
     records : the objects, key order kept
     lines : int64 (n,), the physical line of each record, counted from 1
-    rejects : (line, byte column, reason, bytes of the line) of each skipped line; None for one that is too long
+    rejects : lines, byte columns, reasons and bytes of the skipped lines; None for the bytes of one that is too long
     counts : physical lines, blank ones among them, and whether a byte order mark at the start was dropped
 
     Raises
@@ -127,7 +129,7 @@ class JsonlReader:
 
     def read(
         self,
-    ) -> tuple[list[Any], NDArray[np.int64], list[tuple[int, int, str, bytes | None]], tuple[int, int, bool]] | None:
+    ) -> tuple[list[Any], NDArray[np.int64], _Rejects, tuple[int, int, bool]] | None:
         """The next lines; None at the end.
 
         Returns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import gzip
 import json
 import pickle
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych.data.loaders import DataLoader, iterate_jsonl, iterate_jsonl_text, read_jsonl
-from diptych.data.rejects import check_max_bad
+from diptych.data.rejects import BadLine, check_max_bad
 from diptych.errors import ConfigError, DataError, RecordError, TooManyBadLines
 
 GOOD = b'{"a": "x"}\n'
@@ -154,6 +155,34 @@ def test_records_and_rejects_and_blank_lines_are_all_lines(
     assert len(read.lines) + len(read.rejects) + read.n_blank == read.n_lines == n_lines
     assert (len(read.lines), len(read.columns["a"])) == (lines.count(GOOD),) * 2
     assert read.byte_order_mark == bool(mark)
+
+
+def test_bad_lines_are_a_sequence(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"bad\n" + GOOD + b"[]\n1\n")
+    rejects = read_jsonl(path, ["a"], on_bad_line="skip", max_bad=None).rejects
+    assert (len(rejects), [bad.line for bad in rejects]) == (3, [1, 3, 4])
+    assert [rejects[i].text for i in (0, 1, -1)] == [b"bad", b"[]", b"1"]
+    assert list(rejects[1:]) == list(rejects)[1:]
+    assert BadLine(4, 1, rejects[2].reason, b"1") in rejects
+    assert repr(rejects[2:]) == f"BadLines([{rejects[2]!r}])"
+    with pytest.raises(IndexError):
+        rejects[3]
+
+
+def test_no_round_of_the_garbage_collector_goes_through_what_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes((GOOD * 9 + b"bad\n") * 60_000)
+    rounds: list[int] = []
+    gc.collect()
+    gc.callbacks.append(lambda phase, info: rounds.append(info["generation"]) if phase == "stop" else None)
+    try:
+        read = read_jsonl(path, ["a"], on_bad_line="skip", max_bad=0.2)
+    finally:
+        gc.callbacks.pop()
+    assert (len(read.rejects), rounds[:1]) == (60_000, [0])
+    assert len(rounds) < 5
+    assert max(rounds) == 0
 
 
 @pytest.mark.parametrize("value", [-1, 1.5, -0.1, float("nan"), True, "many", "101%", "-1", "", "%", [1], "nan"])

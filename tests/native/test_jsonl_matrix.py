@@ -122,7 +122,7 @@ def _check_documents(tmp_path: Path, n: int) -> None:
         assert same(record, json.loads(lines[number - 2]) if number > 1 else {})
     assert n // 4 < len(whole) < n - n // 4
     blanks = sum(not line.strip(b" \t\r") for line in lines)
-    assert len(whole) + len(rejects) + blanks == n + 1
+    assert len(whole) + len(rejects[0]) + blanks == n + 1
     with_a = {number: record["a"] for record, number in zip(whole, numbers.tolist(), strict=True) if "a" in record}
     assert read.lines.tolist() == list(with_a)
     assert same(read.columns["a"], list(with_a.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import warnings
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from diptych.data import parsing
 from diptych.data.cache import JsonCache
 from diptych.data.fields import no_field
 from diptych.data.records import Records
-from diptych.data.rejects import DEFAULT_MAX_BAD, BadLine, tolerated
+from diptych.data.rejects import DEFAULT_MAX_BAD, BadLines, tolerated
 from diptych.errors import ConfigError, DataError, RecordError
 
 DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -62,7 +63,7 @@ class JsonlColumns:
 
     columns: dict[str, list[Any]]
     lines: NDArray[np.int64]
-    rejects: list[BadLine]
+    rejects: BadLines
     n_lines: int
     n_blank: int
     byte_order_mark: bool
@@ -94,7 +95,7 @@ class JsonlTexts:
 
     columns: dict[str, TextColumn]
     lines: NDArray[np.int64]
-    rejects: list[BadLine]
+    rejects: BadLines
     n_lines: int
     n_blank: int
     byte_order_mark: bool
@@ -151,14 +152,14 @@ def _windows(
     rejects: str | Path | None = None,
     max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
     threads: int = 1,
-) -> Iterator[tuple[dict[str, Any], tuple[NDArray[np.int64], list[BadLine], int, int, bool]]]:
+) -> Iterator[tuple[dict[str, Any], tuple[NDArray[np.int64], BadLines, int, int, bool]]]:
     """Columns by key, and (lines, rejects, n_lines, n_blank, byte_order_mark), of some lines after others."""
     name, keys = str(path), list(dict.fromkeys(keys))
     with tolerated(name, max_bad=max_bad, rejects=_only_when_skipping(rejects, on_bad_line)) as tally:
         reader = _native.JsonlReader(name, keys, text, on_bad_line, max_line_bytes, threads)
         while (found := reader.read()) is not None:
             columns, lines, bad, counts = found
-            bad_lines = [BadLine(*each) for each in bad]
+            bad_lines = BadLines(*bad)
             tally.add(bad_lines, len(lines))
             yield dict(zip(keys, columns, strict=True)), (lines, bad_lines, *counts)
 
@@ -181,13 +182,16 @@ def read_jsonl(path: str | Path, keys: Sequence[str], **options: Unpack[JsonlOpt
     """
     columns: dict[str, list[Any]] = {key: [] for key in keys}
     lines: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
-    rejects: list[BadLine] = []
+    rejects = BadLines()
     n_lines, n_blank, byte_order_mark = 0, 0, False
+    # The lists leave the youngest generation while they are empty: else a later round of the garbage collector goes
+    # through all that they hold by then, a tenth of the time of a long read.
+    gc.collect(0)
     for piece in iterate_jsonl(path, keys, **options):
         for key, values in piece.columns.items():
             columns[key] += values
         lines.append(piece.lines)
-        rejects += piece.rejects
+        rejects.extend(piece.rejects)
         n_lines, n_blank = n_lines + piece.n_lines, n_blank + piece.n_blank
         byte_order_mark |= piece.byte_order_mark
     return JsonlColumns(columns, np.concatenate(lines), rejects, n_lines, n_blank, byte_order_mark)
@@ -309,7 +313,7 @@ class DataLoader:
                 rows, lines, bad, _ = _native.parse_jsonl(
                     data, name, on_bad_line, DEFAULT_MAX_LINE_BYTES, self._threads
                 )
-                bad_lines = [BadLine(*each) for each in bad]
+                bad_lines = BadLines(*bad)
                 tally.add(bad_lines, len(rows))
         except RecordError as error:
             # A single object over many lines is the commonest mistake: say that, not "line 1 ends early".
@@ -317,7 +321,9 @@ class DataLoader:
                 reason = "one JSON object over several lines; expected an array of objects, or one object per line"
                 raise RecordError(name, 0, 0, reason) from error
             raise
-        notices = (f"{name}: {tally.n_bad} of {tally.n_lines} lines cannot be used and were left out",) if bad else ()
+        notices = (
+            (f"{name}: {tally.n_bad} of {tally.n_lines} lines cannot be used and were left out",) if bad_lines else ()
+        )
         line_of = partial(_line_again, name)
         return Records(rows, name, lines.tolist(), "line", notices=notices, rejects=bad_lines, line_of=line_of)
 

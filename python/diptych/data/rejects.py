@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, overload
 
 from diptych._types import Json
 from diptych.errors import ConfigError, TooManyBadLines
@@ -47,6 +47,46 @@ class BadLine:
             return {**known, "base64": base64.b64encode(self.text).decode()}
 
 
+class BadLines(Sequence[BadLine]):
+    """Lines that were left out, in file order.
+
+    They are held field by field: an object for each would count towards the next round of the garbage collector, which
+    then goes through all values that were read so far.
+
+    Parameters
+    ----------
+    fields : lines, columns, reasons and texts, as of ``BadLine``
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, *fields: list[Any]) -> None:
+        self._fields = fields or ([], [], [], [])
+
+    def __len__(self) -> int:
+        return len(self._fields[0])
+
+    @overload
+    def __getitem__(self, index: int) -> BadLine: ...
+    @overload
+    def __getitem__(self, index: slice) -> BadLines: ...
+    def __getitem__(self, index: int | slice) -> BadLine | BadLines:
+        if isinstance(index, slice):
+            return BadLines(*(values[index] for values in self._fields))
+        return BadLine(*(values[index] for values in self._fields))
+
+    def __iter__(self) -> Iterator[BadLine]:
+        return map(BadLine, *self._fields)
+
+    def __repr__(self) -> str:
+        return f"BadLines({list(self)!r})"
+
+    def extend(self, more: BadLines) -> None:
+        """Add those of the lines that follow."""
+        for values, new in zip(self._fields, more._fields, strict=True):
+            values += new
+
+
 @dataclass
 class Tally:
     """Bad lines as they come.
@@ -65,7 +105,7 @@ class Tally:
     n_lines: int = 0
     first: list[BadLine] = field(default_factory=list)
 
-    def add(self, bad: Sequence[BadLine], n_good: int) -> None:
+    def add(self, bad: BadLines, n_good: int) -> None:
         """Count the lines of one piece and keep the bad ones."""
         self.n_bad += len(bad)
         self.n_lines += len(bad) + n_good

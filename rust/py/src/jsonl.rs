@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
 use crate::errors::{ConfigError, RecordError, TruncatedTail};
 use crate::hash::{at_least_one, wrong_type};
-use crate::reader::{Counts, Reject, line_array, rejects};
+use crate::lines::{Counts, Rejects, line_array, rejects};
 
 /// Distinct keys that are shared between records.
 const SHARED_KEYS: usize = 1024;
@@ -18,7 +18,7 @@ const SHARED_KEYS: usize = 1024;
 type Parsed<'py> = (
     Bound<'py, PyList>,
     Bound<'py, PyArray1<i64>>,
-    Vec<Reject>,
+    Rejects,
     Counts,
 );
 

@@ -11,6 +11,7 @@ mod files;
 mod hash;
 mod jsonl;
 mod kmeans;
+mod lines;
 mod matching;
 mod permutation;
 mod reader;

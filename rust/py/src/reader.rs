@@ -1,27 +1,21 @@
 //! `JsonlReader`: a path and keys in; the wanted fields, window by window, as lists or as offsets and bytes.
 
-use std::borrow::Cow;
 use std::mem::take;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use diptych_core::jsonl::{BadLine, Item, ReadError, Reader, TextColumn, Window};
+use diptych_core::jsonl::{Item, ReadError, Reader, TextColumn, Window};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::files::raise;
 use crate::jsonl::{Builder, options, record_error};
+use crate::lines::{Counts, Rejects, line_array, rejects};
 use crate::texts::{Shared, share};
 
-/// Line, byte column, reason, text.
-pub type Reject = (usize, usize, String, Option<Cow<'static, [u8]>>);
-
-/// Physical lines, blank ones, whether a byte order mark was dropped.
-pub type Counts = (usize, usize, bool);
-
 type Lines<'py> = Bound<'py, PyArray1<i64>>;
-type Read<'py> = (Vec<Column<'py>>, Lines<'py>, Vec<Reject>, Counts);
+type Read<'py> = (Vec<Column<'py>>, Lines<'py>, Rejects, Counts);
 
 /// A field of all objects of a window.
 #[derive(IntoPyObject)]
@@ -132,17 +126,6 @@ fn objects<'py>(
     }
     let lists = columns.into_iter().map(|column| PyList::new(py, column));
     lists.map(|list| list.map(Column::Objects)).collect()
-}
-
-pub fn line_array(py: Python<'_>, lines: Vec<usize>) -> PyResult<Bound<'_, PyArray1<i64>>> {
-    let lines: Result<_, _> = lines.into_iter().map(i64::try_from).collect();
-    Ok(PyArray1::from_vec(py, lines?))
-}
-
-pub fn rejects(bad: Vec<BadLine>) -> Vec<Reject> {
-    bad.into_iter()
-        .map(|bad| (bad.line, bad.column, bad.reason, bad.text.map(Cow::Owned)))
-        .collect()
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {

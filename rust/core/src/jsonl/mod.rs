@@ -10,6 +10,7 @@
 //! O(bytes) time. The file is cut at newlines into pieces that threads take in order; lines are numbered afterwards by a prefix
 //! sum, and a fault in an earlier piece always wins, so the result is the same for every thread count.
 
+mod bytes;
 mod reader;
 mod refusal;
 mod scan;

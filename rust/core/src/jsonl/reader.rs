@@ -4,10 +4,11 @@
 //! whenever the window it wants is not ready. So the caller's own work on a window (Python objects, say) overlaps with the parsing
 //! of the next. Windows are handed out in file order and numbered then, so the result is the same for every thread count.
 //!
-//! Measured on AVX2, two threads, a million lines: to columns 0.47 of duckdb's time; to lists 0.66 of msgspec's loop on two busy cores,
-//! where making the `str` objects alone takes 0.52: the moonshot of half is met only on idle cores and small files (0.41). Tried and dropped: closures inside the marking loop
-//! (they are not inlined under `target_feature`: a third of all time), `read_to_end` into the window (it begins with 8 KiB reads),
-//! windows that are parsed in parallel and then turned into objects by one thread while the other waits (0.72 of msgspec's time).
+//! Tried and dropped: closures inside the marking loop (they are not inlined under `target_feature`: a third of all time),
+//! `read_to_end` into the window (it begins with 8 KiB reads), zeroing the window before each read (a fortieth of all time),
+//! windows that are parsed in parallel and then turned into objects by one thread while the other waits (0.72 of the time of
+//! msgspec's loop, where overlapping takes half). Of a read to lists two thirds are spent in the interpreter, on decoding and on
+//! pages that were never touched before; its garbage collector took a tenth until callers kept it off the lists.
 //!
 //! Memory: at most `2 * threads + 1` windows of 1 MiB, each as long as its longest line, and the fields kept of them. A line beyond
 //! `max_line_bytes` is counted to its end, not kept.
@@ -20,6 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::bytes::Bytes;
 use super::window::{Job, TooLong, Window};
 use super::{JsonlError, OnBadLine, Options, other_encoding};
 use crate::files::{self, FileError, Source};
@@ -289,7 +291,8 @@ impl Input {
             return Ok(false);
         }
         self.n_cut += 1;
-        window.buffer.append(&mut self.rest);
+        window.buffer.extend(&self.rest);
+        self.rest.clear();
         // Bytes that are known to hold no line end.
         let mut searched = 0;
         while !self.ended {
@@ -316,14 +319,13 @@ impl Input {
     }
 
     /// Read until `buffer` has `wanted` bytes or the file ends; in even steps, which `read_to_end` comes to only slowly.
-    fn read(&mut self, buffer: &mut Vec<u8>, wanted: usize) -> Result<(), FileError> {
-        let mut end = buffer.len();
-        let wanted = wanted.max(end + 1);
-        while end < wanted && !self.ended {
-            buffer.resize(wanted.min(end + READ_BYTES), 0);
-            match self.source.read(&mut buffer[end..]) {
+    fn read(&mut self, buffer: &mut Bytes, wanted: usize) -> Result<(), FileError> {
+        let wanted = wanted.max(buffer.len() + 1);
+        while buffer.len() < wanted && !self.ended {
+            let space = buffer.space(READ_BYTES.min(wanted - buffer.len()));
+            match self.source.read(space) {
                 Ok(n) => {
-                    end += n;
+                    buffer.add(n);
                     self.ended = n == 0;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -333,15 +335,14 @@ impl Input {
                 }
             }
         }
-        buffer.truncate(end);
         Ok(())
     }
 
     /// Count the bytes of the line that `buffer` begins, and leave what follows it in `rest`.
-    fn pass_line(&mut self, buffer: &mut Vec<u8>) -> Result<TooLong, FileError> {
+    fn pass_line(&mut self, buffer: &mut Bytes) -> Result<TooLong, FileError> {
         let (mut found, mut last) = (buffer.len(), buffer.last().copied());
-        *buffer = Vec::new();
-        let mut chunk = Vec::new();
+        *buffer = Bytes::default();
+        let mut chunk = Bytes::default();
         while !self.ended {
             chunk.clear();
             self.read(&mut chunk, 1 << 16)?;

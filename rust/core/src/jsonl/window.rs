@@ -2,6 +2,7 @@
 //!
 //! A window owns its bytes, so that one thread can read and parse it while another uses the one before; its memory is used again.
 
+use super::bytes::Bytes;
 use super::refusal::Refusal;
 use super::scan::Scanner;
 use super::schema;
@@ -90,7 +91,7 @@ pub(super) struct TooLong {
 #[derive(Debug, Default)]
 pub struct Window {
     /// Whole lines; or, at the end of the file, what is left.
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Bytes,
     /// A line that stands in the place of the buffer.
     pub(super) too_long: Option<TooLong>,
     fields: Fields,
