@@ -7,12 +7,8 @@ use numpy::PyArray1;
 use pyo3::prelude::*;
 
 /// Lines, byte columns, reasons, texts: lists of what the garbage collector does not look at, where tuples would call it.
-pub type Rejects = (
-    Vec<usize>,
-    Vec<usize>,
-    Vec<String>,
-    Vec<Option<Cow<'static, [u8]>>>,
-);
+pub type Rejects = (Vec<usize>, Vec<usize>, Vec<String>, Vec<Text>);
+type Text = Option<Cow<'static, [u8]>>;
 
 /// Physical lines, blank ones, whether a byte order mark was dropped.
 pub type Counts = (usize, usize, bool);
@@ -24,18 +20,11 @@ pub fn line_array(py: Python<'_>, lines: Vec<usize>) -> PyResult<Bound<'_, PyArr
 
 pub fn rejects(bad: Vec<BadLine>) -> Rejects {
     let mut found = Rejects::default();
-    for BadLine {
-        line,
-        column,
-        reason,
-        text,
-        ..
-    } in bad
-    {
-        found.0.push(line);
-        found.1.push(column);
-        found.2.push(reason);
-        found.3.push(text.map(Cow::Owned));
+    for bad in bad {
+        found.0.push(bad.line);
+        found.1.push(bad.column);
+        found.2.push(bad.reason);
+        found.3.push(bad.text.map(Cow::Owned));
     }
     found
 }

@@ -2,7 +2,6 @@
 
 use std::mem::take;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use diptych_core::jsonl::{Item, ReadError, Reader, TextColumn, Window};
 use numpy::PyArray1;
@@ -14,14 +13,12 @@ use crate::jsonl::{Builder, options, record_error};
 use crate::lines::{Counts, Rejects, line_array, rejects};
 use crate::texts::{Shared, share};
 
-type Lines<'py> = Bound<'py, PyArray1<i64>>;
-type Read<'py> = (Vec<Column<'py>>, Lines<'py>, Rejects, Counts);
+type Read<'py> = (Vec<Column<'py>>, Bound<'py, PyArray1<i64>>, Rejects, Counts);
 
-/// A field of all objects of a window.
+/// A field of all objects of a window; text as offsets and bytes.
 #[derive(IntoPyObject)]
 enum Column<'py> {
     Objects(Bound<'py, PyList>),
-    /// Offsets and bytes.
     Text(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u8>>),
 }
 
@@ -33,7 +30,6 @@ struct JsonlReader {
     text: bool,
     /// Short values that were made before, of each key.
     shared: Vec<Shared>,
-    unlocked: Duration,
 }
 
 #[pymethods]
@@ -58,49 +54,36 @@ impl JsonlReader {
             reader,
             text,
             shared,
-            unlocked: Duration::ZERO,
         })
     }
 
     /// Seconds that `read` has spent without the interpreter's lock.
     #[getter]
     fn unlocked_s(&self) -> f64 {
-        self.unlocked.as_secs_f64()
+        self.reader.elapsed().as_secs_f64()
     }
 
     /// The columns of the next lines, one a key; None at the end.
     fn read<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Read<'py>>> {
-        let (reader, unlocked) = (&mut self.reader, &mut self.unlocked);
-        let window = py.detach(|| {
-            let start = Instant::now();
-            let window = reader.next_window();
-            *unlocked += start.elapsed();
-            window
-        });
-        let window = window.map_err(|error| match error {
-            ReadError::File(error) => raise((&self.path).into(), error),
-            ReadError::Jsonl(error) => record_error(self.path.clone(), error),
-        })?;
+        let window = py
+            .detach(|| self.reader.next_window())
+            .map_err(|error| match error {
+                ReadError::File(error) => raise((&self.path).into(), error),
+                ReadError::Jsonl(error) => record_error(self.path.clone(), error),
+            })?;
         let Some(window) = window else {
             return Ok(None);
         };
         let columns = if self.text {
-            window
-                .columns
-                .drain(..)
-                .map(|column| text(py, column))
-                .collect()
+            let columns = window.columns.drain(..);
+            columns.map(|column| text(py, column)).collect()
         } else {
             objects(py, window, &mut self.shared)?
         };
         let lines = line_array(py, take(&mut window.lines))?;
         let counts = (window.n_lines, window.n_blank, window.byte_order_mark);
-        Ok(Some((
-            columns,
-            lines,
-            rejects(take(&mut window.rejects)),
-            counts,
-        )))
+        let bad = rejects(take(&mut window.rejects));
+        Ok(Some((columns, lines, bad, counts)))
     }
 }
 

@@ -20,6 +20,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::bytes::Bytes;
 use super::window::{Job, TooLong, Window};
@@ -48,6 +49,7 @@ pub struct Reader {
     current: Window,
     /// Lines before it, and in it.
     n_lines: usize,
+    elapsed: Duration,
 }
 
 struct Shared {
@@ -126,7 +128,14 @@ impl Reader {
             helpers,
             current: Window::default(),
             n_lines: 0,
+            elapsed: Duration::ZERO,
         }
+    }
+
+    /// Time that was spent in [`Reader::next_window`].
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 
     /// The next lines with their numbers in the file; `None` at its end.
@@ -135,8 +144,11 @@ impl Reader {
     ///
     /// If the file cannot be read, or as [`super::parse_jsonl`]. Nothing should be read after an error.
     pub fn next_window(&mut self) -> Result<Option<&mut Window>, ReadError> {
+        let start = Instant::now();
         let spare = mem::take(&mut self.current);
-        let Some(window) = self.shared.next(spare) else {
+        let window = self.shared.next(spare);
+        self.elapsed += start.elapsed();
+        let Some(window) = window else {
             return Ok(None);
         };
         let mut window = window.inspect_err(|_| self.shared.stop())?;
