@@ -63,10 +63,8 @@ impl<'py, 'a> Builder<'py, 'a> {
             Value::Float(value) => value.into_pyobject(self.py)?.into_any(),
             Value::String(text) => PyString::new(self.py, &text).into_any(),
             Value::Array(items) => {
-                let items = items
-                    .into_iter()
-                    .map(|item| self.value(item))
-                    .collect::<PyResult<Vec<_>>>()?;
+                let items = items.into_iter().map(|item| self.value(item));
+                let items: Vec<_> = items.collect::<PyResult<_>>()?;
                 PyList::new(self.py, items)?.into_any()
             }
             Value::Object(record) => self.record(record)?.into_any(),
@@ -90,9 +88,7 @@ pub fn record_error(path: String, error: JsonlError) -> PyErr {
             TruncatedTail::new_err((path, bad.line, bad.column, bad.reason))
         }
         JsonlError::BadLine(bad) => RecordError::new_err((path, bad.line, bad.column, bad.reason)),
-        error @ JsonlError::Encoding { .. } => {
-            RecordError::new_err((path, 0, 0, error.to_string()))
-        }
+        error => RecordError::new_err((path, 0, 0, error.to_string())),
     }
 }
 
