@@ -88,7 +88,9 @@ pub fn record_error(path: String, error: JsonlError) -> PyErr {
             TruncatedTail::new_err((path, bad.line, bad.column, bad.reason))
         }
         JsonlError::BadLine(bad) => RecordError::new_err((path, bad.line, bad.column, bad.reason)),
-        error => RecordError::new_err((path, 0, 0, error.to_string())),
+        error @ JsonlError::Encoding { .. } => {
+            RecordError::new_err((path, 0, 0, error.to_string()))
+        }
     }
 }
 
