@@ -67,7 +67,13 @@ UNREADABLE = [
             files={"b.jsonl": jsonl(ROWS).decode().encode("utf-16")}),
     Refused("utf-16 json", ("b.json: the file is UTF-16, expected UTF-8", "convert it"), **against("b.json",
             array(ROWS).decode().encode("utf-16"))),
-    Refused("utf-16 csv", ("b.csv:1", "UTF-16", "Convert it"), **against("b.csv", csv(ROWS).decode().encode("utf-16"))),
+    Refused("utf-16 csv", ("b.csv: the file is UTF-16, expected UTF-8", "iconv -f UTF-16 -t UTF-8"),
+            **against("b.csv", csv(ROWS).decode().encode("utf-16"))),
+    Refused("utf-32 jsonl", ("b.jsonl: the file is UTF-32, expected UTF-8", "iconv -f UTF-32 -t UTF-8"),
+            files={"b.jsonl": jsonl(ROWS).decode().encode("utf-32")}),
+    Refused("utf-16 jsonl, lines skipped", ("b.jsonl: the file is UTF-16, expected UTF-8",),
+            ("a.jsonl", "b.jsonl", "--on-bad-line", "skip", "--max-bad", "100%"),
+            {"b.jsonl": jsonl(ROWS).decode().encode("utf-16")}),
 ]  # fmt: skip
 
 MALFORMED = [

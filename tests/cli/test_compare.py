@@ -56,6 +56,17 @@ def test_lines_that_are_left_out_are_counted_and_kept_with_the_run(forge: Forge,
     assert listing(tmp_path) == before
 
 
+def test_a_byte_order_mark_is_said_once_with_its_file(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "a.jsonl").read_bytes())
+    note = "note: a.jsonl: a byte order mark at its start was dropped\n"
+    assert compare(forge, tmp_path).err.count(note) == 1
+    itself = forge.run("compare", "a.jsonl", "a.jsonl", "--name-b", "again", *QUICK, "--out", "run", cwd=tmp_path)
+    assert (itself.code, itself.err.count(note)) == (0, 1)
+    planned = compare(forge, tmp_path, "--dry-run")
+    assert (planned.out + planned.err).count(note) == 1
+
+
 def test_where_no_line_is_left_out_the_rejects_of_a_run_are_empty(forge: Forge, tmp_path: Path) -> None:
     write_pair(tmp_path)
     assert compare(forge, tmp_path, "--on-bad-line", "skip").code == 0

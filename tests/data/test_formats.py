@@ -58,6 +58,25 @@ def test_a_byte_order_mark_is_not_part_of_the_first_field(tmp_path: Path, name: 
     assert list(DataLoader().load_records(path).rows) == ROWS
 
 
+@pytest.mark.parametrize("start", ["\ufeff", ""])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("n_rows", [1, 5])
+@pytest.mark.parametrize("name", ["jsonl", "json", "csv"])
+def test_another_encoding_is_refused_by_name_in_every_format(
+    tmp_path: Path, name: str, n_rows: int, encoding: str, start: str
+) -> None:
+    """A single record too: Python's json would read it."""
+    path = tmp_path / f"a.{name}.gz"
+    path.write_bytes(gzip.compress((start + FORMATS[name](ROWS[:n_rows]).decode()).encode(encoding)))
+    said = encoding.upper()[:6] if start else encoding.upper().replace("-", "").replace("UTF", "UTF-")
+    for read in (DataLoader().load_records, DataLoader().load_jsonl):
+        with pytest.raises(RecordError) as caught:
+            read(path)
+        assert str(caught.value) == (
+            f"{path}: the file is {said}, expected UTF-8; convert it, for example with: iconv -f {said} -t UTF-8"
+        )
+
+
 def test_an_array_is_recognised_by_its_content_whatever_its_name(tmp_path: Path) -> None:
     write(tmp_path, {"a.jsonl": b" \n" + array(ROWS), "b.json": jsonl(ROWS)})
     assert list(DataLoader().load_records(tmp_path / "a.jsonl").rows) == ROWS

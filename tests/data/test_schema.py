@@ -80,16 +80,20 @@ def test_every_field_that_has_a_type_is_held_to_it(tmp_path: Path, field: str, v
     assert wanted in error.reason
 
 
-def test_a_missing_field_is_named_with_those_there_and_the_one_perhaps_meant(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("missing", "there"), [("response", "prompt"), ("prompt", "response")])
+def test_a_missing_field_is_named_with_those_there_and_the_one_perhaps_meant(
+    tmp_path: Path, missing: str, there: str
+) -> None:
     path = tmp_path / "a.jsonl"
-    for other, end in (("reponse", "Did you mean 'reponse'?"), ("Response", "Did you mean 'Response'?"),
+    misspelt = missing.replace("p", "", 1)
+    for other, end in ((misspelt, f"Did you mean '{misspelt}'?"), (missing.title(), f"Did you mean '{missing.title()}'?"),
                        ("x", "Add it, or remove the record.")):  # fmt: skip
-        path.write_text(GOOD + json.dumps({"prompt": "Ho", other: "Hello."}))
+        path.write_text(GOOD + json.dumps({there: "Ho", other: "Hello."}))
         error = refused(path)
         assert (error.line, error.column) == (2, 0)
-        assert error.reason == f"no field 'response'; found 'prompt', '{other}'. {end}"
+        assert error.reason == f"no field '{missing}'; found '{there}', '{other}'. {end}"
         with pytest.raises(RecordError) as caught:
-            DataLoader().load_jsonl(path, ["response"])
+            DataLoader().load_jsonl(path, [missing])
         assert str(caught.value) == str(error)
 
 

@@ -117,7 +117,7 @@ def pair_arms(
     if pairing == "paired" and not common:
         raise DataError(_no_common_prompts(a, b))
     paired = bool(common) and pairing != "unpaired"
-    notices = [*a.notices, *b.notices]
+    notices = list(dict.fromkeys([*a.notices, *b.notices]))
     for arms in [(a, b)] if paired else [(a,), (b,)]:
         _refuse_conflicts(*arms)
     if paired:

@@ -290,6 +290,7 @@ class DataLoader:
         suffixes = [suffix.lower() for suffix in Path(path).suffixes]
         if ".parquet" in suffixes or data[:4] == b"PAR1":
             return parsing.parse_parquet(data, name)
+        parsing.refuse_other_encodings(data, name)
         if ".csv" in suffixes:
             records = parsing.parse_csv(data, name)
         elif data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -17,6 +18,37 @@ from diptych.utils.extras import require_extra
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?Infinity|NaN)', re.DOTALL)
 
 
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose little-endian mark is its beginning
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_ZEROS: dict[tuple[bool, ...], str] = {
+    (False, True, False, True): "UTF-16LE",
+    (True, False, True, False): "UTF-16BE",
+    (False, True, True, True): "UTF-32LE",
+    (True, True, True, False): "UTF-32BE",
+}
+"""Where the first four bytes are NUL, in text that begins with two characters of ASCII, as JSON does."""
+
+
+def refuse_other_encodings(data: bytes, name: str) -> None:
+    """Raise for UTF-16 and UTF-32, by their marks or, without one, by the NULs at the beginning.
+
+    Raises
+    ------
+    RecordError
+        For the whole file, with the name of the encoding and the command that converts it.
+    """
+    marked = next((encoding for mark, encoding in _MARKS.items() if data.startswith(mark)), None)
+    encoding = marked or _ZEROS.get(tuple(byte == 0 for byte in data[:4]))
+    if encoding:
+        command = f"iconv -f {encoding} -t UTF-8"
+        reason = f"the file is {encoding}, expected UTF-8; convert it, for example with: {command}"
+        raise RecordError(name, 0, 0, reason)
+
+
 def decode_utf8(data: bytes, name: str) -> str:
     """Text of a file, without a byte-order mark.
 
@@ -25,8 +57,6 @@ def decode_utf8(data: bytes, name: str) -> str:
     RecordError
         With line and byte column of the first byte that is not UTF-8.
     """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise RecordError(name, 1, 1, "this is UTF-16; expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
