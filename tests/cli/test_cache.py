@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from diptych.embeddings.cache import EmbeddingCache
+from diptych.embeddings.exchange import export_vectors
+from tests.helpers.cli import listing
 from tests.helpers.forge import Forge
 
 
@@ -59,6 +61,50 @@ def test_the_originals_file_is_taken_and_what_is_left_out_is_said(forge: Forge, 
     said = forge.run("cache", "import", "e.json", "--cache-dir", "store", cwd=tmp_path)
     assert (said.code, said.out) == (0, "1 new vectors, 0 that were there already, 1 left out\n")
     assert "left out: entry 2: field 'embedding' is 'x'" in said.err
+
+
+SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "nothing there": (lambda folder: folder / "gone", "gone: No such file"),
+    "a folder that is no export": (lambda folder: _folder(folder / "empty"), "is no export of vectors"),
+    "an export with a file missing": (lambda folder: _export(folder, cut=False), "000001.safetensors: No such file"),
+    "an export that was cut short": (lambda folder: _export(folder, cut=True), "sha256"),
+    "some other JSON": (lambda folder: _written(folder / "x.json", b'{"seed": 1}'), "none of its 1 entries"),
+    "no JSON": (lambda folder: _written(folder / "x.json", b"PK"), "is not JSON"),
+}  # fmt: skip
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def _written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def _export(folder: Path, *, cut: bool) -> Path:
+    cache = EmbeddingCache(folder / "source")
+    cache.put_many("m@1", ["a", "b"], np.eye(2, dtype=np.float32))
+    (part,) = export_vectors(cache, folder / "out")
+    file = folder / "out" / part.file
+    if cut:
+        file.write_bytes(file.read_bytes()[:-1])
+    else:
+        file.unlink()
+    return folder / "out"
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_wrong_source_of_an_import_leaves_no_store_behind(forge: Forge, kind: str, tmp_path: Path) -> None:
+    make, words = SOURCES[kind]
+    source = make(tmp_path)
+    before = listing(tmp_path)
+    said = forge.run("cache", "import", source, "--cache-dir", "store", cwd=tmp_path)
+    assert (said.code, said.out) == (2, "")
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert listing(tmp_path) == before
 
 
 @pytest.mark.parametrize("verb", ["stats", "verify"])

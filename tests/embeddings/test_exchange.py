@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from diptych.embeddings.cache import EmbeddingCache
-from diptych.embeddings.exchange import CONTENTS, export_vectors, import_vectors
+from diptych.embeddings.exchange import CONTENTS, export_vectors, import_vectors, read_export
 from diptych.errors import ConfigError, DataError, RunError
 
 TEXTS = [f"text {i}" for i in range(50)]
@@ -28,13 +28,13 @@ def test_every_vector_arrives_bit_for_bit(tmp_path: Path) -> None:
     parts = export_vectors(cache, tmp_path / "out")
     assert [(part.space, part.n_rows, part.dim) for part in parts] == [("m@1", 50, 8), ("n@2 é\u2028", 7, 3)]
     other = EmbeddingCache(tmp_path / "b")
-    assert (import_vectors(other, tmp_path / "out").n_new, other.verify()) == (57, [])
+    assert (import_vectors(other, read_export(tmp_path / "out")).n_new, other.verify()) == (57, [])
     assert other.stats() == cache.stats()
     for space, texts, dim in (("m@1", TEXTS, 8), ("n@2 é\u2028", TEXTS[:7], 3)):
         here, there = (store.get_many(space, texts, dim) for store in (cache, other))
         assert there.found.all()
         assert here.vectors.tobytes() == there.vectors.tobytes()
-    again = import_vectors(other, tmp_path / "out")
+    again = import_vectors(other, read_export(tmp_path / "out"))
     assert (again.n_new, again.n_kept) == (0, 57)
 
 
@@ -42,7 +42,7 @@ def test_a_vector_that_is_there_stays(tmp_path: Path) -> None:
     export_vectors(filled(tmp_path / "a"), tmp_path / "out")
     other, mine = EmbeddingCache(tmp_path / "b"), np.ones((1, 8), np.float32)
     other.put_many("m@1", ["text 3"], mine)
-    brought = import_vectors(other, tmp_path / "out")
+    brought = import_vectors(other, read_export(tmp_path / "out"))
     assert (brought.n_new, brought.n_kept) == (56, 1)
     np.testing.assert_array_equal(other.get_many("m@1", ["text 3"], 8).vectors, mine)
 
@@ -92,13 +92,21 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_what_is_damaged_is_refused_and_nothing_is_imported(kind: str, tmp_path: Path) -> None:
+def test_what_is_damaged_is_refused(kind: str, tmp_path: Path) -> None:
     damage, words = DAMAGE[kind]
     export_vectors(filled(tmp_path / "a"), tmp_path / "out")
     damage(tmp_path / "out")
-    other = EmbeddingCache(tmp_path / "b")
     with pytest.raises(DataError, match=words):
-        import_vectors(other, tmp_path / "out")
+        read_export(tmp_path / "out")
+
+
+def test_what_changes_after_it_was_checked_is_refused(tmp_path: Path) -> None:
+    export_vectors(filled(tmp_path / "a"), tmp_path / "out")
+    export = read_export(tmp_path / "out")
+    _flip(tmp_path / "out")
+    other = EmbeddingCache(tmp_path / "b")
+    with pytest.raises(DataError, match="000001.safetensors: sha256 is"):
+        import_vectors(other, export)
     assert other.stats() == []
 
 
@@ -120,8 +128,8 @@ def test_tensors_that_lie_about_themselves_are_refused(tmp_path: Path) -> None:
         (tmp_path / "out" / "000001.safetensors").write_bytes(data)
         _retell(tmp_path / "out", sha256=hashlib.sha256(data).hexdigest())
         with pytest.raises(DataError, match=words):
-            import_vectors(EmbeddingCache(tmp_path / "b"), tmp_path / "out")
+            read_export(tmp_path / "out")
     (tmp_path / "out" / "000001.safetensors").write_bytes(b"\xff" * 64)
     _retell(tmp_path / "out", sha256=hashlib.sha256(b"\xff" * 64).hexdigest())
     with pytest.raises(DataError, match="000001.safetensors: .*Export again"):
-        import_vectors(EmbeddingCache(tmp_path / "b"), tmp_path / "out")
+        read_export(tmp_path / "out")

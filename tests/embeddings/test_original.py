@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from diptych.embeddings.cache import EmbeddingCache
-from diptych.embeddings.original import import_statement_embeddings
+from diptych.embeddings.exchange import Imported
+from diptych.embeddings.original import import_statement_embeddings, read_statement_embeddings
 from diptych.errors import DataError
 
 MODEL = "text-embedding-ada-002"
@@ -29,12 +30,12 @@ def written(path: Path, entries: list[Any]) -> Path:
 def test_text_and_model_come_from_the_entry_not_from_the_ambiguous_key(tmp_path: Path) -> None:
     cache = EmbeddingCache(tmp_path / "store")
     entries = [entry("a_b", [1.0, 2.0]), entry("c", [3, 4.5]), entry("c", [5.0, 6.0], "b_c"), entry("d", [7, 8], k=1)]
-    found = import_statement_embeddings(cache, written(tmp_path / "e.json", entries))
-    assert (found.n_new, found.n_kept, found.refused) == (4, 0, ())
+    statements = read_statement_embeddings(written(tmp_path / "e.json", entries))
+    assert statements.refused == ()
+    assert import_statement_embeddings(cache, statements) == Imported(4, 0)
     assert [e.space for e in cache.stats()] == [f"original/{MODEL}", "original/b_c", f'original/{MODEL} {{"k": 1}}']
     np.testing.assert_array_equal(cache.get_many(f"original/{MODEL}", ["a_b", "c"], 2).vectors, [[1, 2], [3, 4.5]])
-    again = import_statement_embeddings(cache, tmp_path / "e.json")
-    assert (again.n_new, again.n_kept) == (0, 4)
+    assert import_statement_embeddings(cache, statements) == Imported(0, 4)
 
 
 @pytest.mark.parametrize(
@@ -56,16 +57,24 @@ def test_text_and_model_come_from_the_entry_not_from_the_ambiguous_key(tmp_path:
 def test_an_entry_that_cannot_be_taken_is_said_and_the_others_are_taken(bad: Any, words: str, tmp_path: Path) -> None:
     cache = EmbeddingCache(tmp_path / "store")
     entries = [entry("a", [1.0, 2.0]), bad, entry("b", [1.0, 2.0])]
-    found = import_statement_embeddings(cache, written(tmp_path / "e.json", entries))
-    assert found.n_new == 2
-    (sentence,) = found.refused
+    statements = read_statement_embeddings(written(tmp_path / "e.json", entries))
+    assert import_statement_embeddings(cache, statements).n_new == 2
+    (sentence,) = statements.refused
     assert re.search(words, sentence)
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"[]", "got list"), (b"{", "is not JSON"), (b"\xff", "is not JSON")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[]", "got list"),
+        (b"{", "is not JSON"),
+        (b"\xff", "is not JSON"),
+        (b'{"a": 1, "b": {}}', "none of its 2 entries can be taken; entry 1: expected an object, got int"),
+    ],
+)
 def test_a_file_that_is_none_of_the_originals_is_refused(content: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / "e.json").write_bytes(content)
     with pytest.raises(DataError, match=words):
-        import_statement_embeddings(EmbeddingCache(tmp_path / "store"), tmp_path / "e.json")
+        read_statement_embeddings(tmp_path / "e.json")
     with pytest.raises(DataError, match="No such file"):
-        import_statement_embeddings(EmbeddingCache(tmp_path / "store"), tmp_path / "gone.json")
+        read_statement_embeddings(tmp_path / "gone.json")

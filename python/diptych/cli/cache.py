@@ -86,21 +86,22 @@ def import_(
     """
     with errors_as_messages():
         from diptych.embeddings.cache import EmbeddingCache
-        from diptych.embeddings.exchange import import_vectors
-        from diptych.embeddings.original import import_statement_embeddings
+        from diptych.embeddings.exchange import import_vectors, read_export
+        from diptych.embeddings.original import import_statement_embeddings, read_statement_embeddings
 
-        cache = EmbeddingCache(cache_dir)
+        # What is to be imported is checked before a store is made.
         refused: tuple[str, ...] = ()
         if source.is_dir():
+            export = read_export(source)
+            cache = EmbeddingCache(cache_dir)
             with progress_on_stderr() as progress:
-                brought = import_vectors(cache, source, progress=progress)
-            n_new, n_kept = brought.n_new, brought.n_kept
+                brought = import_vectors(cache, export, progress=progress)
         else:
-            adopted = import_statement_embeddings(cache, source)
-            n_new, n_kept, refused = adopted.n_new, adopted.n_kept, adopted.refused
+            statements = read_statement_embeddings(source)
+            brought, refused = import_statement_embeddings(EmbeddingCache(cache_dir), statements), statements.refused
         for sentence in refused:
             note(f"left out: {sentence}")
         if json:
-            say(json_module.dumps({"n_new": n_new, "n_kept": n_kept, "refused": list(refused)}, indent=1))
+            say(json_module.dumps({**asdict(brought), "refused": list(refused)}, indent=1))
         else:
-            say(f"{n_new:,} new vectors, {n_kept:,} that were there already, {len(refused):,} left out")
+            say(f"{brought.n_new:,} new vectors, {brought.n_kept:,} that were there already, {len(refused):,} left out")

@@ -46,6 +46,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """A folder that `export_vectors` wrote, with every file of it checked."""
+
+    folder: Path
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     """How many vectors an import brought, and how many the store had already and kept as they were."""
 
@@ -101,39 +109,56 @@ def export_vectors(
     return parts
 
 
-def import_vectors(cache: EmbeddingCache, folder: Path, *, progress: Progress | None = None) -> Imported:
-    """Put what `export_vectors` wrote into a store.
+def read_export(folder: Path) -> Export:
+    """Check every file of an export: there, as its hash says, and with the tensors of the table of contents.
 
-    Every file is checked against its hash before the first vector is put; then file by file, each whole or not at all.
-    A vector that the store has already stays as it is, since the first one stored is the vector of its text.
+    It needs no store, so that a wrong folder is refused before one is made.
 
     Parameters
     ----------
-    cache : the store
-    folder : what an export wrote
-    progress : advanced a row at a time
+    folder : what `export_vectors` wrote
 
     Raises
     ------
     DataError
         If the folder is no export, or a file in it is missing, damaged, or not what the table of contents says.
-    StoreError
-        If the store cannot be written.
     MissingExtraError
         If safetensors is not installed.
     """
     require_extra("safetensors", extra="exchange")
-    parts = list(_contents(folder))
+    parts = tuple(_contents(folder))
     for part in parts:
-        _checked_bytes(folder, part)
+        _tensors(folder, part)
+    return Export(folder, parts)
+
+
+def import_vectors(cache: EmbeddingCache, export: Export, *, progress: Progress | None = None) -> Imported:
+    """Put what `export_vectors` wrote into a store, file by file, each whole or not at all.
+
+    A vector that the store has already stays as it is, since the first one stored is the vector of its text.
+
+    Parameters
+    ----------
+    cache : the store
+    export : from `read_export`
+    progress : advanced a row at a time
+
+    Raises
+    ------
+    DataError
+        If a file has changed since it was checked.
+    StoreError
+        If the store cannot be written.
+    """
+    n_rows = sum(part.n_rows for part in export.parts)
     n_new, progress = 0, progress or Silent()
-    progress.start("import", sum(part.n_rows for part in parts))
-    for part in parts:
-        tensors = _tensors(folder, part)
+    progress.start("import", n_rows)
+    for part in export.parts:
+        tensors = _tensors(export.folder, part)
         n_new += cache.put_rows(part.space, tensors["keys"], tensors["vectors"])
         progress.advance(part.n_rows)
     progress.finish()
-    return Imported(n_new, sum(part.n_rows for part in parts) - n_new)
+    return Imported(n_new, n_rows - n_new)
 
 
 def _contents(folder: Path) -> Iterator[Part]:

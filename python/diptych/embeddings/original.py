@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from diptych.embeddings.cache import EmbeddingCache
+from diptych.embeddings.exchange import Imported
 from diptych.errors import DataError
 
 _ROWS = 4096
@@ -20,23 +21,21 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
-    """What came of a file of the original.
+class Statements:
+    """A file of the original.
 
     Parameters
     ----------
-    n_new : vectors that were put into the store
-    n_kept : those whose text had a vector in the store already
+    spaces : of each space, texts with their vectors, all of one width
     refused : a sentence for each entry that was left out, with its number in the file
     """
 
-    n_new: int
-    n_kept: int
+    spaces: dict[str, list[tuple[str, list[float]]]]
     refused: tuple[str, ...]
 
 
-def import_statement_embeddings(cache: EmbeddingCache, path: Path) -> Adopted:
-    """Put the vectors of a ``statement_embeddings.json`` into a store, by text and model.
+def read_statement_embeddings(path: Path) -> Statements:
+    """The vectors of a ``statement_embeddings.json``, by model and text; it needs no store.
 
     The file's keys, text and model joined by ``_``, are ambiguous and not used; the entry's own ``statement`` and
     ``embedding_model`` are. The space is ``original/MODEL``, with the other parameters as JSON where there are any: the
@@ -44,15 +43,12 @@ def import_statement_embeddings(cache: EmbeddingCache, path: Path) -> Adopted:
 
     Parameters
     ----------
-    cache : the store
     path : the file; it is read whole
 
     Raises
     ------
     DataError
-        If the file cannot be read or is not a JSON object.
-    StoreError
-        If the store cannot be written.
+        If the file cannot be read, is not a JSON object, or has entries of which none can be taken.
     """
     try:
         entries = json.loads(path.read_bytes())
@@ -63,7 +59,7 @@ def import_statement_embeddings(cache: EmbeddingCache, path: Path) -> Adopted:
     if not isinstance(entries, dict):
         raise DataError(f"{path}: expected an object of entries, got {type(entries).__name__}.")
     spaces: dict[tuple[str, int], list[tuple[str, list[float]]]] = {}
-    refused = []
+    refused: list[str] = []
     for number, entry in enumerate(entries.values(), start=1):
         fault = _fault(entry)
         if fault:
@@ -71,15 +67,33 @@ def import_statement_embeddings(cache: EmbeddingCache, path: Path) -> Adopted:
         else:
             key = (_space(entry), len(entry["embedding"]))
             spaces.setdefault(key, []).append((entry["statement"], entry["embedding"]))
+    if refused and not spaces:
+        raise DataError(f"{path}: none of its {len(refused)} entries can be taken; {refused[0]}.")
     refused.extend(_other_widths(spaces))
+    return Statements({space: rows for (space, _), rows in spaces.items()}, tuple(refused))
+
+
+def import_statement_embeddings(cache: EmbeddingCache, statements: Statements) -> Imported:
+    """Put vectors of the original into a store; a text keeps the vector that it has.
+
+    Parameters
+    ----------
+    cache : the store
+    statements : from `read_statement_embeddings`
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be written.
+    """
     n_new = n_given = 0
-    for (space, _), rows in spaces.items():
+    for space, rows in statements.spaces.items():
         for start in range(0, len(rows), _ROWS):
             part = rows[start : start + _ROWS]
             vectors = np.array([vector for _, vector in part], dtype=np.float32)
             n_new += cache.put_many(space, [text for text, _ in part], vectors)
             n_given += len(part)
-    return Adopted(n_new, n_given - n_new, tuple(refused))
+    return Imported(n_new, n_given - n_new)
 
 
 def _space(entry: dict[str, Any]) -> str:
