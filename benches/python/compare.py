@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -17,9 +16,10 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+
+from diptych.bench import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 ALPACA = ROOT.parent / "shared" / "data" / "alpaca_eval"
@@ -74,23 +74,11 @@ def corpora(*, quick: bool) -> tuple[str, Path, Path]:
     return "compare before, after of the demo (150 prompts)", demo / "before.jsonl", demo / "after.jsonl"
 
 
-def machine() -> dict[str, str | int | None]:
-    """What the figures were taken on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    commit = subprocess.run(
-        ["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    )
-    return {
-        "processor": models[0] if models else platform.processor() or platform.machine(),
-        "processors": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "diptych": version("diptych"),
-        "commit": commit.stdout.strip(),
-        **{name: version(name) for name in LIBRARIES},
-    }
+def commit() -> str:
+    """What the figures were taken of."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    return done.stdout.strip()
 
 
 def main() -> None:
@@ -112,7 +100,12 @@ def main() -> None:
         now = datetime.now(UTC)
         path = ROOT / "benches" / "record" / f"{now:%Y-%m-%d}-compare.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        record = {"date": f"{now:%Y-%m-%d}", "machine": machine(), "figures": [asdict(figure) for figure in figures]}
+        record = {
+            "date": f"{now:%Y-%m-%d}",
+            "commit": commit(),
+            "machine": machine.describe(LIBRARIES),
+            "figures": [asdict(figure) for figure in figures],
+        }
         path.write_text(json.dumps(record, indent=1) + "\n")
         print(f"kept in {path.relative_to(ROOT)}")
 

@@ -51,6 +51,12 @@ def _timing(name: str, kind: harness.Kind, *walls: float, extra_mib: float = 0.0
     return Timing(name, kind, list(walls), list(walls), extra_mib)
 
 
+def _result(row: Row, timings: list[Timing]) -> dict[str, Any]:
+    machine = {"cpu": "c", "processors": 2, "vector_extensions": [], "python": "3", "libraries": {}}
+    rows = [{**record._as_json(row, timings, False), "took_s": 12.0}]
+    return {"created": "2000-01-01", "machine": machine, "quick": False, "rounds": 5, "took_s": 12.0, "rows": rows}
+
+
 def test_the_first_of_ours_is_held_to_the_best_peer_and_to_named_ones() -> None:
     row = _row(targets=[Target("best peer", 0.5), Target("slow", 0.1), Target("gone", 1.0)])
     timings = [
@@ -66,9 +72,55 @@ def test_the_first_of_ours_is_held_to_the_best_peer_and_to_named_ones() -> None:
 def test_a_missing_library_is_skipped_by_name() -> None:
     rows = [row for _, row in harness.chosen_rows(["matching.contingency"])]
     gone = Competitor("from nowhere", "peer", lambda _job: lambda: None, ("no_such_library",))
-    (timing,) = harness.run_row("matching", _row(key=rows[0].key, competitors=[gone]), quick=True, rounds=1)
+    (timing,) = harness.run_row(
+        "diptych.bench.kernels.matching", _row(key=rows[0].key, competitors=[gone]), quick=True, rounds=1
+    )
     assert timing.skipped == "no_such_library is not installed"
     assert timing.walls == []
+
+
+def test_one_that_dies_or_raises_is_skipped_with_the_reason_and_the_others_go_on() -> None:
+    (row,) = harness.load_rows("tests.helpers.rows")
+    timings = {timing.name: timing for timing in harness.run_row("tests.helpers.rows", row, quick=True, rounds=3)}
+    assert {name: timing.skipped for name, timing in timings.items() if timing.skipped} == {
+        "dies when it is timed": "its process ended with 7",
+        "dies when it is checked": "its process ended with 7",
+        "raises when it is timed": "ValueError: of no use",
+    }
+    assert {name: len(timing.walls) for name, timing in timings.items() if timing.walls} == {
+        "lives": 3,
+        "lives, and is run once": 1,
+        "lives, and is timed twice": 2,
+    }
+    assert timings["lives"].said == "run 1"
+    lines = list(tables.row_lines(_result(row, list(timings.values()))["rows"][0], quick=False))
+    assert "  skipped  dies when it is timed: its process ended with 7" in lines
+
+
+def test_few_runs_are_said_on_the_page_beside_their_figure() -> None:
+    row = _row(targets=[Target("best peer", 2.0), Target("slow", 0.5)])
+    timings = [
+        _timing("first", "ours", 1.0, 1.0, 1.0, 1.0, 1.0),
+        _timing("quick", "peer", 2.0, 2.0),
+        _timing("slow", "original", 8.0),
+        _timing("floor", "limit", 0.5, 0.5, 0.5, 0.5, 0.5),
+    ]
+    page = tables.markdown(_result(row, timings))
+    assert "| 1 s | 2 s n=2 | 0.5 | 500 ms | 2 |" in page
+    assert "≤ 2 × best peer: 0.5, met; ≤ 0.5 × slow n=1: 0.125, met" in page
+    assert "all of it took 12 s" in page
+
+
+def test_the_data_of_a_job_are_made_once_and_another_job_has_its_own() -> None:
+    made = []
+
+    @harness.once_a_job
+    def data(job: harness.Job) -> int:
+        made.append(job["n"])
+        return int(job["n"])
+
+    assert [data({"n": n}) for n in (1, 1, 2, 1)] == [1, 1, 2, 1]
+    assert made == [1, 2, 1]
 
 
 @pytest.mark.parametrize(("extra_mib", "met"), [(100.0, True), (132.0, True), (134.0, False)])
@@ -76,7 +128,7 @@ def test_memory_beyond_what_is_stated_is_said(extra_mib: float, met: bool) -> No
     row = _row(memory_mib=lambda _job: 100.0)
     found = record._memory(row, [_timing("ours", "ours", 1.0, extra_mib=extra_mib)], True)
     assert found == {"stated_mib": 100.0, "measured_mib": extra_mib, "met": met}
-    said = {"key": "x", "title": "t", "timings": [], "targets": [], "memory": found}
+    said = {"key": "x", "title": "t", "timings": [], "targets": [], "memory": found, "took_s": 1.0}
     assert ("NOT MET" in "\n".join(tables.row_lines(said, quick=False))) == (not met)
 
 

@@ -1,4 +1,4 @@
-"""Files of JSON lines to time readers on, some of them broken, with what Python's own ``json`` reads from them."""
+"""Files of JSON lines to time readers on, some of them broken, written by Python's own ``json``, and what they hold."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,36 +16,20 @@ from typing import Any
 from diptych.bench.kernels.harness import Job
 
 KEYS = ("prompt", "response", "label")
+WORDS = ("the", "of", "a", "model", "said", "that", "because", "it", "was", "quoted", "longer", "others’", "answers")
 BAD = ('{"id": 3, "prompt": "cut', '{"prompt": "a", "response": "b", "label": tru}', '{"id": 1} {"id": 2}')
 
 
-def _lines(job: Job) -> tuple[list[str], list[int]]:
-    """The lines, and the numbers of those that are broken."""
+def _records(job: Job) -> Iterator[dict[str, Any] | None]:
+    """What each line holds, None where it is broken."""
     source = random.Random(0)
-    words = [
-        "the",
-        "of",
-        "a",
-        "model",
-        "said",
-        "that",
-        "because",
-        "it",
-        "was",
-        "quoted",
-        "longer",
-        "others’",
-        "answers",
-    ]
-    pool = " ".join(source.choices(words, k=4000))
-    lines, broken = [], []
+    pool = " ".join(source.choices(WORDS, k=4000))
     for i in range(job["n"]):
         if source.random() < job["bad"]:
-            broken.append(i + 1)
-            lines.append(BAD[i % len(BAD)])
+            yield None
             continue
         a, b = source.randrange(20_000), source.randrange(20_000)
-        record = {
+        yield {
             "id": i,
             "model": f"model-{i % 3}",
             "prompt": f"{i} {pool[a : a + 40 + a % 60]}",
@@ -52,8 +37,6 @@ def _lines(job: Job) -> tuple[list[str], list[int]]:
             "label": ("helpful", "harmless", "honest", "other")[a % 4],
             "meta": {"temperature": 0.7, "n_tokens": a, "finish": "stop"},
         }
-        lines.append(json.dumps(record, ensure_ascii=False))
-    return lines, broken
 
 
 def file_of(job: Job) -> Path:
@@ -65,27 +48,33 @@ def file_of(job: Job) -> Path:
 def _written(n: int, bad: float, longer: int) -> Path:
     path = Path(tempfile.gettempdir()) / f"diptych-bench-{n}-{bad}-{longer}-2.jsonl"
     if not _truth_of(path).exists():
-        lines, broken = _lines({"n": n, "bad": bad, "longer": longer})
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        skipped = set(broken)
-        records = [json.loads(line) for number, line in enumerate(lines, 1) if number not in skipped]
-        columns = [[record[key] for record in records] for key in KEYS]
-        truth = {
-            "n": len(records),
-            "broken": broken,
-            "digests": [digest(column) for column in columns],
-            "text_bytes": sum(len(text.encode()) for column in columns for text in column),
-            "object_bytes": sum(-(-sys.getsizeof(text) // 16) * 16 for column in columns[:2] for text in column),
-        }
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(truth))
-        part.replace(_truth_of(path))
+        _write(path, list(_records({"n": n, "bad": bad, "longer": longer})))
     path.read_bytes()  # into the page cache
     return path
 
 
+def _write(path: Path, records: list[dict[str, Any] | None]) -> None:
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    lines = [BAD[i % len(BAD)] if record is None else encode(record) for i, record in enumerate(records)]
+    assert all(json.loads(lines[i]) == record for i, record in enumerate(records[:1000]) if record is not None)
+    good = [record for record in records if record is not None]
+    columns = [[record[key] for record in good] for key in KEYS]
+    truth = {
+        "n": len(good),
+        "broken": [number for number, record in enumerate(records, 1) if record is None],
+        "digests": [digest(column) for column in columns],
+        "text_bytes": sum(len(text.encode()) for column in columns for text in column),
+        "object_bytes": sum(-(-sys.getsizeof(text) // 16) * 16 for column in columns[:2] for text in column),
+    }
+    # Competitors may write it at the same time: each appears whole, and all are the same.
+    for place, text in ((path, "\n".join(lines) + "\n"), (_truth_of(path), json.dumps(truth))):
+        part = place.with_suffix(f".{os.getpid()}")
+        part.write_text(text, encoding="utf-8")
+        part.replace(place)
+
+
 def _truth_of(path: Path) -> Path:
-    """What Python's json reads from a file, and which of its lines were broken when they were written."""
+    """What was written to a file, and which of its lines were broken then."""
     return path.with_suffix(".truth")
 
 

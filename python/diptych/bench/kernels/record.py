@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 import os
-import platform
+import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from diptych._types import Json, Progress
+from diptych.bench import machine
 from diptych.bench.kernels import harness
 from diptych.bench.kernels.harness import Row, Timing
 
@@ -35,20 +34,28 @@ def run(*, only: Sequence[str], quick: bool, rounds: int | None, progress: Progr
     Returns
     -------
     Json
-        ``rows`` with timings in seconds and MiB, ``machine``, ``quick``, ``rounds``, ``created``.
+        ``rows`` with timings in seconds and MiB, ``machine``, ``quick``, ``rounds``, ``created``; ``took_s``, of a row
+        and of all, with everything that is not timed.
     """
     chosen = list(harness.chosen_rows(only))
     n = rounds or (QUICK_ROUNDS if quick else harness.MIN_ROUNDS)
-    load = os.getloadavg()[0]
+    load, start = os.getloadavg()[0], time.monotonic()
     found = []
     progress.start("bench", len(chosen))
-    for kernel, row in chosen:
-        found.append(_as_json(row, harness.run_row(kernel, row, quick=quick, rounds=n), quick))
+    for module, row in chosen:
+        began = time.monotonic()
+        timings = harness.run_row(module, row, quick=quick, rounds=n)
+        found.append({**_as_json(row, timings, quick), "took_s": time.monotonic() - began})
         progress.advance()
     progress.finish()
-    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {"created": created, "machine": {**_machine(), "load_at_start": load}, "quick": quick, "rounds": n,
-            "rows": found}  # fmt: skip
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": {**machine.describe(_PEERS), "load_at_start": load},
+        "quick": quick,
+        "rounds": n,
+        "took_s": time.monotonic() - start,
+        "rows": found,
+    }
 
 
 def _as_json(row: Row, timings: list[Timing], quick: bool) -> Json:
@@ -80,33 +87,3 @@ def _memory(row: Row, timings: list[Timing], quick: bool) -> Json | None:
 
 def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int | float | bool | list | tuple)
-
-
-def _machine() -> Json:
-    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
-    flags = next((line.split(":")[1].split() for line in _lines("/proc/cpuinfo") if line.startswith("flags")), [])
-    return {
-        "cpu": cpu or platform.processor() or platform.machine(),
-        "vector_extensions": [
-            flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "sha_ni") if flag in flags
-        ],
-        "processors": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "diptych": version("diptych"),
-        "libraries": {name: _version(name) for name in _PEERS},
-    }
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []

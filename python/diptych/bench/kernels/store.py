@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diptych.bench.kernels.harness import Competitor, Job, Row, Target
+from diptych.bench.kernels.harness import MIB, Competitor, Job, Row, Target, once_a_job
 
 FULL = {"n": 100_000, "dim": 384, "batch": 1024, "ask": 100_000}
 QUICK = {"n": 10_000, "dim": 384, "batch": 1024, "ask": 10_000}
@@ -30,11 +30,12 @@ Writer = Callable[[Path, Job, Iterator[Batch]], None]
 Reader = Callable[[NDArray[np.uint8], NDArray[np.float32]], object]
 
 
+@once_a_job
 def keys_and_vectors(job: Job) -> Batch:
     """The same for everyone."""
     rng = np.random.default_rng(7)
     keys = rng.integers(0, 256, (job["n"], 32), dtype=np.uint8)
-    return keys, rng.standard_normal((job["n"], job["dim"]), dtype=np.float32)
+    return keys, rng.random((job["n"], job["dim"]), dtype=np.float32) - np.float32(0.5)
 
 
 def batches(keys: NDArray[np.uint8], vectors: NDArray[np.float32], size: int) -> Iterator[Batch]:
@@ -177,7 +178,6 @@ def start_get(write: Writer, read: Callable[[Path, Job], Reader], job: Job) -> C
     path = folder()
     keys, vectors = keys_and_vectors(job)
     write(path, job, batches(keys, vectors, job["batch"]))
-    del keys, vectors
     wanted, _ = request(job)
     get, ask, dim = read(path, job), job["ask"], job["dim"]
 
@@ -242,6 +242,16 @@ def _bytes_of(path: Path) -> int:
     return total
 
 
+def _put_mib(job: Job) -> float:
+    """As in the docstring of ``EmbeddingCache.put_many``, the digests given."""
+    return 160 * float(job["n"] + job["batch"]) / MIB
+
+
+def _get_mib(job: Job) -> float:
+    """As in the docstring of ``EmbeddingCache.get_many``, the digests given, and the result."""
+    return float(4 * job["n"] * job["dim"] + 160 * (job["n"] + job["ask"])) / MIB
+
+
 def _start(job: Job, *, of: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...]) -> Callable[[], Any]:
     return of(*arguments, job)
 
@@ -250,15 +260,17 @@ def _put(name: str, kind: Any, write: Writer, *needs: str) -> Competitor:
     return Competitor(name, kind, partial(_start, of=start_put, arguments=(write,)), needs)
 
 
-def _get(name: str, kind: Any, write: Writer, read: Callable[[Path, Job], Reader], *needs: str) -> Competitor:
-    return Competitor(name, kind, partial(_start, of=start_get, arguments=(write, read)), needs)
+def _get(
+    name: str, kind: Any, write: Writer, read: Callable[[Path, Job], Reader], *needs: str, max_rounds: int | None = None
+) -> Competitor:
+    return Competitor(name, kind, partial(_start, of=start_get, arguments=(write, read)), needs, max_rounds)
 
 
 GET = (
     _get("diptych, 2 threads", "ours", put_ours, partial(get_ours, threads=2)),
     _get("diptych, 1 thread", "ours", put_ours, partial(get_ours, threads=1)),
     _get("lmdb", "peer", put_lmdb, get_lmdb, "lmdb"),
-    _get("sqlite3", "peer", put_sqlite, get_sqlite),
+    _get("sqlite3", "peer", put_sqlite, get_sqlite, max_rounds=1),
     _get("numpy memmap and dict", "peer", put_memmap, get_memmap),
     Competitor("bare gather into a new array", "limit", start_gather),
 )
@@ -276,6 +288,7 @@ ROWS = [
             _put("write + fdatasync a batch", "limit", put_bare),
         ),
         check=check_put,
+        memory_mib=_put_mib,
         targets=(Target("lmdb, sync", 0.2), Target("sqlite3 WAL, full sync", 0.2),
                  Target("write + fdatasync a batch", 3.5)),
     ),
@@ -286,6 +299,7 @@ ROWS = [
         quick=QUICK,
         competitors=GET,
         check=check_get,
+        memory_mib=_get_mib,
         targets=(Target("lmdb", 0.2), Target("bare gather into a new array", 3.0)),
     ),
     Row(
@@ -295,6 +309,7 @@ ROWS = [
         quick={**QUICK, "ask": 32},
         competitors=GET,
         check=check_get,
+        memory_mib=_get_mib,
         targets=(Target("lmdb", 1 / 1.5),),
     ),
 ]  # fmt: skip

@@ -32,16 +32,17 @@ def row_lines(row: Json, *, quick: bool) -> Iterator[str]:
     """
     timed = sorted((timing for timing in row["timings"] if timing["wall_s"]), key=_median)
     best = min((_median(timing) for timing in timed if timing["kind"] == "peer"), default=None)
-    yield f"{row['key']}: {row['title']}" + (" (quick: a smaller job)" if quick else "")
+    yield (
+        f"{row['key']}: {row['title']}" + (" (quick: a smaller job)" if quick else "") + f"; took {row['took_s']:.0f} s"
+    )
     yield f"  {'kind':<9}{'who':<46}{'median (min to max)':<34}{'CPU':>10}{'x best peer':>13}{'extra MiB':>11}"
     for timing in timed:
         walls = timing["wall_s"]
         spread = f"{seconds(_median(timing))} ({seconds(min(walls))} to {seconds(max(walls))})"
-        few = f" n={len(walls)}" if len(walls) < MIN_ROUNDS else ""
         factor = f"{_median(timing) / best:.2f}" if best else "-"
         cpu = seconds(statistics.median(timing["cpu_s"]))
         yield (
-            f"  {timing['kind']:<9}{timing['name']:<46}{spread + few:<34}{cpu:>10}{factor:>13}"
+            f"  {timing['kind']:<9}{timing['name']:<46}{spread + _few(timing):<34}{cpu:>10}{factor:>13}"
             f"{timing['extra_mib']:>11.0f}"
         )
     yield from (f"  note     {timing['name']}: {timing['said']}" for timing in row["timings"] if timing["said"])
@@ -62,12 +63,13 @@ def summary_lines(result: Json) -> Iterator[str]:
     ----------
     result : what ``record.run`` gave
     """
-    yield f"{'row':<34}{'ours':>10}{'best peer':>12}{'ratio':>8}{'limit':>10}{'ratio':>8}  targets"
+    yield f"{'row':<32}{'ours':>13}{'best peer':>13}{'ratio':>8}{'limit':>13}{'ratio':>8}  targets"
     for cells in _summary(result["rows"]):
         key, ours, peer, peer_ratio, limit, limit_ratio, verdict = cells
-        yield f"{key:<34}{ours:>10}{peer:>12}{peer_ratio:>8}{limit:>10}{limit_ratio:>8}  {verdict}"
+        yield f"{key:<32}{ours:>13}{peer:>13}{peer_ratio:>8}{limit:>13}{limit_ratio:>8}  {verdict}"
+    yield ""
+    yield f"all of it took {result['took_s']:.0f} s"
     if result["quick"]:
-        yield ""
         yield "quick: small jobs; the targets are stated for the full ones (--full)"
         return
     missed = [
@@ -77,7 +79,6 @@ def summary_lines(result: Json) -> Iterator[str]:
         if not target["moonshot"] and (target["reached"] is None or target["reached"] > target["ratio"])
     ]
     heavy = [row["key"] for row in result["rows"] if row["memory"] and not row["memory"]["met"]]
-    yield ""
     for key, target in missed:
         yield f"NOT MET: {key}: at most {target['ratio']:.3g} x {target['against']}, {_reached(target)}"
     yield from (f"NOT MET: {key}: more memory than stated" for key in heavy)
@@ -98,8 +99,8 @@ def markdown(result: Json) -> str:
         "",
         f"Written by `make bench` on {result['created'][:10]}; every competitor's figures are in the JSON beside it.",
         f"{machine['cpu']}, {machine['processors']} processors ({', '.join(machine['vector_extensions'])}), Python "
-        f"{machine['python']}; median of {result['rounds']} runs after a warm-up, competitors in turn. Only ratios "
-        "within a row mean anything.",
+        f"{machine['python']}; median of {result['rounds']} runs after a warm-up, or of n where that is said, "
+        f"competitors in turn; all of it took {result['took_s']:.0f} s. Only ratios within a row mean anything.",
         "",
         "| row | what | ours | best peer | ratio | limit | ratio | targets |",
         "|---|---|---|---|---|---|---|---|",
@@ -127,19 +128,22 @@ def seconds(value: float) -> str:
 
 def _summary(rows: Sequence[Json]) -> Iterator[tuple[str, ...]]:
     for row in rows:
-        timed = [timing for timing in row["timings"] if timing["wall_s"]]
-        ours = next((_median(timing) for timing in timed if timing["kind"] == "ours"), None)
-        peer, limit = (
-            min((_median(timing) for timing in timed if timing["kind"] == kind), default=None)
-            for kind in ("peer", "limit")
-        )
-        verdict = "; ".join(
-            f"{'moonshot ' * target['moonshot']}≤ {target['ratio']:.3g} × {target['against']}: {_reached(target)}"
-            for target in row["targets"]
-        )
-        yield (
-            row["key"], _cell(ours), _cell(peer), _ratio(ours, peer), _cell(limit), _ratio(ours, limit), verdict
-        )  # fmt: skip
+        ours = next((timing for timing in row["timings"] if timing["kind"] == "ours" and timing["wall_s"]), None)
+        peer, limit = _fastest(row, "peer"), _fastest(row, "limit")
+        verdict = "; ".join(_verdict(row, target) for target in row["targets"])
+        yield row["key"], _cell(ours), _cell(peer), _ratio(ours, peer), _cell(limit), _ratio(ours, limit), verdict
+
+
+def _verdict(row: Json, target: Json) -> str:
+    against = target["against"]
+    named = next((timing for timing in row["timings"] if timing["name"] == against), None)
+    few = _few(named) if named and named["wall_s"] else ""
+    return f"{'moonshot ' * target['moonshot']}≤ {target['ratio']:.3g} × {against}{few}: {_reached(target)}"
+
+
+def _fastest(row: Json, kind: str) -> Json | None:
+    timed = (timing for timing in row["timings"] if timing["kind"] == kind and timing["wall_s"])
+    return min(timed, key=_median, default=None)
 
 
 def _reached(target: Json) -> str:
@@ -148,12 +152,18 @@ def _reached(target: Json) -> str:
     return f"{target['reached']:.3g}, {'met' if target['reached'] <= target['ratio'] else 'NOT MET'}"
 
 
-def _cell(value: float | None) -> str:
-    return "-" if value is None else seconds(value)
+def _cell(timing: Json | None) -> str:
+    return "-" if timing is None else seconds(_median(timing)) + _few(timing)
 
 
-def _ratio(ours: float | None, other: float | None) -> str:
-    return "-" if ours is None or other is None else f"{ours / other:.2g}"
+def _few(timing: Json) -> str:
+    """How many runs, where they are fewer than a median should have."""
+    n = len(timing["wall_s"])
+    return f" n={n}" if n < MIN_ROUNDS else ""
+
+
+def _ratio(ours: Json | None, other: Json | None) -> str:
+    return "-" if ours is None or other is None else f"{_median(ours) / _median(other):.2g}"
 
 
 def _median(timing: Json) -> float:

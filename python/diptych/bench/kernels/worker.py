@@ -15,10 +15,10 @@ from diptych.bench.kernels import harness
 
 def main() -> None:
     """Answer orders from stdin until it closes."""
-    kernel, key, index, size = sys.argv[1:]
+    module, key, index, size = sys.argv[1:]
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not mix with the answers
-    row = next(row for row in harness.load_rows(kernel) if row.key == key)
+    row = next(row for row in harness.load_rows(module) if row.key == key)
     job = row.job(quick=size == "quick")
     competitor = row.competitors[int(index)]
     call: Any = None

@@ -1,0 +1,54 @@
+"""The machine and the libraries that figures were taken on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from diptych._types import Json
+
+_EXTENSIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "sha_ni")
+
+
+def describe(libraries: Sequence[str]) -> Json:
+    """Processor, system and versions.
+
+    Parameters
+    ----------
+    libraries : distributions as the package index names them
+
+    Returns
+    -------
+    Json
+        ``cpu``, ``vector_extensions``, ``processors``,
+        ``system``, ``python``, ``diptych``, and ``libraries``: each with its version, or "not installed".
+    """
+    flags = _first("flags").split()
+    return {
+        "cpu": _first("model name") or platform.processor() or platform.machine(),
+        "vector_extensions": [flag for flag in _EXTENSIONS if flag in flags],
+        "processors": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "diptych": version("diptych"),
+        "libraries": {name: _version(name) for name in libraries},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _first(name: str) -> str:
+    """Linux: what is said of the first processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
