@@ -1,0 +1,122 @@
+"""A store on a file system that loses its power, again and again: ``python -m tests.helpers.power_cuts``."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from diptych._types import Vectors
+from diptych.embeddings.cache import EmbeddingCache
+from diptych.errors import DiptychError
+from tests.helpers.forgetful import mount, serve
+
+SPACE, DIM, BATCH, MANY = "m@1", 16, 64, 10_000
+_FORK = multiprocessing.get_context("fork")
+
+
+def batch(number: int) -> tuple[list[str], Vectors]:
+    """Texts and vectors of one batch."""
+    rng = np.random.default_rng(number)
+    return [f"{number}/{i}" for i in range(BATCH)], rng.standard_normal((BATCH, DIM), dtype=np.float32)
+
+
+def write(told: Connection, store: str, first: int) -> None:
+    """Put batch after batch; tell each that is stored."""
+    try:
+        cache = EmbeddingCache(store)
+        for number in range(first, first + MANY):
+            cache.put_many(SPACE, *batch(number))
+            told.send(number)
+    except DiptychError:
+        os._exit(1)  # the power is gone
+
+
+def read(told: Connection, store: str, numbers: list[int]) -> None:
+    """Tell how many rows of each batch are there, -1 where one is wrong, and how many faults `verify` finds."""
+    cache, rows = EmbeddingCache(store), []
+    for number in numbers:
+        texts, expected = batch(number)
+        vectors, found = cache.get_many(SPACE, texts, DIM)
+        rows.append(int(found.sum()) if (vectors[found] == expected[found]).all() else -1)
+    told.send((rows, len(cache.verify())))
+
+
+def start(work: Callable[..., None], *args: Any) -> tuple[Any, Connection]:
+    """A process that does the work, in the folder where the power may be cut; and what it tells."""
+    told, end = _FORK.Pipe(duplex=False)
+    process = _FORK.Process(target=work, args=(end, *args), daemon=True)
+    process.start()
+    end.close()
+    return process, told
+
+
+def heard(told: Connection) -> list[int]:
+    """All that a writer told before its end."""
+    numbers = []
+    try:
+        while told.poll():
+            numbers.append(told.recv())
+    except EOFError:
+        pass
+    return numbers
+
+
+def main(folder: str, store: str, n_rounds: int, *, syncs: bool) -> dict[str, int]:
+    """Cut the power of a writer so often.
+
+    Parameters
+    ----------
+    folder : where to mount
+    store : path in it, relative to it or from the root
+    n_rounds : cuts; in a third of them nothing survives that was not synced, in a third some, in a third everything
+    syncs : whether the file system keeps what is synced
+
+    Returns
+    -------
+    dict
+        Batches that were ``stored``, those of them that are ``lost``, those of which a part is there, faults.
+    """
+    device, draw = mount(folder), random.Random(0)
+    orders, end = _FORK.Pipe()
+    _FORK.Process(target=serve, args=(folder, device, end), kwargs={"syncs": syncs}, daemon=True).start()
+    os.close(device)
+    end.close()
+    stored, counts = set[int](), dict.fromkeys(("stored", "lost", "in part", "faults"), 0)
+    for number in range(n_rounds):
+        os.chdir(folder)
+        writer, told = start(write, store, number * MANY)
+        if number % 2 == 0:
+            told.poll(10)  # every other time it is not cut before its first batch
+        time.sleep(0.02 + 0.2 * draw.random())
+        os.chdir("/")
+        orders.send((number % 3 / 2, number))
+        orders.recv()
+        writer.kill()
+        writer.join()
+        new = heard(told)
+        stored.update(new)
+        asked = [*sorted(stored), new[-1] + 1 if new else number * MANY]  # the last may have been under way
+        os.chdir(folder)
+        _, told = start(read, store, asked)
+        rows, n_faults = told.recv()
+        os.chdir("/")
+        lost = {one for one, n in zip(asked, rows, strict=True) if n != BATCH} & stored
+        stored -= lost
+        parts = sum(n not in (0, BATCH) for n in rows)
+        for name, n in zip(counts, (len(new), len(lost), parts, n_faults), strict=True):
+            counts[name] += n
+    return counts
+
+
+if __name__ == "__main__":
+    found = main(sys.argv[1], sys.argv[2], int(sys.argv[3]), syncs=sys.argv[4] == "syncs")
+    sys.stdout.write(json.dumps(found))
