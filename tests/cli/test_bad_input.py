@@ -160,6 +160,9 @@ FIELDS = [
     *(Refused(f"score {text!r}", ("bad.csv, line 8: score field 'reward'", repr(text), "expected a finite number",
             "null"),
               **scored(text)) for text in ("NaN", "inf", "-Infinity", "high", "")),
+    Refused("score beyond a float", ("b.jsonl, line 7: score field 'reward' is 1000", "expected a finite number"),
+            ("a.jsonl", "b.jsonl", "--score-field", "reward"),
+            {"a.jsonl": jsonl(records(reward=1)), "b.jsonl": jsonl(with_row(7, reward=10**400))}),
     Refused("score field nowhere", ("'rewrad'", "found", "'reward'"), ("a.jsonl", "b.jsonl", "--score-field", "rewrad"),
             {"a.jsonl": jsonl(records(reward="1")), "b.jsonl": jsonl(records(reward="2"))}),
 ]  # fmt: skip

@@ -41,6 +41,7 @@ class Counting:
             return rows
         answers: dict[str, Any] = {
             "short": rows[:-1],
+            "long": np.vstack([rows, rows]),
             "wide": np.zeros((len(rows), 4), np.float32),
             "double": rows.astype(np.float64),
             "flat": rows.ravel(),
@@ -92,6 +93,7 @@ def test_a_batch_of_no_texts_is_refused(counting: Counting, batch_size: int) -> 
     ("bad", "message"),
     [
         ("short", r"gave float32 of shape \(0, 3\), expected float32 of shape \(1, 3\)"),
+        ("long", r"gave float32 of shape \(2, 3\), expected float32 of shape \(1, 3\)"),
         ("wide", r"of shape \(1, 4\)"),
         ("double", "gave float64"),
         ("flat", r"of shape \(3,\)"),
@@ -142,6 +144,13 @@ def test_a_lexical_vector_depends_on_its_text_alone_and_is_of_unit_length_or_zer
     np.testing.assert_array_equal(together, apart)
     lengths = np.linalg.norm(together.astype(np.float64), axis=1)
     assert ((np.abs(lengths - 1) < 1e-5) | (lengths == 0)).all()
+
+
+def test_a_long_text_counts_to_its_end() -> None:
+    long = " ".join(f"word{i}" for i in range(20_000))
+    vectors = LexicalEncoder().encode([f"{long} yes", f"{long} no", f"{long} yes"])
+    assert (vectors[0] != vectors[1]).any()
+    np.testing.assert_array_equal(vectors[0], vectors[2])
 
 
 def test_texts_that_share_words_are_nearer_than_texts_that_do_not() -> None:

@@ -75,6 +75,6 @@ def _score(row: Response, name: str) -> float:
     """The score, NaN where there is none."""
     try:
         score = float(row.meta.get(name, math.nan))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
     return score if math.isfinite(score) else math.nan
