@@ -185,6 +185,19 @@ class Store:
     def stats(self) -> list[tuple[str, int, int, int]]:
         """(space, dim, rows, bytes) of each space, in order of creation."""
 
+    def gc(
+        self, spaces: list[str] | None, before: int | None, most_bytes: int | None, *, dry_run: bool = False
+    ) -> tuple[list[tuple[str, int, int, int]], int, int]:
+        """Remove rows: (space, dim, rows, bytes) of what went, then how many files no row lay in, and their bytes.
+
+        Parameters
+        ----------
+        spaces : only rows of these; all of them where no other limit is set
+        before : rows put in before this time, in seconds since 1970
+        most_bytes : the oldest rows, until the vectors of the rest take no more
+        dry_run : remove nothing, give the same answer
+        """
+
     def verify(self) -> list[str]:
         """Read every row and check it; one sentence per fault, empty when all is well."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.exchange import export_vectors
-from tests.helpers.cli import listing
+from tests.helpers.cli import Outcome, listing
 from tests.helpers.forge import Forge
 
 
@@ -114,3 +114,38 @@ def test_a_folder_without_a_store_is_an_error_and_stays_as_it_is(forge: Forge, v
     assert "there is no store here" in said.err
     assert "Traceback" not in said.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_gc_says_what_would_go_and_then_removes_it(forge: Forge, store: Path, tmp_path: Path) -> None:
+    EmbeddingCache(store).put_many("n@1", ["a"], np.ones((1, 2), dtype=np.float32))
+    env = {"DIPTYCH_CACHE_DIR": str(store)}
+
+    def gc(*flags: str) -> Outcome:
+        return forge.run("cache", "gc", *flags, cwd=tmp_path, env=env)
+
+    said = gc("--space", "m@1", "--dry-run")
+    assert said.out.splitlines()[-1].split() == ["2", "rows,", "0.0", "MiB,", "would", "go"]
+    assert len(EmbeddingCache(store).stats()) == 2
+    said = gc("--space", "m@1", "--json")
+    assert json.loads(said.out) == {
+        "spaces": [{"space": "m@1", "dim": 2, "n_rows": 2, "n_bytes": 16}],
+        "n_stray_files": 0,
+        "n_stray_bytes": 0,
+        "dry_run": False,
+    }
+    assert [entry.space for entry in EmbeddingCache(store).stats()] == ["n@1"]
+    assert gc("--older-than", "30", "--max-size", "1GiB").code == 0
+    assert "0 rows, 0.0 MiB, removed" in gc().out
+    assert gc("--max-size", "0B").code == 0
+    assert EmbeddingCache(store).stats() == []
+
+
+def test_gc_refuses_what_it_cannot_read(forge: Forge, store: Path, tmp_path: Path) -> None:
+    for flags, text in [
+        (["--max-size", "big"], "--max-size: got 'big'"),
+        (["--space", "x"], "no space 'x'; it holds 'm@1'"),
+        (["--older-than", "-1"], "older-than"),
+    ]:
+        said = forge.run("cache", "gc", "--cache-dir", store, *flags, cwd=tmp_path)
+        assert said.code == 2
+        assert text in said.err

@@ -1,17 +1,19 @@
-"""``diptych cache``: what is in an embedding store, whether it is whole, and the way in and out of it."""
+"""``diptych cache``: what is in an embedding store, whether it is whole, the way in and out of it, and what may go."""
 
 from __future__ import annotations
 
 import json as json_module
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
+from diptych.errors import ConfigError
 
-app = typer.Typer(help="The store of embeddings: stats, verify, export, import.", no_args_is_help=True)
+app = typer.Typer(help="The store of embeddings: stats, verify, gc, export, import.", no_args_is_help=True)
 
 _Store = Annotated[
     Path,
@@ -51,6 +53,44 @@ def verify(cache_dir: _Store, json: _Json = False) -> None:
             say(f"{len(faults)} faults; no damaged vector is ever served" if faults else "every vector is whole")
     if faults:
         raise typer.Exit(Exit.ERROR)
+
+
+@app.command("gc")
+def gc(
+    cache_dir: _Store,
+    space: Annotated[list[str] | None, typer.Option("--space", help="Only this space; repeat for more.")] = None,
+    older_than: Annotated[
+        float | None, typer.Option("--older-than", help="Vectors put in longer ago than so many days.", min=0)
+    ] = None,
+    max_size: Annotated[
+        str | None, typer.Option("--max-size", help="The oldest, until the rest takes no more: 500MB, 2GiB.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, remove nothing.")] = False,
+    json: _Json = False,
+) -> None:
+    """Remove vectors: of spaces that no one needs, old ones, or the oldest where the store is too large.
+
+    A space goes whole unless --older-than or --max-size is given too. Without any limit, only files that a crash left
+    behind go.
+    """
+    with errors_as_messages():
+        from diptych.embeddings.cache import EmbeddingCache
+
+        removed = EmbeddingCache(cache_dir, read_only=dry_run).gc(
+            spaces=space or None,
+            older_than=None if older_than is None else timedelta(days=older_than),
+            max_bytes=None if max_size is None else _bytes(max_size),
+            dry_run=dry_run,
+        )
+        if json:
+            entries = [entry._asdict() for entry in removed.spaces]
+            say(json_module.dumps({**removed._asdict(), "spaces": entries, "dry_run": dry_run}, indent=1))
+            return
+        for entry in removed.spaces:
+            say(f"{entry.n_rows:>12,} rows x {entry.dim:<6} {entry.n_bytes / 2**20:>10,.1f} MiB  {entry.space}")
+        verb = "would go" if dry_run else "removed"
+        files = f" and {removed.n_stray_files} stray files" if removed.n_stray_files else ""
+        say(f"{removed.n_rows:>12,} rows{files}, {removed.n_bytes / 2**20:,.1f} MiB, {verb}")
 
 
 @app.command("export")
@@ -105,3 +145,13 @@ def import_(
             say(json_module.dumps({**asdict(brought), "refused": list(refused)}, indent=1))
         else:
             say(f"{brought.n_new:,} new vectors, {brought.n_kept:,} that were there already, {len(refused):,} left out")
+
+
+def _bytes(size: str) -> int:
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(size))
+    except ValidationError:
+        msg = f"--max-size: got {size!r}; give a number of bytes with or without a unit, as in 500MB or 2GiB"
+        raise ConfigError(msg) from None

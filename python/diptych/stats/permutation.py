@@ -163,7 +163,7 @@ def resampled_forms(
     values : float32, finite: a symmetric kernel matrix K (n, n), or vectors X (n, d) that stand for ``K = X X'``
     first : bool (n,), who is in the first group; None flips signs instead, and ``w`` are the signs
     kernel : which of the two ``values`` is
-    n_resamples, seed, threads : as in ``paired_test``
+    n_resamples, seed, threads : as in ``paired_test``; of the resamples at least one
 
     Returns
     -------
@@ -181,10 +181,9 @@ def resampled_forms(
     """
     table = np.ascontiguousarray(values, dtype=np.float32)
     groups = None if first is None else np.ascontiguousarray(first)
-    observed, _ = _native.quadratic_forms(table, kernel, groups, seed, 0, 0, threads)
-    null = np.empty(n_resamples)
+    observed, null = np.nan, np.empty(n_resamples)
     for start, stop in _ranges(n_resamples, threads):
-        _, null[start:stop] = _native.quadratic_forms(table, kernel, groups, seed, start, stop, threads)
+        observed, null[start:stop] = _native.quadratic_forms(table, kernel, groups, seed, start, stop, threads)
     return observed, null
 
 

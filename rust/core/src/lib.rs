@@ -16,6 +16,7 @@
 #![deny(unsafe_code)]
 
 pub mod files;
+mod finite;
 pub mod hash;
 pub mod jsonl;
 pub mod matching;

@@ -157,7 +157,7 @@ fn a_newer_store_is_refused_and_left_unchanged() {
     drop(open(folder.path()).unwrap());
     let index = folder.path().join("index.sqlite");
     let newer = rusqlite::Connection::open(&index).unwrap();
-    newer.pragma_update(None, "user_version", 2).unwrap();
+    newer.pragma_update(None, "user_version", 3).unwrap();
     drop(newer);
     let before = fs::read(&index).unwrap();
     for read_only in [false, true] {
@@ -168,10 +168,10 @@ fn a_newer_store_is_refused_and_left_unchanged() {
                 ..READ_ONLY
             },
         );
-        assert!(matches!(answer, Err(StoreError::NewerVersion { found: 2 })));
+        assert!(matches!(answer, Err(StoreError::NewerVersion { found: 3 })));
         assert_eq!(
             text(answer),
-            "the store has format version 2 and this diptych reads up to 1; it was left unchanged; \
+            "the store has format version 3 and this diptych reads up to 2; it was left unchanged; \
              upgrade diptych or use another folder"
         );
     }
@@ -260,7 +260,9 @@ fn a_damaged_index_is_refused_by_batch_and_never_served_as_a_miss() {
             Vec::<String>::new()
         );
     }
-    change("INSERT INTO batches SELECT 2, space, segment, row, entries, checksum FROM batches");
+    change(
+        "INSERT INTO batches SELECT 2, space, segment, row, entries, checksum, created FROM batches",
+    );
     let faults = open(folder.path()).unwrap().verify().unwrap();
     assert_eq!(
         faults[0],

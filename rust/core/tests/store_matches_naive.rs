@@ -1,4 +1,4 @@
-//! Random histories of puts, gets and reopenings: the store and a map in memory agree on every bit.
+//! Random histories of puts, gets, removals and reopenings: the store and a map in memory agree on every bit.
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking, its helpers too"
@@ -7,10 +7,12 @@
 #[path = "naive/store.rs"]
 mod naive;
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::thread;
 
-use diptych_core::store::{Key, Options, Store, StoreError};
+use diptych_core::store::{Key, Options, Removal, Store, StoreError};
 use naive::NaiveStore;
 use proptest::prelude::*;
 
@@ -28,6 +30,7 @@ enum Step {
         dim: usize,
         keys: Vec<u8>,
     },
+    Remove(Removal),
     Reopen,
 }
 
@@ -58,8 +61,89 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (place.clone(), rows).prop_map(|((space, dim), rows)| Step::Put { space, dim, rows }),
         3 => (place, prop::collection::vec(0..40_u8, 0..12)).prop_map(|((space, dim), keys)| Step::Get { space, dim, keys }),
+        2 => removal().prop_map(Step::Remove),
         1 => Just(Step::Reopen),
     ]
+}
+
+fn removal() -> impl Strategy<Value = Removal> {
+    let spaces = prop::collection::vec(0..3_u8, 0..3);
+    let spaces =
+        spaces.prop_map(|spaces| spaces.into_iter().map(|n| format!("space {n}")).collect());
+    let (before, bytes) = (0..15_i64, 0..200_u64);
+    (
+        prop::option::of(spaces),
+        prop::option::weighted(0.3, before),
+        prop::option::weighted(0.3, bytes),
+    )
+        .prop_map(|(spaces, before, most_bytes)| Removal {
+            spaces,
+            before,
+            most_bytes,
+        })
+}
+
+/// Give the batches that were put in just now an age that the twin knows.
+fn set_created(folder: &Path, clock: i64) {
+    let index = rusqlite::Connection::open(folder.join("index.sqlite")).unwrap();
+    index
+        .execute(
+            "UPDATE batches SET created = ?1 WHERE created > 1000000",
+            [clock],
+        )
+        .unwrap();
+}
+
+/// The rows that are gone are those the removal asks for; the twin forgets them.
+fn check_removal(store: &Store, twin: &mut NaiveStore, removal: &Removal) {
+    let planned = store.gc(removal, true).unwrap();
+    assert_eq!(
+        store.gc(removal, false).unwrap(),
+        planned,
+        "a dry run tells the truth"
+    );
+    let there = |space: &str, key: &Key| store.keys(space).unwrap().contains(key);
+    let named = |space: &str| {
+        let spaces = removal.spaces.as_ref();
+        spaces.is_none_or(|spaces| spaces.iter().any(|name| name == space))
+    };
+    let whole =
+        removal.spaces.is_some() && removal.before.is_none() && removal.most_bytes.is_none();
+    let (mut rest, mut youngest_gone) = (0, None);
+    for (space, key, created, bytes) in twin.rows() {
+        let old = removal.before.is_some_and(|before| created < before);
+        if !named(space) {
+            assert!(there(space, &key));
+        } else if whole || old {
+            assert!(!there(space, &key));
+        } else if there(space, &key) {
+            rest += bytes;
+        } else {
+            youngest_gone = youngest_gone.max(Some(created));
+        }
+    }
+    if let Some(most) = removal.most_bytes {
+        assert!(rest <= most, "{rest} bytes are left");
+    }
+    if let Some(youngest) = youngest_gone {
+        let (mut with_it, most) = (0, removal.most_bytes.unwrap());
+        for (space, key, created, bytes) in twin.rows().filter(|(space, ..)| named(space)) {
+            assert!(
+                created >= youngest || !there(space, &key),
+                "the oldest go first"
+            );
+            with_it += if created >= youngest { bytes } else { 0 };
+        }
+        assert!(with_it > most, "no more go than have to");
+    }
+    let left: HashSet<(String, Key)> = twin
+        .rows()
+        .filter(|(space, key, ..)| there(space, key))
+        .map(|(space, key, ..)| (space.to_owned(), key))
+        .collect();
+    let removed: u64 = planned.spaces.iter().map(|entry| entry.rows).sum();
+    assert_eq!(removed, (twin.rows().count() - left.len()) as u64);
+    twin.retain(|space, key, _| left.contains(&(space.to_owned(), *key)));
 }
 
 fn fill(rows: &[(u8, f32)], dim: usize) -> (Vec<Key>, Vec<f32>) {
@@ -104,21 +188,27 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { segment_bytes, ..Options::default() };
         let mut store = Store::open(folder.path(), options).unwrap();
+        // Another handle that looks now and then: what it has learnt grows old.
+        let other = Store::open(folder.path(), options).unwrap();
         let mut twin = NaiveStore::default();
-        for step in steps {
+        for (clock, step) in (0..).zip(steps) {
             match step {
                 Step::Put { space, dim, rows } => {
                     let space = format!("space {space}");
                     let (keys, vectors) = fill(&rows, dim);
                     let answer = store.put(&space, &keys, dim, &vectors);
-                    match twin.put(&space, &keys, dim, &vectors) {
+                    match twin.put(&space, &keys, dim, &vectors, clock) {
                         Some(new) => prop_assert_eq!(answer.unwrap(), new),
                         None => assert!(matches!(answer, Err(StoreError::SpaceWidth { .. })), "{answer:?}"),
                     }
+                    set_created(folder.path(), clock);
                 }
+                Step::Remove(removal) => check_removal(&store, &mut twin, &removal),
                 Step::Get { space, dim, keys } => {
                     let keys: Vec<Key> = keys.into_iter().map(key).collect();
-                    check_get(&store, &twin, &format!("space {space}"), dim, &keys);
+                    for handle in [&store, &other] {
+                        check_get(handle, &twin, &format!("space {space}"), dim, &keys);
+                    }
                 }
                 Step::Reopen => {
                     drop(store);

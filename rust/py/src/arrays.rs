@@ -1,5 +1,6 @@
 //! `NumPy` in: dtype, rank, C order, checked once and named in the error.
 
+use diptych_core::store::{KEY_BYTES, Key};
 use numpy::{Element, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::{Bound, PyResult};
 
@@ -59,4 +60,16 @@ pub fn fits(
         "out: expected a C-contiguous float32 array of shape {shape:?}, got shape {:?}; pass numpy.empty({shape:?}, 'f4')",
         out.shape()
     )))
+}
+
+/// The rows of `keys` as digests.
+pub fn digests<'a>(keys: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [Key]> {
+    let width = keys.shape()[1];
+    if width != KEY_BYTES {
+        let shape = keys.shape();
+        return Err(ShapeError::new_err(format!(
+            "keys: expected shape (n, {KEY_BYTES}), got {shape:?}; pass the digests of diptych.utils.hashing"
+        )));
+    }
+    Ok(matrix("keys", keys)?.as_chunks().0)
 }

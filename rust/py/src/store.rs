@@ -6,13 +6,13 @@
 
 use std::path::Path;
 
-use diptych_core::store::{self, KEY_BYTES, Key, Options, StoreError as Fault};
+use diptych_core::store::{self, KEY_BYTES, Options, Removal, SpaceStats, StoreError as Fault};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::arrays::{fits, matrix};
-use crate::errors::{CorruptStoreError, ShapeError, StoreError, StoreVersionError};
+use crate::arrays::{digests, fits, matrix};
+use crate::errors::{ShapeError, store_error};
 use crate::hash::at_least_one;
 
 /// Vectors on disk by (space, digest): append-only segment files, `SQLite` as the truth.
@@ -23,6 +23,9 @@ struct Store {
 }
 
 static ZEROS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// (space, dim, rows, bytes).
+type Entry = (String, usize, u64, u64);
 
 type Gathered<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<bool>>);
 
@@ -37,7 +40,7 @@ impl Store {
         };
         let store = py
             .detach(|| store::Store::open(Path::new(&path), options))
-            .map_err(|fault| raise(&path, &fault))?;
+            .map_err(|fault| store_error(&path, &fault))?;
         Ok(Self { path, store })
     }
 
@@ -52,7 +55,7 @@ impl Store {
         let dim = vectors.shape()[1];
         let (keys, vectors) = (digests(&keys)?, matrix("vectors", &vectors)?);
         py.detach(|| self.store.put(space, keys, dim, vectors))
-            .map_err(|fault| raise(&self.path, &fault))
+            .map_err(|fault| store_error(&self.path, &fault))
     }
 
     /// Vectors of shape (n, dim) and which were found; rows not found are zero, or what `out` held.
@@ -68,7 +71,7 @@ impl Store {
     ) -> PyResult<Gathered<'py>> {
         let (keys, threads) = (digests(&keys)?, at_least_one("threads", threads)?);
         if dim == 0 || dim > store::MAX_DIM {
-            return Err(raise(&self.path, &Fault::Width { dim }));
+            return Err(store_error(&self.path, &Fault::Width { dim }));
         }
         // NumPy's own call: it raises MemoryError where the crate's would panic.
         let zeros = ZEROS.import(py, "numpy", "zeros")?;
@@ -86,7 +89,7 @@ impl Store {
             let mut flags = found.readwrite();
             let (rows, flags) = (rows.as_slice_mut()?, flags.as_slice_mut()?);
             py.detach(|| self.store.get(space, keys, dim, rows, flags, threads))
-                .map_err(|fault| raise(&self.path, &fault))?;
+                .map_err(|fault| store_error(&self.path, &fault))?;
         }
         Ok((vectors, found))
     }
@@ -95,49 +98,48 @@ impl Store {
     fn keys<'py>(&self, py: Python<'py>, space: &str) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let keys = py
             .detach(|| self.store.keys(space))
-            .map_err(|fault| raise(&self.path, &fault))?;
+            .map_err(|fault| store_error(&self.path, &fault))?;
         let shape = [keys.len(), KEY_BYTES];
         PyArray1::from_vec(py, keys.into_flattened()).reshape(shape)
     }
 
     /// (space, dim, rows, bytes) of each space, in order of creation.
-    fn stats(&self, py: Python<'_>) -> PyResult<Vec<(String, usize, u64, u64)>> {
-        let stats = py
-            .detach(|| self.store.stats())
-            .map_err(|fault| raise(&self.path, &fault))?;
-        Ok(stats
-            .into_iter()
-            .map(|entry| (entry.space, entry.dim, entry.rows, entry.bytes))
-            .collect())
+    fn stats(&self, py: Python<'_>) -> PyResult<Vec<Entry>> {
+        py.detach(|| self.store.stats())
+            .map(entries)
+            .map_err(|fault| store_error(&self.path, &fault))
+    }
+
+    /// Remove rows; what went by space, then how many files no row lay in, and their bytes.
+    #[pyo3(signature = (spaces, before, most_bytes, *, dry_run = false))]
+    fn gc(
+        &self,
+        py: Python<'_>,
+        spaces: Option<Vec<String>>,
+        before: Option<i64>,
+        most_bytes: Option<u64>,
+        dry_run: bool,
+    ) -> PyResult<(Vec<Entry>, usize, u64)> {
+        let removal = Removal {
+            spaces,
+            before,
+            most_bytes,
+        };
+        py.detach(|| self.store.gc(&removal, dry_run))
+            .map(|found| (entries(found.spaces), found.stray_files, found.stray_bytes))
+            .map_err(|fault| store_error(&self.path, &fault))
     }
 
     /// Read every row and check it; one sentence per fault, empty when all is well.
     fn verify(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         py.detach(|| self.store.verify())
-            .map_err(|fault| raise(&self.path, &fault))
+            .map_err(|fault| store_error(&self.path, &fault))
     }
 }
 
-/// The rows of `keys` as digests.
-fn digests<'a>(keys: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [Key]> {
-    let width = keys.shape()[1];
-    if width != KEY_BYTES {
-        let shape = keys.shape();
-        return Err(ShapeError::new_err(format!(
-            "keys: expected shape (n, {KEY_BYTES}), got {shape:?}; pass the digests of diptych.utils.hashing"
-        )));
-    }
-    Ok(matrix("keys", keys)?.as_chunks().0)
-}
-
-fn raise(path: &str, fault: &Fault) -> PyErr {
-    let reason = fault.to_string();
-    match fault {
-        fault if fault.is_about_arrays() => ShapeError::new_err(format!("{path}: {reason}")),
-        Fault::Corrupt { .. } => CorruptStoreError::new_err((path.to_owned(), reason)),
-        Fault::NewerVersion { .. } => StoreVersionError::new_err((path.to_owned(), reason)),
-        _ => StoreError::new_err((path.to_owned(), reason)),
-    }
+fn entries(stats: Vec<SpaceStats>) -> Vec<Entry> {
+    let entry = |entry: SpaceStats| (entry.space, entry.dim, entry.rows, entry.bytes);
+    stats.into_iter().map(entry).collect()
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {

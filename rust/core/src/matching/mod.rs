@@ -29,7 +29,7 @@
 
 use std::io;
 
-use crate::simd::scan::wide;
+use crate::finite::first_odd;
 
 mod assign;
 mod contingency;
@@ -214,26 +214,9 @@ fn check_vectors(
 
 /// The first value that is not finite is named.
 fn check_finite(name: &'static str, values: &[f32], dim: usize) -> Result<(), MatchingError> {
-    let finite = |block: &[f32]| {
-        let odd = wide(
-            #[inline(always)]
-            || {
-                let mut odd = [0.0_f32; 16];
-                for chunk in block.chunks(16) {
-                    for (odd, value) in odd.iter_mut().zip(chunk) {
-                        *odd += value * 0.0;
-                    }
-                }
-                odd
-            },
-        );
-        odd.iter().all(|zero| !zero.is_nan())
-    };
-    let Some(block) = values.chunks(4096).position(|block| !finite(block)) else {
+    let Some(at) = first_odd(values) else {
         return Ok(());
     };
-    let rest = values[block * 4096..].iter();
-    let at = block * 4096 + rest.take_while(|value| value.is_finite()).count();
     Err(MatchingError::Value {
         name,
         row: at / dim,

@@ -150,13 +150,8 @@ fn sums_of(
     let counts = count(labels_name, labels, n)?;
     let mut sums: Vec<f64> = super::zeros(n, dim)?;
     let spawned = |error| MatchingError::spawn(threads, &error);
-    let inverse_norms = |range: Range<u64>| -> Vec<f64> {
-        let rows = &vectors[index(range.start) * dim..index(range.end) * dim];
-        rows.chunks_exact(dim).map(inverse_norm).collect()
-    };
     let scales = if unit {
-        let parts = run(blocks(0..labels.len() as u64, threads), inverse_norms).map_err(spawned)?;
-        Some(parts.concat())
+        Some(inverse_norms(vectors, dim, threads).map_err(spawned)?)
     } else {
         None
     };
@@ -244,6 +239,15 @@ fn add_rows(
             }
         }
     }
+}
+
+fn inverse_norms(vectors: &[f32], dim: usize, threads: usize) -> std::io::Result<Vec<f64>> {
+    let part = |range: Range<u64>| -> Vec<f64> {
+        let rows = &vectors[index(range.start) * dim..index(range.end) * dim];
+        rows.chunks_exact(dim).map(inverse_norm).collect()
+    };
+    let rows = vectors.len() / dim.max(1);
+    Ok(run(blocks(0..rows as u64, threads), part)?.concat())
 }
 
 /// 1 over the norm; 0 of a row of zeros.

@@ -14,6 +14,7 @@ use super::drawn::Drawn;
 use super::planes::LANES;
 use super::tables::{self, Cells, TILE, Weights};
 use super::{PermutationError, check_length, check_range};
+use crate::finite::first_odd;
 use crate::parallel::{blocks, run};
 use crate::simd::width::{Job, Width};
 use crate::stream;
@@ -60,15 +61,22 @@ pub fn quadratic_forms(
 ) -> Result<(f64, Vec<f64>), PermutationError> {
     let forms = Forms::new(form, seed)?;
     check_range(&resamples, threads)?;
-    let work = blocks(resamples, threads);
-    let part = |range| {
-        Width::widest().run(Values {
-            forms: &forms,
-            range,
-        })
+    let values = |range, observed| Values {
+        forms: &forms,
+        range,
+        observed,
     };
-    let parts = run(work, |range| part(Some(range))).map_err(refused(threads))?;
-    Ok((part(None)[0], parts.concat()))
+    let mut work: Vec<_> = blocks(resamples, threads)
+        .into_iter()
+        .map(|range| values(range, false))
+        .collect();
+    match work.first_mut() {
+        Some(first) => first.observed = true,
+        None => work.push(values(0..0, true)),
+    }
+    let parts = run(work, |part| Width::widest().run(part)).map_err(refused(threads))?;
+    let mut all = parts.concat();
+    Ok((all.remove(0), all))
 }
 
 struct Forms<'a> {
@@ -97,7 +105,7 @@ impl<'a> Forms<'a> {
             if kernel { rows } else { columns },
         )?;
         check_length("first", first.map_or(rows, <[bool]>::len), rows, 1)?;
-        if let Some(at) = data.iter().position(|x| !x.is_finite()) {
+        if let Some(at) = first_odd(data) {
             let (row, column) = (at / columns, at % columns);
             return Err(PermutationError::NotFinite {
                 name: "values",
@@ -112,8 +120,11 @@ impl<'a> Forms<'a> {
         if let Some(Drawn { n, k, .. }) = drawn {
             for row in data.chunks_exact(columns.max(1)) {
                 for (sum, x) in means.iter_mut().zip(row) {
-                    *sum += f64::from(*x) / n as f64;
+                    *sum += f64::from(*x);
                 }
+            }
+            for sum in &mut means {
+                *sum /= n as f64;
             }
             mean = means.iter().sum::<f64>() / columns.max(1) as f64;
             scale = if k == 0 {
@@ -212,9 +223,11 @@ impl<'a> Forms<'a> {
     }
 }
 
+/// A range of resamples, and before it the data as they are, if `observed`: a lane among many costs nothing.
 struct Values<'a> {
     forms: &'a Forms<'a>,
-    range: Option<Range<u64>>,
+    range: Range<u64>,
+    observed: bool,
 }
 
 impl Job for Values<'_> {
@@ -224,18 +237,18 @@ impl Job for Values<'_> {
     fn run(self) -> Vec<f64> {
         let Form { rows, columns, .. } = self.forms.form;
         let words = rows.div_ceil(64);
-        let resamples: Vec<Option<u64>> = match self.range {
-            None => vec![None],
-            Some(range) => range.map(Some).collect(),
-        };
+        let observed = self.observed.then_some(None);
+        let resamples: Vec<Option<u64>> =
+            observed.into_iter().chain(self.range.map(Some)).collect();
         let mut out = vec![0.0; resamples.len()];
         if words == 0 {
             return out;
         }
-        let mut bits = vec![0; LANES * words];
-        let mut sums = vec![[0.0; TILE]; LANES];
+        let lanes = LANES + usize::from(self.observed);
+        let mut bits = vec![0; lanes * words];
+        let mut sums = vec![[0.0; TILE]; lanes];
         let mut tile = Vec::new();
-        for (resamples, values) in resamples.chunks(LANES).zip(out.chunks_mut(LANES)) {
+        for (resamples, values) in resamples.chunks(lanes).zip(out.chunks_mut(lanes)) {
             let bits = &mut bits[..resamples.len() * words];
             for (b, bits) in resamples.iter().zip(bits.chunks_exact_mut(words)) {
                 self.forms.draw(*b, bits);

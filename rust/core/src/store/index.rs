@@ -2,19 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::Key;
 use super::batch::{BATCH_ROWS, Batch};
 use super::error::{StoreError, index_error};
-use super::{Key, schema};
+use super::space::Space;
 
 const LOOKING: &str = "looking keys up";
 const WRITING: &str = "writing the index";
-
-/// A space: its number and the width of its vectors.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Space {
-    pub id: i64,
-    pub dim: usize,
-}
 
 /// A segment and how many of its rows are committed.
 #[derive(Clone, Copy, Debug)]
@@ -28,69 +22,17 @@ fn width(row: &Row<'_>, column: usize) -> rusqlite::Result<usize> {
     row.get::<_, u32>(column).map(|dim| dim as usize)
 }
 
-fn sql_width(dim: usize) -> i64 {
+pub(super) fn sql_width(dim: usize) -> i64 {
     // Widths are at most MAX_DIM.
     i64::try_from(dim).unwrap_or(i64::MAX)
 }
 
-/// The space of that fingerprint, if there is one.
-pub(super) fn find_space(
-    connection: &Connection,
-    fingerprint: &str,
-) -> Result<Option<Space>, StoreError> {
-    connection
-        .prepare_cached("SELECT id, dim FROM spaces WHERE fingerprint = ?1")
-        .and_then(|mut query| {
-            query
-                .query_row([fingerprint], |row| {
-                    Ok(Space {
-                        id: row.get(0)?,
-                        dim: width(row, 1)?,
-                    })
-                })
-                .optional()
-        })
-        .map_err(index_error(LOOKING))
-}
-
-/// The space of that fingerprint, new if need be, provided that its width is `dim`.
-pub(super) fn space_of_width(
-    connection: &Connection,
-    fingerprint: &str,
-    dim: usize,
-) -> Result<Space, StoreError> {
-    if let Some(space) = find_space(connection, fingerprint)? {
-        return space.with_width(fingerprint, dim);
-    }
-    let insert = "INSERT INTO spaces (fingerprint, dim, created) VALUES (?1, ?2, ?3)";
-    connection
-        .execute(insert, params![fingerprint, sql_width(dim), schema::now()])
-        .map_err(index_error(WRITING))?;
-    Ok(Space {
-        id: connection.last_insert_rowid(),
-        dim,
-    })
-}
-
-impl Space {
-    /// The same space, or the error that names both widths.
-    pub(super) fn with_width(self, fingerprint: &str, dim: usize) -> Result<Self, StoreError> {
-        if self.dim == dim {
-            return Ok(self);
-        }
-        Err(StoreError::SpaceWidth {
-            space: fingerprint.to_owned(),
-            stored: self.dim,
-            given: dim,
-        })
-    }
-}
-
-/// The newest segment of that width with room for one more row, or a new one.
+/// The newest segment of that width, if its number is above `beyond` and it has room for one more row, or a new one.
 pub(super) fn segment_with_room(
     connection: &Connection,
     dim: usize,
     capacity: u64,
+    beyond: i64,
 ) -> Result<Segment, StoreError> {
     let newest = "SELECT id, rows FROM segments WHERE dim = ?1 ORDER BY id DESC LIMIT 1";
     let segment = |row: &Row<'_>| {
@@ -105,7 +47,7 @@ pub(super) fn segment_with_room(
         .query_row(newest, [sql_width(dim)], segment)
         .optional()
         .map_err(index_error(LOOKING))?;
-    if let Some(segment) = found.filter(|segment| segment.rows < capacity) {
+    if let Some(segment) = found.filter(|found| found.id > beyond && found.rows < capacity) {
         return Ok(segment);
     }
     let insert = "INSERT INTO segments (dim, rows) VALUES (?1, 0)";
@@ -119,16 +61,17 @@ pub(super) fn segment_with_room(
     })
 }
 
-/// Enter rows that lie one after another from the end of `segment`, and move its end.
+/// Enter rows that lie one after another from the end of `segment`, put in at `created`, and move its end.
 pub(super) fn enter(
     connection: &Connection,
     space: Space,
     segment: Segment,
     rows: &[(Key, u64)],
+    created: i64,
 ) -> Result<(), StoreError> {
     let failed = index_error(WRITING);
-    let sql =
-        "INSERT INTO batches (space, segment, row, entries, checksum) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT INTO batches (space, segment, row, entries, checksum, created) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut insert = connection.prepare_cached(sql).map_err(&failed)?;
     let mut end = segment.rows;
     for part in rows.chunks(BATCH_ROWS) {
@@ -139,7 +82,8 @@ pub(super) fn enter(
                 segment.id,
                 end.cast_signed(),
                 batch.entries,
-                batch.checksum.cast_signed()
+                batch.checksum.cast_signed(),
+                created
             ])
             .map_err(&failed)?;
         end += part.len() as u64;
@@ -169,16 +113,79 @@ pub(super) fn each_batch_of(
     Ok(())
 }
 
-/// Every batch, in order, with the width of its space (0 if there is no such space).
-pub(super) fn batches(connection: &Connection) -> Result<Vec<(Batch, usize)>, StoreError> {
+/// Every batch, in order.
+pub(super) fn batches(connection: &Connection) -> Result<Vec<Batch>, StoreError> {
     let failed = index_error("reading every row");
-    let sql = "SELECT batches.id, space, segment, row, entries, checksum, coalesce(dim, 0) FROM batches \
-               LEFT JOIN spaces ON spaces.id = space ORDER BY batches.id";
+    let sql = "SELECT id, space, segment, row, entries, checksum FROM batches ORDER BY id";
     let mut query = connection.prepare(sql).map_err(&failed)?;
     query
-        .query_map([], |row| Ok((batch(row)?, width(row, 6)?)))
+        .query_map([], batch)
         .and_then(Iterator::collect)
         .map_err(&failed)
+}
+
+/// A batch without its entries.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub id: i64,
+    pub space: i64,
+    pub segment: i64,
+    pub rows: u64,
+    /// When it was put in, seconds since 1970.
+    pub created: i64,
+}
+
+/// Every batch, the oldest first.
+pub(super) fn lines(connection: &Connection) -> Result<Vec<Line>, StoreError> {
+    let failed = index_error("listing the batches");
+    let sql = "SELECT id, space, segment, length(entries) / 40, created FROM batches ORDER BY created, id";
+    let line = |row: &Row<'_>| {
+        let rows: i64 = row.get(3)?;
+        Ok(Line {
+            id: row.get(0)?,
+            space: row.get(1)?,
+            segment: row.get(2)?,
+            rows: rows.cast_unsigned(),
+            created: row.get(4)?,
+        })
+    };
+    let mut query = connection.prepare(sql).map_err(&failed)?;
+    query
+        .query_map([], line)
+        .and_then(Iterator::collect)
+        .map_err(&failed)
+}
+
+/// The batch of that number.
+pub(super) fn batch_by_id(connection: &Connection, id: i64) -> Result<Option<Batch>, StoreError> {
+    let failed = index_error("reading a batch");
+    let sql = "SELECT id, space, segment, row, entries, checksum FROM batches WHERE id = ?1";
+    let mut query = connection.prepare_cached(sql).map_err(&failed)?;
+    query.query_row([id], batch).optional().map_err(&failed)
+}
+
+/// Take a segment with all its batches, and the spaces that are empty then, out of the index; count the removal.
+pub(super) fn remove_segment(connection: &Connection, segment: i64) -> Result<(), StoreError> {
+    let remove = || -> rusqlite::Result<()> {
+        connection.execute("DELETE FROM batches WHERE segment = ?1", [segment])?;
+        connection.execute("DELETE FROM segments WHERE id = ?1", [segment])?;
+        connection.execute(
+            "DELETE FROM spaces WHERE NOT EXISTS (SELECT 1 FROM batches WHERE space = spaces.id)",
+            [],
+        )?;
+        connection.execute("UPDATE removals SET count = count + 1", [])?;
+        Ok(())
+    };
+    remove().map_err(index_error(WRITING))
+}
+
+/// How often rows were removed.
+pub(super) fn removals(connection: &Connection) -> Result<i64, StoreError> {
+    let failed = index_error(LOOKING);
+    let mut query = connection
+        .prepare_cached("SELECT count FROM removals")
+        .map_err(&failed)?;
+    query.query_row([], |row| row.get(0)).map_err(&failed)
 }
 
 fn batch(row: &Row<'_>) -> rusqlite::Result<Batch> {
@@ -193,43 +200,6 @@ fn batch(row: &Row<'_>) -> rusqlite::Result<Batch> {
         entries: row.get(4)?,
         checksum: checksum.cast_unsigned(),
     })
-}
-
-/// What one space holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpaceStats {
-    /// The fingerprint it was created with.
-    pub space: String,
-    /// Width of its vectors.
-    pub dim: usize,
-    /// Number of vectors.
-    pub rows: u64,
-    /// Bytes of the vectors themselves.
-    pub bytes: u64,
-}
-
-/// One entry a space, in order of creation.
-pub(super) fn stats(connection: &Connection) -> Result<Vec<SpaceStats>, StoreError> {
-    let sql = "SELECT fingerprint, dim, \
-               (SELECT coalesce(sum(length(entries)), 0) / 40 FROM batches WHERE space = spaces.id) \
-               FROM spaces ORDER BY id";
-    let entry = |row: &Row<'_>| {
-        let (dim, rows): (usize, i64) = (width(row, 1)?, row.get(2)?);
-        let rows = rows.cast_unsigned();
-        Ok(SpaceStats {
-            space: row.get(0)?,
-            dim,
-            rows,
-            bytes: super::segment::bytes_of(rows, dim),
-        })
-    };
-    let mut query = connection
-        .prepare(sql)
-        .map_err(index_error("counting rows"))?;
-    query
-        .query_map([], entry)
-        .and_then(Iterator::collect)
-        .map_err(index_error("counting rows"))
 }
 
 /// Every segment, by number.

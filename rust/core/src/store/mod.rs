@@ -1,12 +1,12 @@
 //! Vectors on disk by (space, digest): append-only segment files, `SQLite` as the truth.
 //!
-//! # Format, version 1
+//! # Format, version 2
 //!
 //! A store is a folder (mode 0700, its files 0600):
 //!
 //! | path | content |
 //! |---|---|
-//! | `index.sqlite` | `SQLite` 3, `application_id` 0x64697074 ("dipt"), `user_version` 1, WAL mode |
+//! | `index.sqlite` | `SQLite` 3, `application_id` 0x64697074 ("dipt"), `user_version` 2, WAL mode |
 //! | `index.sqlite-wal`, `-shm` | its log; they belong to it and stay when the store is closed |
 //! | `segments/NNNNNN.f32` | rows of one width, decimal number of at least six digits |
 //!
@@ -16,23 +16,29 @@
 //!
 //! | table | columns |
 //! |---|---|
-//! | `spaces` | `id`, `fingerprint` (text, unique), `dim`, `created` (seconds since 1970) |
+//! | `spaces` | `id`, `fingerprint` (text, unique), `dim`, `created` (seconds since 1970), `checksum` |
 //! | `segments` | `id` (the number in the file name), `dim`, `rows` (committed) |
-//! | `batches` | `id`, `space`, `segment`, `row` (where the first row lies), `entries`, `checksum` |
+//! | `batches` | `id`, `space`, `segment`, `row` (where the first row lies), `entries`, `checksum`, `created` |
+//! | `removals` | `count`: one line, how often rows were removed |
 //!
 //! `entries` is a blob of 40 bytes a row, for rows that lie one after another: the key's 32 bytes, then the row's
 //! checksum as little-endian u64. That is XXH3-64 of the row's `4 d` bytes, its seed the XXH3-64 (seed 0) of the key's 32
 //! bytes and `dim` as little-endian u32. `checksum` is XXH3-64 of `entries`, its seed the XXH3-64 (seed 0) of `space`,
 //! `segment` and `row` as little-endian i64, stored as the two's-complement i64 of the same bits. A batch of the table
 //! has at most 4,096 rows; a put enters as many as it needs. An SQL index over `batches (space)` finds those of a space.
+//! `created` is when its rows were put in, in seconds since 1970. The checksum of a space is XXH3-64 of its fingerprint,
+//! its seed the XXH3-64 (seed 0) of `id` and `dim` as little-endian 64 bits.
+//!
+//! Version 1 had neither `spaces.checksum` nor `batches.created` nor `removals`. A reader takes it as it is; who opens it
+//! to write adds them.
 //!
 //! # Protocol
 //!
 //! A put is one `BEGIN IMMEDIATE` transaction (`synchronous = FULL`): append the new rows behind the last committed
 //! one, `fdatasync` the segment (and the folder, when the segment is new), enter keys and checksums, commit.
 //! Other writers, in this or any process, wait for `SQLite`'s write lock meanwhile. A crash at any point leaves what the last commit
-//! describes. A row never changes and is never removed: the first vector of a key is its vector for ever, because a
-//! recomputed one differs in the last bits (it depends on the batch it was computed in).
+//! describes. A row never changes: the first vector of a key is its vector until it is removed, because a
+//! recomputed one differs in the last bits (it depends on the batch it was computed in). How rows are removed: `gc`.
 //!
 //! Each connection keeps the keys of the spaces it was asked for in memory. A put, and a get of a key that is not among
 //! them, first reads the batches committed since, by number, in one snapshot; whose checksum is wrong, serves nothing. A get then reads the
@@ -58,13 +64,16 @@
 //! XXH3 at the width of the registers that every processor has: 110 ns a row, at the width that is there 58. A key's seed
 //! where its row is checked, in order of place, not where it is looked up: a wait for memory a row.
 
+mod append;
 mod batch;
 mod error;
 mod gather;
+mod gc;
 mod index;
 mod schema;
 mod segment;
 mod session;
+mod space;
 mod table;
 mod verify;
 
@@ -72,13 +81,16 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::TransactionBehavior;
 
 pub use error::StoreError;
-pub use index::SpaceStats;
+pub use gc::{Removal, Removed};
+pub use space::SpaceStats;
 
+use crate::finite::first_odd;
+use append::Appender;
 use error::{index_error, io_error};
-use index::Space;
+use gc::Steps;
 use segment::Location;
 use session::Session;
 use table::{Folding, Table};
@@ -90,7 +102,7 @@ pub const MAX_DIM: usize = 1 << 20;
 /// A segment grows to at most this many bytes.
 pub const SEGMENT_BYTES: u64 = 1 << 30;
 /// `user_version` of the format described above.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 /// `application_id` of the format: "dipt".
 pub const APPLICATION_ID: i64 = 0x6469_7074;
 
@@ -174,7 +186,7 @@ impl Store {
         vectors: &[f32],
     ) -> Result<usize, StoreError> {
         check_shape(keys.len(), dim, vectors.len())?;
-        if let Some(at) = not_finite(vectors) {
+        if let Some(at) = first_odd(vectors) {
             return Err(StoreError::NotFinite {
                 row: at / dim,
                 column: at % dim,
@@ -195,38 +207,19 @@ impl Store {
             if fresh.is_empty() {
                 return Ok(0);
             }
-            let space = index::space_of_width(&transaction, space, dim)?;
-            self.append(&transaction, space, (keys, vectors), &fresh)?;
+            let space = space::of_width(&transaction, space, dim)?;
+            let mut appender =
+                Appender::new(&self.session.folder, &transaction, self.segment_bytes);
+            appender.append(space, (keys, vectors), &fresh, schema::now())?;
+            appender.sync()?;
             transaction.commit().map_err(index_error("committing"))?;
             Ok(fresh.len())
         })
     }
 
-    /// Append rows within the transaction, to as many segments as they need.
-    fn append(
-        &self,
-        transaction: &Connection,
-        space: Space,
-        arrays: (&[Key], &[f32]),
-        fresh: &[usize],
-    ) -> Result<(), StoreError> {
-        let capacity = (self.segment_bytes / segment::bytes_of(1, space.dim)).max(1);
-        let mut rest = fresh;
-        while !rest.is_empty() {
-            let segment = index::segment_with_room(transaction, space.dim, capacity)?;
-            let room = usize::try_from(capacity - segment.rows).unwrap_or(usize::MAX);
-            let (now, later) = rest.split_at(room.min(rest.len()));
-            let (folder, end) = (&self.session.folder, (segment.id, segment.rows));
-            let entries = segment::append(folder, end, space.dim, arrays, now)?;
-            index::enter(transaction, space, segment, &entries)?;
-            rest = later;
-        }
-        Ok(())
-    }
-
     /// Copy the vectors of `keys` into `vectors` (row-major, `dim` values each) and set `found`.
     ///
-    /// Rows that are not stored are left as they are.
+    /// Rows that are not stored are left as they are, or zero where another process is removing rows meanwhile.
     ///
     /// # Errors
     ///
@@ -242,6 +235,29 @@ impl Store {
     ) -> Result<(), StoreError> {
         check_shape(keys.len(), dim, vectors.len())?;
         check_shape(keys.len(), 1, found.len())?;
+        loop {
+            let done = self.read(space, keys, dim, vectors, found, threads);
+            let gone = matches!(done, Err(StoreError::Corrupt { .. }))
+                && self
+                    .session
+                    .with(|index| index.tables.outdated(&index.connection))?;
+            if !gone {
+                return done;
+            }
+            vectors.fill(0.0);
+        }
+    }
+
+    /// One look at the rows, which may be removed meanwhile: then they have a wrong checksum, or no file.
+    fn read(
+        &self,
+        space: &str,
+        keys: &[Key],
+        dim: usize,
+        vectors: &mut [f32],
+        found: &mut [bool],
+        threads: NonZeroUsize,
+    ) -> Result<(), StoreError> {
         found.fill(false);
         let places = self.session.with(|index| {
             Ok(match index.tables.known(space, dim, keys) {
@@ -253,7 +269,9 @@ impl Store {
             })
         })?;
         for part in segment::parts(&places) {
-            let reader = self.session.with(|index| index.files.reader(dim, part))?;
+            let reader = self
+                .session
+                .with(|index| index.tables.files.reader(dim, part))?;
             gather::gather(&reader, part, dim, vectors, threads)?;
         }
         for wanted in &places {
@@ -270,7 +288,7 @@ impl Store {
     pub fn keys(&self, space: &str) -> Result<Vec<Key>, StoreError> {
         self.session.with(|index| {
             let mut keys = Vec::new();
-            if let Some(space) = index::find_space(&index.connection, space)? {
+            if let Some(space) = space::find(&index.connection, space)? {
                 index::each_batch_of(&index.connection, space.id, 0, |batch| {
                     if let Some(fault) = batch.fault() {
                         return Err(StoreError::corrupt(fault));
@@ -289,7 +307,7 @@ impl Store {
     ///
     /// If the index cannot be read.
     pub fn stats(&self) -> Result<Vec<SpaceStats>, StoreError> {
-        self.session.with(|index| index::stats(&index.connection))
+        self.session.with(|index| space::stats(&index.connection))
     }
 
     /// Read every row and check it: one sentence a fault, empty when all is well.
@@ -299,12 +317,59 @@ impl Store {
     /// If the index or a file cannot be read at all.
     pub fn verify(&self) -> Result<Vec<String>, StoreError> {
         self.session.with(|index| {
-            let begin = index
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Deferred);
-            let transaction = begin.map_err(index_error("reading every row"))?;
-            verify::faults(&self.session.folder, &transaction)
+            loop {
+                let begin = index
+                    .connection
+                    .transaction_with_behavior(TransactionBehavior::Deferred);
+                let transaction = begin.map_err(index_error("reading every row"))?;
+                let faults = verify::faults(&self.session.folder, &transaction);
+                drop(transaction);
+                // Files that were removed meanwhile are no fault.
+                let whole = faults.as_ref().is_ok_and(Vec::is_empty);
+                if whole || !index.tables.outdated(&index.connection)? {
+                    return faults;
+                }
+            }
         })
+    }
+
+    /// Remove rows, and files that no row lies in; with `dry_run` only say which.
+    ///
+    /// Whole batches go, as they were put in. Other processes may read and write meanwhile; a row that is removed may be
+    /// served once more by one that has its segment open.
+    ///
+    /// # Errors
+    ///
+    /// A store opened read-only, a full disk, or damage to a row that has to be moved; what is removed by then is
+    /// removed, everything else intact.
+    pub fn gc(&self, removal: &Removal, dry_run: bool) -> Result<Removed, StoreError> {
+        let folder = &self.session.folder;
+        if dry_run {
+            return self.session.with(|index| {
+                let begin = index
+                    .connection
+                    .transaction_with_behavior(TransactionBehavior::Deferred);
+                let transaction = begin.map_err(index_error("reading the index"))?;
+                gc::plan(folder, &transaction, removal)
+            });
+        }
+        if self.session.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        let mut steps = Steps::new(folder, removal, self.segment_bytes);
+        let mut more = true;
+        while more {
+            more = self.session.with(|index| {
+                let begin = index
+                    .connection
+                    .transaction_with_behavior(TransactionBehavior::Immediate);
+                let transaction = begin.map_err(index_error("waiting for the write lock"))?;
+                let more = steps.step(&transaction)?;
+                transaction.commit().map_err(index_error("committing"))?;
+                Ok(more)
+            })?;
+        }
+        Ok(steps.removed)
     }
 }
 
@@ -335,21 +400,6 @@ fn check_shape(keys: usize, dim: usize, given: usize) -> Result<(), StoreError> 
             given,
         })
     }
-}
-
-/// The first value that is NaN or infinite; whole blocks first, which takes no time.
-fn not_finite(values: &[f32]) -> Option<usize> {
-    let bad = |block: &[f32]| {
-        block
-            .iter()
-            .fold(false, |bad, value| bad | !value.is_finite())
-    };
-    let block = values.chunks(1024).position(bad)?;
-    let start = 1024 * block;
-    let at = values[start..]
-        .iter()
-        .position(|value| !value.is_finite())?;
-    Some(start + at)
 }
 
 /// The positions of the keys that are neither stored nor earlier in the batch.

@@ -11,7 +11,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{StoreError, index_error, io_error};
-use super::segment::{Files, private_file, sync_folder};
+use super::segment::{private_file, sync_folder};
+use super::space;
 use super::table::Tables;
 use super::{APPLICATION_ID, VERSION};
 
@@ -28,7 +29,8 @@ CREATE TABLE spaces (
     id          INTEGER PRIMARY KEY,
     fingerprint TEXT    NOT NULL UNIQUE,
     dim         INTEGER NOT NULL CHECK (dim > 0),
-    created     INTEGER NOT NULL
+    created     INTEGER NOT NULL,
+    checksum    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE segments (
     id   INTEGER PRIMARY KEY,
@@ -41,19 +43,30 @@ CREATE TABLE batches (
     segment  INTEGER NOT NULL REFERENCES segments (id),
     row      INTEGER NOT NULL CHECK (row >= 0),
     entries  BLOB    NOT NULL CHECK (length(entries) > 0 AND length(entries) % 40 = 0),
-    checksum INTEGER NOT NULL
+    checksum INTEGER NOT NULL,
+    created  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX batches_of_space ON batches (space);
+CREATE TABLE removals (count INTEGER NOT NULL) STRICT;
+INSERT INTO removals VALUES (0);
+";
+// Version 1 knew neither ages nor removals: a batch is as old as its space.
+const FROM_VERSION_1: &str = "
+ALTER TABLE spaces ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+UPDATE batches SET created = coalesce((SELECT created FROM spaces WHERE id = space), 0);
+CREATE TABLE removals (count INTEGER NOT NULL) STRICT;
+INSERT INTO removals VALUES (0);
 ";
 
 /// A connection, and whether it looks at a frozen file.
 #[derive(Debug)]
 pub(super) struct Index {
     pub connection: Connection,
-    /// Keys of the spaces that were asked for; they live and die with the connection.
+    /// What was learnt of the spaces that were asked for; it lives and dies with the connection.
     pub tables: Tables,
-    /// Segments that were read from.
-    pub files: Files,
+    /// Of the format, as found; a reader may look at an old store, a writer has upgraded it.
+    pub version: i64,
     /// Opened without locks because no write-ahead log exists; stale as soon as one appears.
     pub frozen: bool,
 }
@@ -94,15 +107,15 @@ fn open_to_read(folder: &Path) -> Result<Index, StoreError> {
     let uri = uri(&path, if frozen { "immutable=1" } else { "mode=ro" });
     let mut connection = Connection::open_with_flags(uri, flags).map_err(index_error(action))?;
     configure(&mut connection)?;
-    if !check(&connection)? {
+    let Some(version) = check(&connection)? else {
         return Err(StoreError::NotAStore {
             found: "index.sqlite is empty".into(),
         });
-    }
+    };
     Ok(Index {
         connection,
-        tables: Tables::default(),
-        files: Files::new(folder),
+        tables: Tables::new(folder, version),
+        version,
         frozen,
     })
 }
@@ -115,13 +128,13 @@ fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
     let mut connection =
         Connection::open_with_flags(folder.join(INDEX), flags).map_err(index_error(action))?;
     configure(&mut connection)?;
-    if !check(&connection)? {
+    if check(&connection)? != Some(VERSION) {
         create_tables(&mut connection)?;
     }
     Ok(Index {
         connection,
-        tables: Tables::default(),
-        files: Files::new(folder),
+        tables: Tables::new(folder, VERSION),
+        version: VERSION,
         frozen: false,
     })
 }
@@ -195,18 +208,19 @@ fn configure(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// [`look`] of a connection without a transaction, in one snapshot: another process may create the tables just now.
-fn check(connection: &Connection) -> Result<bool, StoreError> {
+fn check(connection: &Connection) -> Result<Option<i64>, StoreError> {
     let begin = connection.unchecked_transaction();
     let snapshot = begin.map_err(index_error(READING))?;
     look(&snapshot)
 }
 
-/// True for a store this code reads, false for a database without content; everything else is an error.
-fn look(connection: &Connection) -> Result<bool, StoreError> {
+/// Version of a store this code reads, none for a database without content; everything else is an error.
+fn look(connection: &Connection) -> Result<Option<i64>, StoreError> {
     let read = |pragma: &str| -> rusqlite::Result<i64> {
         connection.pragma_query_value(None, pragma, |row| row.get(0))
     };
-    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('spaces', 'segments', 'batches')";
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' \
+                  AND name IN ('spaces', 'segments', 'batches', 'removals')";
     let read_all = || -> rusqlite::Result<(i64, i64, i64, i64)> {
         let any =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -214,11 +228,14 @@ fn look(connection: &Connection) -> Result<bool, StoreError> {
         Ok((read("application_id")?, read("user_version")?, any, ours))
     };
     match read_all().map_err(index_error(READING))? {
-        (0, 0, 0, _) => Ok(false),
+        (0, 0, 0, _) => Ok(None),
         (APPLICATION_ID, found, ..) if found > VERSION => Err(StoreError::NewerVersion { found }),
-        (APPLICATION_ID, VERSION, _, 3) => Ok(true),
+        (APPLICATION_ID, found @ 1, _, 3) | (APPLICATION_ID, found @ VERSION, _, 4) => {
+            Ok(Some(found))
+        }
         (APPLICATION_ID, found, _, ours) => Err(StoreError::corrupt(format!(
-            "index.sqlite has version {found} and {ours} of the 3 tables, expected version {VERSION} and 3"
+            "index.sqlite has version {found} and {ours} tables of ours, expected version 1 and 3 or version {VERSION} \
+             and 4"
         ))),
         (other, ..) => Err(StoreError::NotAStore {
             found: format!(
@@ -228,16 +245,30 @@ fn look(connection: &Connection) -> Result<bool, StoreError> {
     }
 }
 
+/// Version of the format as the file has it now.
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(index_error(READING))
+}
+
+/// Make the tables of an empty index, or bring those of an older version up to this one.
 fn create_tables(connection: &mut Connection) -> Result<(), StoreError> {
     let failed = index_error("creating the tables");
     keep_log(connection).map_err(&failed)?;
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(&failed)?;
-    if look(&transaction)? {
-        return Ok(());
+    let found = look(&transaction)?;
+    let tables = match found {
+        None => TABLES,
+        Some(1) => FROM_VERSION_1,
+        Some(_) => return Ok(()),
+    };
+    transaction.execute_batch(tables).map_err(&failed)?;
+    if found.is_some() {
+        space::seal(&transaction)?;
     }
-    transaction.execute_batch(TABLES).map_err(&failed)?;
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(&failed)?;

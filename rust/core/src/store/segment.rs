@@ -157,7 +157,7 @@ fn open_to_append(
     Ok(opened)
 }
 
-/// Append rows after the last committed one and make them durable; give the checksum of each.
+/// Append rows after the last committed one, not yet durable; give the checksum of each.
 ///
 /// `items` are the wanted rows of `vectors`, ascending; `keys` has one key for each row of `vectors`. What a crashed
 /// writer left beyond `committed` is overwritten.
@@ -187,13 +187,22 @@ pub(super) fn append(
         write_all_at(&file, &bytes, at).map_err(io_error(name(segment), "appending rows"))?;
         at += bytes.len() as u64;
     }
-    file.sync_data()
-        .map_err(io_error(name(segment), "syncing rows"))?;
-    if committed == 0 {
+    Ok(entries)
+}
+
+/// Make the rows of a segment durable, and its name if the file is new.
+pub(super) fn sync(folder: &Path, segment: i64, new: bool) -> Result<(), StoreError> {
+    let failed = || io_error(name(segment), "syncing rows");
+    let file = OpenOptions::new()
+        .write(true)
+        .open(folder.join(name(segment)))
+        .map_err(failed())?;
+    file.sync_data().map_err(failed())?;
+    if new {
         sync_folder(&folder.join("segments"))
             .map_err(io_error("segments", "syncing the folder"))?;
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// Places in order, in parts of so few segments that a process may hold them open.
@@ -234,6 +243,11 @@ impl Files {
         }
         self.open.push((segment, Arc::clone(&file)));
         Ok(file)
+    }
+
+    /// Close all: their numbers may mean other files by now.
+    pub(super) fn close(&mut self) {
+        self.open.clear();
     }
 
     /// What reads the rows of these places, of width `dim`; one of [`parts`].

@@ -57,8 +57,12 @@ impl Session {
     ) -> Result<T, StoreError> {
         close_inherited()?;
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.as_ref().is_some_and(|index| index.frozen) && !schema::is_frozen(&self.folder)? {
-            *slot = None;
+        if let Some(index) = slot.as_ref() {
+            let thawed = index.frozen && !schema::is_frozen(&self.folder)?;
+            let old = index.version < super::VERSION;
+            if thawed || old && schema::version(&index.connection)? != index.version {
+                *slot = None;
+            }
         }
         let index = match slot.take() {
             Some(index) => index,

@@ -1,7 +1,9 @@
 //! The keys of a space in memory: loaded once, then followed by the number of the last batch that was seen.
 //!
-//! A row never changes, so a table may lack the latest commits, which the next look brings, and may name rows that were
-//! removed since (`gc`), which the reader finds out; it never names a wrong one.
+//! A row never changes, so a table may lack the latest commits, which the next look brings. Removals are counted in the
+//! index, and every look at it sees whether the count is still the one of the table, which begins anew if not: numbers
+//! of batches and segments may then mean others. A table that has not looked may name rows that are gone: what is read
+//! there has the right checksum, and is the vector, or it has not, and then the reader looks (`Store::get`).
 //!
 //! The numbers of the keys stand in a table of twice their number or more, a power of two, linear probing; beside each
 //! number 32 bits of the key's hash, so that nearly every look compares one key, the right one. A look waits for memory
@@ -10,13 +12,15 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::Key;
 use super::error::StoreError;
-use super::index::{self, Space};
-use super::segment::{self, Location, Wanted};
+use super::index;
+use super::segment::{self, Files, Location, Wanted};
+use super::space::{self, Space};
 
 /// Looks that go through together.
 const BLOCK: usize = 64;
@@ -209,14 +213,40 @@ fn number_in(slot: u64) -> usize {
     (slot & !TAG) as usize - 1
 }
 
-/// The tables of the spaces that were asked for.
-#[derive(Debug, Default)]
+/// The tables of the spaces that were asked for, and the segments that were read from.
+#[derive(Debug)]
 pub(super) struct Tables {
-    // A space never changes, so it is looked up once.
+    // A space stays as it is until rows are removed, so it is looked up once.
     spaces: HashMap<String, (Space, Table)>,
+    pub files: Files,
+    /// How many removals they know of; none in version 1 of the format, which has no removals.
+    removals: Option<i64>,
 }
 
 impl Tables {
+    pub(super) fn new(folder: &Path, version: i64) -> Self {
+        Self {
+            spaces: HashMap::new(),
+            files: Files::new(folder),
+            removals: (version > 1).then_some(0),
+        }
+    }
+
+    /// Forget everything if rows were removed since; whether that was so.
+    pub(super) fn outdated(&mut self, connection: &Connection) -> Result<bool, StoreError> {
+        let Some(known) = &mut self.removals else {
+            return Ok(false);
+        };
+        let removals = index::removals(connection)?;
+        let outdated = removals != *known;
+        if outdated {
+            *known = removals;
+            self.spaces.clear();
+            self.files.close();
+        }
+        Ok(outdated)
+    }
+
     /// Where all the keys lie, if memory alone can tell and the width is the space's.
     pub(super) fn known(&self, fingerprint: &str, dim: usize, keys: &[Key]) -> Option<Vec<Wanted>> {
         let (space, table) = self.spaces.get(fingerprint)?;
@@ -227,25 +257,33 @@ impl Tables {
 
     /// The space of that fingerprint with its table as of now, if there is one, provided that its width is `dim`.
     ///
-    /// One statement each: a snapshot of its own, without a transaction round it.
+    /// One statement each: a snapshot of its own, without a transaction round it. The count of removals comes last: if
+    /// it has not moved, nothing was removed before the other statements either.
     pub(super) fn current(
         &mut self,
         connection: &Connection,
         fingerprint: &str,
         dim: usize,
     ) -> Result<Option<&Table>, StoreError> {
-        if !self.spaces.contains_key(fingerprint) {
-            let Some(space) = index::find_space(connection, fingerprint)? else {
-                return Ok(None);
-            };
-            self.spaces
-                .insert(fingerprint.to_owned(), (space, Table::default()));
+        loop {
+            if !self.spaces.contains_key(fingerprint) {
+                let Some(space) = space::find(connection, fingerprint)? else {
+                    return Ok(None);
+                };
+                self.spaces
+                    .insert(fingerprint.to_owned(), (space, Table::default()));
+            }
+            if let Some((space, table)) = self.spaces.get_mut(fingerprint) {
+                table.follow(connection, space.id)?;
+            }
+            if !self.outdated(connection)? {
+                break;
+            }
         }
-        let Some((space, table)) = self.spaces.get_mut(fingerprint) else {
+        let Some((space, table)) = self.spaces.get(fingerprint) else {
             return Ok(None);
         };
         space.with_width(fingerprint, dim)?;
-        table.follow(connection, space.id)?;
         Ok(Some(table))
     }
 }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::error::StoreError;
 use super::index::{self, Segment};
 use super::segment::{self, Files, Location, Wanted};
+use super::space;
 use super::{Key, VALUE_BYTES};
 
 /// What the index says of a row.
@@ -48,12 +49,19 @@ fn entries(
     faults: &mut Vec<String>,
 ) -> Result<Vec<(Location, Entry)>, StoreError> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    for (batch, dim) in index::batches(connection)? {
+    let spaces = space::all(connection)?;
+    faults.extend(spaces.iter().filter_map(|named| named.fault.clone()));
+    let dims: HashMap<i64, usize> = spaces
+        .iter()
+        .map(|named| (named.space.id, named.space.dim))
+        .collect();
+    for batch in index::batches(connection)? {
         if let Some(fault) = batch.fault() {
             faults.push(fault);
             continue;
         }
         let space = batch.space;
+        let dim = dims.get(&space).copied().unwrap_or(0);
         for (key, place) in batch.rows() {
             if !seen.insert((space, key)) {
                 let (id, key) = (batch.id, hex(&key));

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use diptych_core::store::{Key, Options, Store};
+use diptych_core::store::{Key, Options, Removal, Store};
 
 pub const ONE: NonZeroUsize = NonZeroUsize::MIN;
 pub const SPACE: &str = "crash";
@@ -87,6 +87,11 @@ pub fn start_waiting(folder: &Path, writer: u32) -> Child {
     spawn(&format!("{}\n{writer}\nwait", folder.display()))
 }
 
+/// A child that removes a space.
+pub fn start_gc(folder: &Path, space: &str) -> Child {
+    spawn(&format!("{}\n0\ngc\n{space}", folder.display()))
+}
+
 /// What a child process does.
 pub fn obey() {
     let Ok(role) = env::var(ROLE) else { return };
@@ -97,6 +102,17 @@ pub fn obey() {
             let store = Store::open(&folder.join(number.to_string()), Options::default()).unwrap();
             put_and_tell(&store, writer, number);
         }
+        return;
+    }
+    if parts[2] == "gc" {
+        let removal = Removal {
+            spaces: Some(vec![parts[3].to_owned()]),
+            ..Removal::default()
+        };
+        Store::open(folder, OPTIONS)
+            .unwrap()
+            .gc(&removal, false)
+            .unwrap();
         return;
     }
     let [first, count] = [2, 3].map(|i| parts[i].parse::<u32>().unwrap());

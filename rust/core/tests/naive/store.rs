@@ -7,7 +7,7 @@ use diptych_core::store::Key;
 #[derive(Default)]
 pub struct NaiveStore {
     dims: Vec<(String, usize)>,
-    rows: BTreeMap<(String, Key), Vec<f32>>,
+    rows: BTreeMap<(String, Key), (i64, Vec<f32>)>,
 }
 
 impl NaiveStore {
@@ -19,7 +19,14 @@ impl NaiveStore {
     }
 
     /// The number of new rows, or nothing when the width is not the space's.
-    pub fn put(&mut self, space: &str, keys: &[Key], dim: usize, vectors: &[f32]) -> Option<usize> {
+    pub fn put(
+        &mut self,
+        space: &str,
+        keys: &[Key],
+        dim: usize,
+        vectors: &[f32],
+        created: i64,
+    ) -> Option<usize> {
         if self.dim(space).is_some_and(|stored| stored != dim) {
             return None;
         }
@@ -27,7 +34,7 @@ impl NaiveStore {
         for (key, vector) in keys.iter().zip(vectors.chunks(dim)) {
             self.rows
                 .entry((space.to_owned(), *key))
-                .or_insert_with(|| vector.to_vec());
+                .or_insert_with(|| (created, vector.to_vec()));
         }
         if self.dim(space).is_none() && !keys.is_empty() {
             self.dims.push((space.to_owned(), dim));
@@ -36,7 +43,24 @@ impl NaiveStore {
     }
 
     pub fn get(&self, space: &str, key: &Key) -> Option<&Vec<f32>> {
-        self.rows.get(&(space.to_owned(), *key))
+        let row = self.rows.get(&(space.to_owned(), *key));
+        row.map(|(_, vector)| vector)
+    }
+
+    /// Keep the rows of which `keep` says so, by space, key and age, and the spaces that have any.
+    pub fn retain(&mut self, keep: impl Fn(&str, &Key, i64) -> bool) {
+        self.rows
+            .retain(|(space, key), (created, _)| keep(space, key, *created));
+        let rows = &self.rows;
+        self.dims
+            .retain(|(name, _)| rows.keys().any(|(space, _)| space == name));
+    }
+
+    /// (space, key, created, bytes) of each row.
+    pub fn rows(&self) -> impl Iterator<Item = (&str, Key, i64, u64)> {
+        self.rows.iter().map(|((space, key), (created, vector))| {
+            (space.as_str(), *key, *created, 4 * vector.len() as u64)
+        })
     }
 
     /// (space, dim, rows) in order of creation.
