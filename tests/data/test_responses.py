@@ -72,6 +72,24 @@ def test_whole_numbers_are_ids_too_and_the_text_of_draws_counts() -> None:
 def test_the_model_is_known_when_all_records_name_one() -> None:
     assert of([{**row, "generator": "m"} for row in records(3)]).model == "m"
     assert of([{**row, "generator": f"m{i}"} for i, row in enumerate(records(3))]).model is None
+    for other in ("", 7, None, ["m"], {"name": "m"}):
+        rows = [{**row, "generator": "m" if i else other} for i, row in enumerate(records(3))]
+        assert of(rows).model is None
+        assert of(rows[:1]).model is None
+        assert of(rows[::-1]).model is None
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_draw_is_a_whole_number_of_63_bits(as_text: bool) -> None:
+    for draw in (0, 2**53 + 1, 2**63 - 1):
+        assert of([{"prompt": "?", "response": ".", "draw": str(draw) if as_text else draw}])[0].draw == draw
+    for draw in (-1, 2**63, 2**70, 10**4000):
+        with pytest.raises(
+            RecordError, match="field 'draw' is .*, expected a whole number from 0 to 9223372036854775807"
+        ):
+            of([{"prompt": "?", "response": ".", "draw": str(draw) if as_text else draw}])
+    with pytest.raises(RecordError, match="field 'draw' is '999"):
+        of([{"prompt": "?", "response": ".", "draw": "9" * 5000}])
 
 
 def test_by_prompt_text_forgets_ids_and_finds_the_duplicates_they_hid() -> None:

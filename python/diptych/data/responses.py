@@ -16,6 +16,8 @@ from diptych.errors import DataError
 from diptych.utils.hashing import hex_digests
 from diptych.utils.text import shorten
 
+_LAST_DRAW = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -235,10 +237,11 @@ def _draw(records: Records, index: int, name: str | None) -> int:
     if name is None:
         return 0
     value = records.rows[index].get(name)
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(_LAST_DRAW)):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise records.error(index, f"field {name!r} is {_kind(value)}, expected a whole number from 0", name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LAST_DRAW:
+        expected = f"expected a whole number from 0 to {_LAST_DRAW}"
+        raise records.error(index, f"field {name!r} is {_kind(value)}, {expected}", name)
     return value
 
 
@@ -259,6 +262,8 @@ def _refuse_duplicates(rows: Iterable[Response], source: str, *, has_draws: bool
 
 
 def _one_value(rows: Sequence[Json], name: str | None) -> str | None:
-    values = {row.get(name) for row in rows} if name is not None else set()
-    value = next(iter(values)) if len(values) == 1 else None
-    return value if isinstance(value, str) and value else None
+    if name is None:
+        return None
+    value = rows[0].get(name)
+    same = isinstance(value, str) and all(row.get(name) == value for row in rows)
+    return (value or None) if same else None
