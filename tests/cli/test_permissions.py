@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from diptych.embeddings.cache import EmbeddingCache
-from tests.helpers.cli import Outcome, command, environment, listing
+from tests.helpers.cli import Outcome, command, environment, listing, run_cli
 from tests.helpers.records import write_pair
 
 COMPARE = ("compare", "a.jsonl", "b.jsonl", "--lenses", "surface,clusters", "--resamples", "100")
@@ -71,6 +71,18 @@ def test_what_may_not_be_read_or_written_is_named_and_all_else_stays(kind: str, 
     assert not (folder / "runs").exists()
     assert not (folder / "out").exists()
     assert list((folder / "sealed").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to another user")
+def test_a_store_in_which_anyone_may_write_is_noted_once(folder: Path) -> None:
+    (folder / "store").chmod(0o777)
+    os.chown(folder / "store", 12_345, 0)
+    said = run_cli("cache", "stats", "--cache-dir", "store", cwd=folder)
+    assert said.code == 0
+    assert said.err == (
+        "note: store belongs to another user and everybody may write to it: its vectors may be anyone's. "
+        "Use a folder of your own.\n"
+    )
 
 
 def test_a_store_that_may_not_be_written_is_read(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,20 @@ def test_read_only_reads_and_refuses_to_write(tmp_path: Path) -> None:
     assert cache.get_many("m", ["t"], 3).found.all()
     with pytest.raises(StoreError, match="read-only"):
         cache.put_many("m", ["u"], vectors_of(1))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to another user")
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_folder_of_another_user_that_all_may_write_to_is_warned_of(tmp_path: Path, read_only: bool) -> None:
+    folder = tmp_path / "store"
+    EmbeddingCache(folder)
+    for owner, mode in ((0, 0o777), (12_345, 0o775), (12_345, 0o700)):
+        os.chown(folder, owner, 0)
+        folder.chmod(mode)
+        EmbeddingCache(folder, read_only=read_only)  # a warning is an error here
+    folder.chmod(0o1777)
+    with pytest.warns(UserWarning, match=f"{folder} belongs to another user.* folder of your own"):
+        EmbeddingCache(folder, read_only=read_only)
 
 
 def test_an_empty_space_is_refused(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_no_flipped_bit_of_the_index_leads_to_a_wrong_vector(store: Path) -> Non
     seen: Counter[str] = Counter()
     for found, clean in outcomes(store, (draw.randrange(n_bits) for _ in range(200))):
         assert set(found) <= {"right", "refused", "missed"}
-        assert found == ["right"] * len(SPACES) or not clean, "verify finds whole what is not served"
+        assert "missed" not in found or not clean, "verify finds whole what is not served"
         seen.update(found)
     assert min(seen["right"], seen["refused"]) > 50, f"the test examined little: {seen}"
 

@@ -7,10 +7,11 @@ import shlex
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -50,10 +51,11 @@ def note(text: str) -> None:
 def errors_as_messages() -> Iterator[None]:
     """Turn what diptych raises on purpose into a message of a few lines and an exit code; never a traceback.
 
-    ``DIPTYCH_DEBUG=1`` prints the traceback too.
+    ``DIPTYCH_DEBUG=1`` prints the traceback too. What it warns of becomes a note.
     """
     try:
-        yield
+        with _warnings_as_notes():
+            yield
     except KeyboardInterrupt:
         note("interrupted; nothing was left half-written. The same command starts again:")
         note(f"  {shlex.join(['diptych', *sys.argv[1:]])}")
@@ -64,6 +66,23 @@ def errors_as_messages() -> Iterator[None]:
         note(f"diptych: {str(error) or 'out of memory'}")
         failed = isinstance(error, StoreError | MemoryError) and not isinstance(error, RunError)
         raise typer.Exit(Exit.ERROR if failed else Exit.BAD_INPUT) from None
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def as_note(
+            message: Warning | str, category: type[Warning], filename: str, lineno: int, *to: Any, **options: Any
+        ) -> None:
+            if category is UserWarning:
+                note(f"note: {message}")
+            else:
+                show(message, category, filename, lineno, *to, **options)
+
+        warnings.showwarning = as_note
+        yield
 
 
 @contextmanager

@@ -7,10 +7,14 @@ leaves it whole, are described in ``rust/core/src/store/mod.rs``.
 
 from __future__ import annotations
 
+import os
+import stat
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from os import PathLike, fspath
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -100,6 +104,11 @@ class EmbeddingCache:
     StoreVersionError
         If a newer diptych wrote it; it is left unchanged.
 
+    Warns
+    -----
+    UserWarning
+        If the folder belongs to another user and everybody may write to it: its vectors may be anyone's.
+
     Notes
     -----
     A ``space`` is one string that names everything that changes a vector: model, resolved revision, pooling, prefix,
@@ -127,6 +136,12 @@ class EmbeddingCache:
 
     def __init__(self, path: str | PathLike[str], *, read_only: bool = False) -> None:
         self.path = fspath(path)
+        if _is_open_to_all(self.path):
+            warnings.warn(
+                f"{self.path} belongs to another user and everybody may write to it: its vectors may be anyone's. "
+                "Use a folder of your own.",
+                stacklevel=2,
+            )
         self._store = Store(self.path, read_only=read_only)
 
     def __repr__(self) -> str:
@@ -337,6 +352,15 @@ class EmbeddingCache:
     def verify(self) -> list[str]:
         """Read every vector and check it: one sentence a fault, empty when all is well."""
         return self._store.verify()
+
+
+def _is_open_to_all(path: str) -> bool:
+    """Whether there is a folder of another user that everybody may write to."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return False
+    return os.name == "posix" and found.st_uid != os.geteuid() and bool(found.st_mode & stat.S_IWOTH)
 
 
 def _check_space(space: str) -> None:
