@@ -37,15 +37,21 @@ def power_cuts(folder: Path, store: str, n_rounds: int, how: str = "syncs") -> d
 NOTHING = {"lost": 0, "in part": 0, "faults": 0}
 
 
-@pytest.mark.parametrize("root", [True, False])
-def test_no_batch_that_was_stored_is_lost(tmp_path: Path, root: bool) -> None:
-    counts = power_cuts(tmp_path / "disk", f"{tmp_path}/disk/store" if root else "store", 6)
+@pytest.mark.parametrize("how", ["syncs", "removes"])
+def test_no_batch_that_was_stored_is_lost(tmp_path: Path, how: str) -> None:
+    counts = power_cuts(tmp_path / "disk", f"{tmp_path}/disk/store", 6, how)
     assert counts == {**counts, **NOTHING}
 
 
 @pytest.mark.slow
-def test_no_batch_that_was_stored_is_lost_in_twenty_cuts(tmp_path: Path) -> None:
-    counts = power_cuts(tmp_path / "disk", f"{tmp_path}/disk/store", 20)
+@pytest.mark.parametrize("how", ["syncs", "removes"])
+def test_no_batch_that_was_stored_is_lost_in_twenty_cuts(tmp_path: Path, how: str) -> None:
+    counts = power_cuts(tmp_path / "disk", f"{tmp_path}/disk/store", 20, how)
+    assert counts == {**counts, **NOTHING}
+
+
+def test_no_batch_is_lost_of_a_store_named_from_where_one_is(tmp_path: Path) -> None:
+    counts = power_cuts(tmp_path / "disk", "store", 3)
     assert counts == {**counts, **NOTHING}
 
 

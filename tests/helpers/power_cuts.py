@@ -19,7 +19,7 @@ from diptych.embeddings.cache import EmbeddingCache
 from diptych.errors import DiptychError
 from tests.helpers.forgetful import mount, serve
 
-SPACE, DIM, BATCH, MANY = "m@1", 16, 64, 10_000
+SPACE, PASSING, DIM, BATCH, MANY = "m@1", "m@0", 16, 64, 10_000
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -29,13 +29,16 @@ def batch(number: int) -> tuple[list[str], Vectors]:
     return [f"{number}/{i}" for i in range(BATCH)], rng.standard_normal((BATCH, DIM), dtype=np.float32)
 
 
-def write(told: Connection, store: str, first: int) -> None:
-    """Put batch after batch; tell each that is stored."""
+def write(told: Connection, store: str, first: int, *, removes: bool) -> None:
+    """Put batch after batch and tell each that is stored; remove others, so that these are moved."""
     try:
         cache = EmbeddingCache(store)
         for number in range(first, first + MANY):
             cache.put_many(SPACE, *batch(number))
             told.send(number)
+            if removes and number % 5 == 4:
+                cache.put_many(PASSING, [str(number)], np.ones((1, DIM), np.float32))
+                cache.gc(spaces=[PASSING])
     except DiptychError:
         os._exit(1)  # the power is gone
 
@@ -50,10 +53,10 @@ def read(told: Connection, store: str, numbers: list[int]) -> None:
     told.send((rows, len(cache.verify())))
 
 
-def start(work: Callable[..., None], *args: Any) -> tuple[Any, Connection]:
+def start(work: Callable[..., None], *args: Any, **options: Any) -> tuple[Any, Connection]:
     """A process that does the work, in the folder where the power may be cut; and what it tells."""
     told, end = _FORK.Pipe(duplex=False)
-    process = _FORK.Process(target=work, args=(end, *args), daemon=True)
+    process = _FORK.Process(target=work, args=(end, *args), kwargs=options, daemon=True)
     process.start()
     end.close()
     return process, told
@@ -70,7 +73,7 @@ def heard(told: Connection) -> list[int]:
     return numbers
 
 
-def main(folder: str, store: str, n_rounds: int, *, syncs: bool) -> dict[str, int]:
+def main(folder: str, store: str, n_rounds: int, *, syncs: bool = True, removes: bool = False) -> dict[str, int]:
     """Cut the power of a writer so often.
 
     Parameters
@@ -79,6 +82,7 @@ def main(folder: str, store: str, n_rounds: int, *, syncs: bool) -> dict[str, in
     store : path in it, relative to it or from the root
     n_rounds : cuts; in a third of them nothing survives that was not synced, in a third some, in a third everything
     syncs : whether the file system keeps what is synced
+    removes : whether the writer removes vectors too
 
     Returns
     -------
@@ -93,7 +97,7 @@ def main(folder: str, store: str, n_rounds: int, *, syncs: bool) -> dict[str, in
     stored, counts = set[int](), dict.fromkeys(("stored", "lost", "in part", "faults"), 0)
     for number in range(n_rounds):
         os.chdir(folder)
-        writer, told = start(write, store, number * MANY)
+        writer, told = start(write, store, number * MANY, removes=removes)
         if number % 2 == 0:
             told.poll(10)  # every other time it is not cut before its first batch
         time.sleep(0.02 + 0.2 * draw.random())
@@ -118,5 +122,6 @@ def main(folder: str, store: str, n_rounds: int, *, syncs: bool) -> dict[str, in
 
 
 if __name__ == "__main__":
-    found = main(sys.argv[1], sys.argv[2], int(sys.argv[3]), syncs=sys.argv[4] == "syncs")
+    at, path, rounds, how = sys.argv[1:]
+    found = main(at, path, int(rounds), syncs=how != "forgets", removes=how == "removes")
     sys.stdout.write(json.dumps(found))
