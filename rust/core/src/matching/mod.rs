@@ -140,7 +140,7 @@ pub enum MatchingError {
     },
     /// A value whose distance from another might be no f32.
     #[error(
-        "{name}: row {row}, column {column} is {value}, expected at most 1e38 either way; scale the vectors"
+        "{name}: row {row}, column {column} is {value}, expected at most 1e15 either way; scale the vectors"
     )]
     Large {
         /// Which vectors.

@@ -68,7 +68,7 @@ pub struct Partition {
 ///
 /// # Errors
 ///
-/// [`MatchingError`]: a length that is not a multiple of `dim`, a value that is not within 1e38, `clusters` of 0 or more
+/// [`MatchingError`]: a length that is not a multiple of `dim`, a value that is not within 1e15, `clusters` of 0 or more
 /// than there are rows, `starts`, `max_iterations` or `threads` of 0, rows too many for memory.
 ///
 /// # Examples
@@ -112,7 +112,7 @@ pub fn kmeans(rows: &[f32], dim: usize, options: &Options) -> Result<Partition, 
 ///
 /// # Errors
 ///
-/// [`MatchingError`]: lengths that are not multiples of `dim`, a value that is not within 1e38, no centroid, `threads`
+/// [`MatchingError`]: lengths that are not multiples of `dim`, a value that is not within 1e15, no centroid, `threads`
 /// of 0.
 ///
 /// # Examples
@@ -137,9 +137,11 @@ pub fn nearest_centroids(
     lloyd::nearest(&rows, centroids, threads)
 }
 
-/// Differences of values within 1e38 are finite in f32, and so are their means.
+/// Bounds are in f32: a sum of some squares must be finite there, with any number of dimensions up to a million.
+const MOST: f32 = 1e15;
+
 fn check_size(name: &'static str, values: &[f32], dim: usize) -> Result<(), MatchingError> {
-    let large = |value: &f32| value.abs() > 1e38;
+    let large = |value: &f32| value.abs() > MOST;
     match values.iter().position(large) {
         None => Ok(()),
         Some(at) => Err(MatchingError::Large {
