@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.cli import environment
-
-ROOT = Path(__file__).parents[2]
-
-
-def power_cuts(folder: Path, store: str, n_rounds: int, how: str = "syncs") -> dict[str, int]:
-    """What is left of a store after so many cuts; skipped where nothing can be mounted."""
-    folder.mkdir()
-    python = [sys.executable, "-m", "tests.helpers.power_cuts", str(folder), store, str(n_rounds), how]
-    env = environment({"PYTHONPATH": f"{environment()['PYTHONPATH']}:{ROOT}"})
-    try:
-        done = subprocess.run(
-            ["unshare", "-Urm", *python], cwd=ROOT, env=env, capture_output=True, text=True, timeout=50, check=False
-        )
-    except FileNotFoundError as error:
-        pytest.skip(f"no FUSE in a user namespace here: {error}")
-    last = done.stderr.strip().rpartition("\n")[2]
-    if "unshare:" in last or "/dev/fuse" in last or last.endswith(f"{str(folder)!r}"):
-        pytest.skip(f"no FUSE in a user namespace here: {last}")
-    assert done.returncode == 0, done.stderr
-    counts: dict[str, int] = json.loads(done.stdout)
-    assert counts["stored"] > n_rounds, "the test examined little"
-    return counts
-
+from tests.helpers.namespace import counts_on
 
 NOTHING = {"lost": 0, "in part": 0, "faults": 0}
+
+
+def power_cuts(disk: Path, store: str, n_rounds: int, how: str = "syncs") -> dict[str, int]:
+    """What is left of a store after so many cuts."""
+    counts = counts_on(disk, "power_cuts", store, str(n_rounds), how)
+    assert counts["stored"] > n_rounds, "the test examined little"
+    return counts
 
 
 @pytest.mark.parametrize("how", ["syncs", "removes"])

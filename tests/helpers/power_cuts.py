@@ -16,7 +16,6 @@ import numpy as np
 
 from diptych._types import Vectors
 from diptych.embeddings.cache import EmbeddingCache
-from diptych.errors import DiptychError
 from tests.helpers.forgetful import mount, serve
 
 SPACE, PASSING, DIM, BATCH, MANY = "m@1", "m@0", 16, 64, 10_000
@@ -31,16 +30,13 @@ def batch(number: int) -> tuple[list[str], Vectors]:
 
 def write(told: Connection, store: str, first: int, *, removes: bool) -> None:
     """Put batch after batch and tell each that is stored; remove others, so that these are moved."""
-    try:
-        cache = EmbeddingCache(store)
-        for number in range(first, first + MANY):
-            cache.put_many(SPACE, *batch(number))
-            told.send(number)
-            if removes and number % 5 == 4:
-                cache.put_many(PASSING, [str(number)], np.ones((1, DIM), np.float32))
-                cache.gc(spaces=[PASSING])
-    except DiptychError:
-        os._exit(1)  # the power is gone
+    cache = EmbeddingCache(store)
+    for number in range(first, first + MANY):
+        cache.put_many(SPACE, *batch(number))
+        told.send(number)
+        if removes and number % 5 == 4:
+            cache.put_many(PASSING, [str(number)], np.ones((1, DIM), np.float32))
+            cache.gc(spaces=[PASSING])
 
 
 def read(told: Connection, store: str, numbers: list[int]) -> None:
@@ -53,13 +49,44 @@ def read(told: Connection, store: str, numbers: list[int]) -> None:
     told.send((rows, len(cache.verify())))
 
 
-def start(work: Callable[..., None], *args: Any, **options: Any) -> tuple[Any, Connection]:
-    """A process that does the work, in the folder where the power may be cut; and what it tells."""
-    told, end = _FORK.Pipe(duplex=False)
-    process = _FORK.Process(target=work, args=(end, *args), kwargs=options, daemon=True)
-    process.start()
-    end.close()
-    return process, told
+def until_cut(told: Connection, work: Callable[..., None], *args: Any, **options: Any) -> None:
+    """Do work that goes on until the power is gone."""
+    try:
+        work(told, *args, **options)
+    except OSError:
+        os._exit(1)
+
+
+class Disk:
+    """The file system, mounted on a folder, and its power.
+
+    Parameters
+    ----------
+    folder : where to mount
+    syncs : whether it keeps what is synced
+    """
+
+    def __init__(self, folder: str, *, syncs: bool = True) -> None:
+        self._folder, device = folder, mount(folder)
+        self._orders, end = _FORK.Pipe()
+        _FORK.Process(target=serve, args=(folder, device, end), kwargs={"syncs": syncs}, daemon=True).start()
+        os.close(device)
+        end.close()
+
+    def start(self, work: Callable[..., None], *args: Any, **options: Any) -> tuple[Any, Connection]:
+        """A process that does the work in the folder, and what it tells."""
+        os.chdir(self._folder)
+        told, end = _FORK.Pipe(duplex=False)
+        process = _FORK.Process(target=work, args=(end, *args), kwargs=options, daemon=True)
+        process.start()
+        end.close()
+        os.chdir("/")
+        return process, told
+
+    def cut(self, kept: float, seed: int) -> None:
+        """Cut the power, keep that share of what was not synced, and mount what is left."""
+        self._orders.send((kept, seed))
+        self._orders.recv()
 
 
 def heard(told: Connection) -> list[int]:
@@ -89,30 +116,20 @@ def main(folder: str, store: str, n_rounds: int, *, syncs: bool = True, removes:
     dict
         Batches that were ``stored``, those of them that are ``lost``, those of which a part is there, faults.
     """
-    device, draw = mount(folder), random.Random(0)
-    orders, end = _FORK.Pipe()
-    _FORK.Process(target=serve, args=(folder, device, end), kwargs={"syncs": syncs}, daemon=True).start()
-    os.close(device)
-    end.close()
-    stored, counts = set[int](), dict.fromkeys(("stored", "lost", "in part", "faults"), 0)
+    disk, draw, stored = Disk(folder, syncs=syncs), random.Random(0), set[int]()
+    counts = dict.fromkeys(("stored", "lost", "in part", "faults"), 0)
     for number in range(n_rounds):
-        os.chdir(folder)
-        writer, told = start(write, store, number * MANY, removes=removes)
+        writer, told = disk.start(until_cut, write, store, number * MANY, removes=removes)
         if number % 2 == 0:
             told.poll(10)  # every other time it is not cut before its first batch
         time.sleep(0.02 + 0.2 * draw.random())
-        os.chdir("/")
-        orders.send((number % 3 / 2, number))
-        orders.recv()
+        disk.cut(number % 3 / 2, number)
         writer.kill()
         writer.join()
         new = heard(told)
         stored.update(new)
         asked = [*sorted(stored), new[-1] + 1 if new else number * MANY]  # the last may have been under way
-        os.chdir(folder)
-        _, told = start(read, store, asked)
-        rows, n_faults = told.recv()
-        os.chdir("/")
+        rows, n_faults = disk.start(read, store, asked)[1].recv()
         lost = {one for one, n in zip(asked, rows, strict=True) if n != BATCH} & stored
         stored -= lost
         parts = sum(n not in (0, BATCH) for n in rows)

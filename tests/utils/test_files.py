@@ -11,6 +11,7 @@ import pytest
 from diptych.errors import RunError
 from diptych.utils.files import check_new_folder, new_folder, write_atomic
 from tests.helpers.cli import listing
+from tests.helpers.namespace import counts_on
 
 INTERRUPTIONS = [KeyboardInterrupt, OSError, ValueError, SystemExit]
 
@@ -108,3 +109,10 @@ def test_new_folder_refuses_what_is_there_and_leaves_it_alone(tmp_path: Path, co
 def test_check_new_folder_leaves_nothing(tmp_path: Path) -> None:
     check_new_folder(tmp_path / "deep" / "er" / "run")
     assert listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize("kind", ["files", "lines", "folders"])
+def test_what_was_written_outlasts_a_power_cut(tmp_path: Path, kind: str) -> None:
+    counts = counts_on(tmp_path / "disk", "cut_files", kind, "6")
+    assert counts["written"] > 6, "the test examined little"
+    assert counts["cuts that cost"] == 0

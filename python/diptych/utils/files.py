@@ -52,11 +52,11 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when the block has ended well.
+    """A folder that appears under its name, durably, only when the block has ended well.
 
     Yields
     ------
-    A temporary sibling to write into.
+    A temporary sibling to write into, with `write_atomic`; without folders of its own.
 
     Raises
     ------
@@ -87,7 +87,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         _remove_empty(made)
         raise
-    sync_folder(path.parent)
+    for folder in (path, *reversed(made)):
+        sync_folder(folder.parent)
 
 
 def check_new_folder(path: Path) -> None:
