@@ -217,6 +217,11 @@ class EmbeddingCache:
             If the shape or the dtype is wrong, a value is not finite, or the space has another width.
         StoreError
             If the disk is full or cannot be written; the rows stored before are intact.
+
+        Notes
+        -----
+        Two syncs a call, whatever its size. Peak memory beyond the arguments, of which vectors that are not
+        C-contiguous are copied: at most 160 bytes a key of the space, and 160 bytes a text.
         """
         _check_space(space)
         if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype != np.float32:
