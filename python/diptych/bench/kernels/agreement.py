@@ -1,10 +1,11 @@
-"""Shares that were counted, against those that should be."""
+"""What came out against what should: shares, and clusters."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def agrees(got: Any, expected: Any, n: int, slack: float = 0.0) -> None:
@@ -15,4 +16,13 @@ def agrees(got: Any, expected: Any, n: int, slack: float = 0.0) -> None:
     assert (worst <= 0).all(), f"{got[worst.argmax()]} against {expected[worst.argmax()]}"
 
 
-# --- difference of means -----------------------------------------------------------------------------------------
+def adjusted_rand(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Adjusted Rand index of two labellings from 0 up: Hubert & Arabie (1985), J. Classification 2, 193-218."""
+
+    def pairs(counts: NDArray[Any]) -> float:
+        return float((counts * (counts - 1.0) / 2.0).sum())
+
+    table = np.bincount(a * (int(b.max()) + 1) + b)
+    both, of_a, of_b, all_ = (pairs(counts) for counts in (table, np.bincount(a), np.bincount(b), np.array([len(a)])))
+    chance = of_a * of_b / all_
+    return (both - chance) / ((of_a + of_b) / 2.0 - chance)

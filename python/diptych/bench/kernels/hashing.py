@@ -77,7 +77,9 @@ def _check(job: Job, answer: Any) -> str:
     ours, digests = answer
     texts = _job(job)
     assert len(digests) == len(texts)
-    assert len({bytes(digest) for digest in digests}) == len(texts)
+    whole = digests.tobytes() if ours else b"".join(digests)
+    size = len(whole) // len(texts)
+    assert len({whole[at : at + size] for at in range(0, len(whole), size)}) == len(texts)
     if not ours:
         return ""
     if importlib.util.find_spec("blake3") is None:

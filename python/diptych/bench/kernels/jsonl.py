@@ -229,12 +229,12 @@ ROWS = [
         quick=QUICK,
         competitors=(
             Competitor("diptych, 2 threads", "ours", _ours(2)),
-            Competitor("diptych, 1 thread", "ours", _ours(1), max_rounds=2),
+            Competitor("diptych, 1 thread", "ours", _ours(1), max_rounds=1),
             Competitor("msgspec Struct loop", "peer", _loop(_msgspec), needs=("msgspec",)),
             Competitor("pysimdjson loop", "peer", _loop(_simdjson), needs=("simdjson",), max_rounds=1),
             Competitor("orjson loop", "peer", _loop(_orjson), needs=("orjson",), max_rounds=0),
             Competitor(
-                "duckdb, 2 threads (numbers no lines)", "peer", _duckdb(lists=True), needs=("duckdb",), max_rounds=1
+                "duckdb, 2 threads (numbers no lines)", "peer", _duckdb(lists=True), needs=("duckdb",), max_rounds=0
             ),
             Competitor("json.loads loop", "original", _loop(lambda: _json(json.loads)), max_rounds=0),
             Competitor("read the file", "limit", _read, max_rounds=3),
@@ -271,6 +271,7 @@ ROWS = [
             Competitor("read the file", "limit", _read, max_rounds=3),
         ),
         check=_check_kilobytes,
+        memory_mib=_lists_mib,
         targets=(Target("best peer", 1 / 1.2),),
     ),
 ]

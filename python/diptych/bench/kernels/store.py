@@ -256,8 +256,8 @@ def _start(job: Job, *, of: Callable[..., Callable[[], Any]], arguments: tuple[A
     return of(*arguments, job)
 
 
-def _put(name: str, kind: Any, write: Writer, *needs: str) -> Competitor:
-    return Competitor(name, kind, partial(_start, of=start_put, arguments=(write,)), needs)
+def _put(name: str, kind: Any, write: Writer, *needs: str, max_rounds: int | None = None) -> Competitor:
+    return Competitor(name, kind, partial(_start, of=start_put, arguments=(write,)), needs, max_rounds)
 
 
 def _get(
@@ -284,7 +284,7 @@ ROWS = [
         competitors=(
             _put("diptych", "ours", put_ours),
             _put("lmdb, sync", "peer", put_lmdb, "lmdb"),
-            _put("sqlite3 WAL, full sync", "peer", put_sqlite),
+            _put("sqlite3 WAL, full sync", "peer", put_sqlite, max_rounds=2),
             _put("write + fdatasync a batch", "limit", put_bare),
         ),
         check=check_put,
