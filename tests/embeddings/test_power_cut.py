@@ -36,7 +36,6 @@ def test_no_batch_is_lost_of_a_store_named_from_where_one_is(tmp_path: Path) -> 
     assert counts == {**counts, **NOTHING}
 
 
-@pytest.mark.xfail(reason="of several new folders only the last has its name synced")
 def test_no_batch_is_lost_of_a_store_in_new_folders(tmp_path: Path) -> None:
     counts = power_cuts(tmp_path / "disk", f"{tmp_path}/disk/a/b/store", 3)
     assert counts == {**counts, **NOTHING}

@@ -129,7 +129,7 @@ fn open_to_write(folder: &Path) -> Result<Index, StoreError> {
         Connection::open_with_flags(folder.join(INDEX), flags).map_err(index_error(action))?;
     configure(&mut connection)?;
     if check(&connection)? != Some(VERSION) {
-        create_tables(&mut connection)?;
+        create_tables(folder, &mut connection)?;
     }
     Ok(Index {
         connection,
@@ -253,7 +253,7 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
 }
 
 /// Make the tables of an empty index, or bring those of an older version up to this one.
-fn create_tables(connection: &mut Connection) -> Result<(), StoreError> {
+fn create_tables(folder: &Path, connection: &mut Connection) -> Result<(), StoreError> {
     let failed = index_error("creating the tables");
     keep_log(connection).map_err(&failed)?;
     let transaction = connection
@@ -265,6 +265,7 @@ fn create_tables(connection: &mut Connection) -> Result<(), StoreError> {
         Some(1) => FROM_VERSION_1,
         Some(_) => return Ok(()),
     };
+    sync_names(folder)?;
     transaction.execute_batch(tables).map_err(&failed)?;
     if found.is_some() {
         space::seal(&transaction)?;
@@ -310,8 +311,7 @@ fn create_files(folder: &Path) -> Result<(), StoreError> {
         }
     }
     create_folder(folder).map_err(io_error(".", action))?;
-    let created = !index.exists();
-    if created {
+    if !index.exists() {
         private_file()
             .open(&index)
             .map_err(io_error(INDEX, action))?;
@@ -320,14 +320,21 @@ fn create_files(folder: &Path) -> Result<(), StoreError> {
     if !segments.is_dir() {
         create_folder(&segments).map_err(io_error("segments", action))?;
     }
-    if created {
-        sync_folder(folder).map_err(io_error(".", action))?;
-        let parent = folder
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        parent
-            .map_or(Ok(()), sync_folder)
-            .map_err(io_error("..", action))?;
+    Ok(())
+}
+
+/// Make the names of the store and of every folder above it durable: which of them are new is not known after a crash.
+fn sync_names(folder: &Path) -> Result<(), StoreError> {
+    let action = "creating the store";
+    sync_folder(folder).map_err(io_error(".", action))?;
+    let mut above = folder.ancestors().skip(1);
+    above
+        .next()
+        .map_or(Ok(()), sync_folder)
+        .map_err(io_error("..", action))?;
+    for folder in above {
+        // One that may not be read was not made here.
+        let _ = sync_folder(folder);
     }
     Ok(())
 }

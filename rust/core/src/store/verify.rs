@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::StoreError;
 use super::index::{self, Segment};
+use super::schema;
 use super::segment::{self, Files, Location, Wanted};
 use super::space;
 use super::{Key, VALUE_BYTES};
@@ -25,6 +26,11 @@ pub(super) fn faults(
     connection: &rusqlite::Connection,
 ) -> Result<Vec<String>, StoreError> {
     let mut faults = index::integrity(connection)?;
+    if schema::version(connection)? > 1
+        && let Err(fault) = index::removals(connection)
+    {
+        faults.push(format!("index.sqlite: the count of removals: {fault}"));
+    }
     let segments = index::segments(connection)?;
     let mut rest = entries(connection, &mut faults)?;
     for segment in segments {
