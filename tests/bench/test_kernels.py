@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score  # type: ignore[import-untyped,unused-ignore]
 
 from diptych._types import Silent
+from diptych.bench import machine
 from diptych.bench.kernels import harness, record, tables
+from diptych.bench.kernels.agreement import adjusted_rand, agrees
 from diptych.bench.kernels.harness import Competitor, Row, Target, Timing
 from tests.helpers.forge import Forge
 
@@ -140,6 +144,23 @@ def test_every_row_has_a_peer_or_a_limit_and_a_key_of_its_own() -> None:
         kinds = {competitor.kind for competitor in row.competitors}
         assert "ours" in kinds
         assert row.key == "permutation.flips.million" or kinds & {"peer", "limit"}
+
+
+def test_agreement_of_clusters_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 7, 500)
+    b = np.where(rng.random(500) < 0.6, a, rng.integers(0, 9, 500))
+    assert adjusted_rand(a, b) == pytest.approx(adjusted_rand_score(a, b), abs=1e-12)
+    assert adjusted_rand(a, 6 - a) == 1.0
+    with pytest.raises(AssertionError, match=r"0\.9 against 0\.5"):
+        agrees([0.9], [0.5], 1000)
+
+
+def test_the_machine_names_a_library_that_is_missing() -> None:
+    found = machine.describe(["numpy", "no-such-library"])
+    assert found["libraries"] == {"numpy": np.__version__, "no-such-library": "not installed"}
+    assert found["cpu"]
+    assert found["processors"] >= 1
 
 
 def test_bad_flags_are_named(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Row:
         line to print, such as what else was measured
     targets : what ours must reach; the first of several competitors of kind "ours" is held to them
     memory_mib : the peak memory that the docstring of what is timed states, result included, for this job; the
-        measured peak of the first "ours" is held to it
+        measured peak of the first "ours" is held to it, of its warm-up too
     """
 
     key: str
