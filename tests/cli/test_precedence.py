@@ -53,7 +53,7 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_every_setting_has_a_case() -> None:
-    assert {case[0] for case in SETTINGS} | {"pairing"} == set(CompareConfig.model_fields)
+    assert {case[0] for case in SETTINGS} | {"pairing", "cross_fit"} == set(CompareConfig.model_fields)
 
 
 @pytest.mark.parametrize(("name", "flag", "in_file", "in_env", "as_flag"), SETTINGS, ids=[case[0] for case in SETTINGS])

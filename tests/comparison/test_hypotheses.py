@@ -13,9 +13,10 @@ from diptych.utils.hashing import content_hash
 
 
 def entries(n: int = 4) -> list[dict[str, Any]]:
-    ledger = Ledger(discovery_hash="d" * 64)
+    ledger = Ledger()
     for i in range(n):
-        ledger.append(Measure(f"x.{i}", "x", "more é\u2028", "fewer", "words", "number", {"i": i}))
+        measure = Measure(f"x.{i}", "x", "more é\u2028", "fewer", "words", "number", {"i": i})
+        ledger.append(measure, seen="d" * 64, tested_on="all prompts")
     assert len(ledger) == n
     return [json.loads(line) for line in ledger.to_jsonl().split("\n") if line]
 
@@ -40,7 +41,21 @@ def test_an_untouched_ledger_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["id", "lens", "more", "fewer", "unit", "kind", "definition", "discovery_prompts", "previous", "hash", "n"]
+    "key",
+    [
+        "id",
+        "lens",
+        "more",
+        "fewer",
+        "unit",
+        "kind",
+        "definition",
+        "discovery_prompts",
+        "tested_on",
+        "previous",
+        "hash",
+        "n",
+    ],
 )
 @pytest.mark.parametrize("position", [0, 2, 3])
 def test_a_changed_entry_is_detected(key: str, position: int) -> None:

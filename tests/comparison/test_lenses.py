@@ -115,9 +115,7 @@ def test_a_repetition_loop_takes_no_quadratic_time(text: str) -> None:
 
 
 def test_surface_proposes_only_what_varies() -> None:
-    ids = {
-        measure.id for measure in SurfaceLens().propose(discovery(["One two.", "One two three."], 1), TOOLS).measures
-    }
+    ids = {measure.id for measure in SurfaceLens().propose(["One two.", "One two three."], TOOLS).measures}
     assert "surface.words" in ids
     assert "surface.emoji" not in ids
 
@@ -146,7 +144,7 @@ def test_frequent_phrases_are_those_of_the_obvious_count(texts: list[str]) -> No
 
 @given(st.lists(st.sampled_from(["hope", "this", "helps", ".", "THIS", "x"]), max_size=10).map(" ".join))
 def test_a_phrase_is_marked_exactly_where_it_is_measured(text: str) -> None:
-    proposal = PhrasesProposal(("hope this", "this", "this helps x"))
+    proposal = PhrasesProposal(("hope this", "this", "this helps x"), "first")
     values = proposal.values(responses([text]))[0]
     for measure, value in zip(proposal.measures, values, strict=True):
         spans = proposal.evidence(measure, text)
@@ -166,13 +164,13 @@ def test_phrases_proposes_what_sets_the_arms_apart_and_once() -> None:
 def test_scores_are_read_from_the_records_and_missing_ones_are_nan() -> None:
     rows = [Response("1", "?", ".", "a", meta={"r": value}) for value in (1, "2.5", None, True)]
     tools = Tools(TOOLS.embed, 0, Silent(), ("r", "absent"))
-    proposal = ScoresLens().propose(Discovery([], [], frozenset()), tools)
+    proposal = ScoresLens().propose([], tools)
     np.testing.assert_array_equal(proposal.values(rows), [[1, np.nan], [2.5, np.nan], [np.nan, np.nan], [1, np.nan]])
 
 
 def test_two_score_fields_whose_slugs_are_equal_are_two_measures() -> None:
     tools = Tools(TOOLS.embed, 0, Silent(), ("a b", "a-b", "c"))
-    measures = ScoresLens().propose(Discovery([], [], frozenset()), tools).measures
+    measures = ScoresLens().propose([], tools).measures
     assert len({measure.id for measure in measures}) == 3
     assert measures[2].id == "scores.c"
 

@@ -63,7 +63,7 @@ def test_every_finding_is_complete(planted: Result) -> None:
         assert finding.effect == finding.mean_b - finding.mean_a
         assert 0 < finding.p_value <= finding.p_fwer <= 1
         assert finding.p_value <= finding.q_value <= 0.05
-        assert finding.n_prompts == planted.n_validation == 75
+        assert finding.n_prompts == (150 if finding.tested_on == "all prompts" else 75)
         assert finding.examples
         for example in finding.examples:
             assert example.value_a is not None
@@ -79,18 +79,48 @@ def test_marks_lie_on_the_evidence(planted: Result) -> None:
         assert example.marks_a == ()
 
 
-def test_examples_are_validation_prompts(planted: Result) -> None:
+def test_what_was_chosen_by_comparing_is_tested_and_shown_on_the_other_half(planted: Result) -> None:
+    units = np.array(planted.table.units)
+    halves = {"first half": set(units[planted.discovery]), "second half": set(units[~planted.discovery])}
+    chosen_in = {"first": "second half", "second": "first half"}
+    seen = [finding for finding in planted.findings if finding.lens == "phrases"]
+    assert seen
+    for finding in seen:
+        assert finding.tested_on == chosen_in[finding.id.removeprefix("phrases.").split("_")[0]]
+        assert {example.prompt_id for example in finding.examples} <= halves[finding.tested_on]
+    assert {f.tested_on for f in planted.tested if f.lens != "phrases"} == {"all prompts"}
+
+
+def test_every_hypothesis_is_in_the_ledger_and_a_scan_is_one(planted: Result) -> None:
     ledger = [json.loads(line) for line in planted.hypotheses.splitlines()]
-    assert len(ledger) == len(planted.tested)
-    validation = set(planted.table.units) - _discovery_prompts(planted)
-    assert {example.prompt_id for finding in planted.findings for example in finding.examples} <= validation
+    regions = [finding.id for finding in planted.tested if finding.lens == "regions"]
+    assert len(regions) == 10
+    assert {entry["id"] for entry in ledger} == {f.id for f in planted.tested} - set(regions) | {"regions"}
+    assert next(e for e in ledger if e["id"] == "regions")["definition"]["n_regions"] > 10
 
 
-def _discovery_prompts(result: Result) -> set[str]:
-    from diptych.comparison.split import split_units
+def test_what_both_halves_propose_and_confirm_is_one_finding_that_says_so(planted: Result) -> None:
+    statement = "after says “i hope this helps” in more responses"
+    (finding,) = [finding for finding in planted.findings if finding.statement == statement]
+    twins = [entry for entry in planted.tested if entry.statement == statement]
+    assert len(twins) == 2
+    assert {twin.tested_on for twin in twins} == {"first half", "second half"}
+    assert finding.is_replicated
+    assert abs(finding.statistic) == max(abs(twin.statistic) for twin in twins)
 
-    mask = split_units(result.table, fraction=0.5, seed=0)
-    return {unit for unit, chosen in zip(result.table.units, mask, strict=True) if chosen}
+
+def test_without_cross_fitting_only_the_first_half_proposes() -> None:
+    result = compare(demo("before"), demo("after"), cross_fit=False)
+    assert {finding.tested_on for finding in result.tested} == {"all prompts", "second half"}
+    assert result.to_json()["split"]["cross_fit"] is False
+
+
+def test_regions_that_are_reported_do_not_overlap(planted: Result) -> None:
+    columns = [j for j, measure in enumerate(planted.measures) if measure.lens == "regions"]
+    assert planted.values[:, columns].sum(axis=1).max() == 1
+    sizes = planted.values[:, columns].sum(axis=0)
+    assert sizes.min() >= 10
+    assert sizes.max() <= len(planted.values) / 3
 
 
 def test_exchanging_the_arms_turns_the_signs_and_nothing_else(planted: Result) -> None:
@@ -122,10 +152,8 @@ def test_every_setting_is_a_keyword_of_compare() -> None:
 
 
 def test_another_seed_splits_otherwise(planted: Result) -> None:
-    other = compare(demo("before"), demo("after"), seed=1)
-    assert {e.prompt_id for f in other.findings for e in f.examples} != {
-        e.prompt_id for f in planted.findings for e in f.examples
-    }
+    other = compare(demo("before"), demo("after"), seed=1, lenses=["phrases"])
+    assert (other.discovery != planted.discovery).any()
 
 
 def test_unpaired_arms_are_tested_as_two_groups() -> None:
@@ -159,7 +187,7 @@ def test_score_fields_are_tested_and_missing_scores_drop_out() -> None:
     (finding,) = result.findings
     assert finding.statement == "after scores higher on “reward”"
     assert finding.n_missing > 0
-    assert finding.n_prompts + finding.n_missing == result.n_validation
+    assert finding.n_prompts + finding.n_missing == 150
     assert any("no measurement" in warning for warning in finding.warnings)
 
 

@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diptych._types import Silent
+from diptych.comparison.config import CompareConfig
 from diptych.comparison.lenses import LENSES, make_lens
-from diptych.comparison.measures import Discovery, Proposal, Tools
+from diptych.comparison.measures import Discovery, Measure, Proposal, Tools
 from diptych.comparison.pairing import Table, pair_arms
+from diptych.comparison.parts import Part, propose_parts
 from diptych.comparison.split import MIN_PROMPTS, discovery_view, split_units
 from diptych.data import Records, Responses
+from diptych.embeddings.service import EmbeddingService
 from diptych.errors import DataError, SealedError
 from tests.helpers.records import records
 
@@ -102,27 +106,61 @@ def test_a_lens_that_asks_for_a_validation_prompt_is_stopped() -> None:
         CuriousLens(list(made.units)).propose(view, Tools(lambda texts: np.zeros((0, 1), np.float32), 0, None))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", [name for name in LENSES if name != "scores"])
-def test_a_lens_proposes_the_same_whatever_the_validation_half_says(name: str) -> None:
-    from diptych._types import Silent
-    from diptych.embeddings.service import EmbeddingService
+def arms(second: list[dict[str, Any]]) -> Table:
+    left = records(40, answer="Yes, {i} it is.")
+    both = [("a", left), ("b", second)]
+    return pair_arms(*(Responses.from_records(Records(r, name, range(40), "row"), arm=name) for name, r in both))
 
-    proposed = []
-    for other in ("Perhaps, {i}?", "# A heading\n- and\n- a list!"):
-        a, b = (records(40, answer=answer) for answer in ("Yes, {i} it is.", "No, not {i}, never."))
-        plain = Responses.from_records(Records(b, "b", range(40), "row"), arm="b")
-        left = Responses.from_records(Records(a, "a", range(40), "row"), arm="a")
-        discovery = split_units(pair_arms(left, plain), fraction=0.5, seed=0)
-        seen = {unit for unit, is_open in zip(pair_arms(left, plain).units, discovery, strict=True) if is_open}
-        changed = [
-            row if made.prompt_id in seen else {**row, "response": other.format(i=i)}
-            for i, (row, made) in enumerate(zip(b, plain, strict=True))
-        ]
-        assert changed != b
-        full = pair_arms(left, Responses.from_records(Records(changed, "b", range(40), "row"), arm="b"))
-        tools = Tools(EmbeddingService().get_embeddings, 0, Silent())
-        proposed.append(
-            make_lens(name).propose(discovery_view(full, split_units(full, fraction=0.5, seed=0)), tools).measures
-        )
-    assert proposed[0] == proposed[1]
-    assert len(proposed[0]) > 0
+
+PLAIN = records(40, answer="No, not {i}, never.")
+SEEING = [name for name in LENSES if not make_lens(name).blinded]
+BLIND = [name for name in LENSES if make_lens(name).blinded and name != "scores"]
+
+
+def parts_of(table: Table, name: str) -> list[Part]:
+    config = CompareConfig(lenses=(name,))
+    first_half = split_units(table, fraction=0.5, seed=0)
+    return propose_parts(config, table, first_half, EmbeddingService().get_embeddings, Silent(), 1)
+
+
+def definitions(part: Part) -> list[Measure]:
+    return list(part.hypotheses)
+
+
+@pytest.mark.parametrize("name", SEEING)
+@pytest.mark.parametrize("changed_half", ["first", "second"])
+def test_a_lens_that_compares_proposes_the_same_whatever_the_prompts_say_that_it_is_tested_on(
+    name: str, changed_half: str
+) -> None:
+    plain = arms(PLAIN)
+    first_half = split_units(plain, fraction=0.5, seed=0)
+    change = first_half if changed_half == "first" else ~first_half
+    other = {unit for unit, chosen in zip(plain.units, change, strict=True) if chosen}
+    by_text = {row.prompt: row.prompt_id for row in plain.rows}
+    changed = [
+        {**r, "response": f"# Perhaps {i}!"} if by_text[r["prompt"]] in other else r for i, r in enumerate(PLAIN)
+    ]
+    assert changed != PLAIN
+    before, after = parts_of(plain, name), parts_of(arms(changed), name)
+    same = [definitions(x) == definitions(y) for x, y in zip(before, after, strict=True)]
+    tested_on_changed = [bool((part.tested == change).all()) for part in before]
+    assert sorted(tested_on_changed) == [False, True]
+    assert same == tested_on_changed
+
+
+@pytest.mark.parametrize("name", BLIND)
+@given(st.integers(0, 2**40 - 1))
+@settings(max_examples=5, deadline=None)
+def test_a_blind_lens_proposes_the_same_whoever_wrote_what(name: str, flips: int) -> None:
+    """Why its test may use the prompts it looked at: exchanging the arms in any prompt changes no measure."""
+    left = records(40, answer="Yes, {i} it is.")
+    answers = [(x["response"], y["response"]) for x, y in zip(left, PLAIN, strict=True)]
+    turned = [pair[::-1] if flips >> i & 1 else pair for i, pair in enumerate(answers)]
+    a, b = ([{**row, "response": pair[side]} for row, pair in zip(left, turned, strict=True)] for side in (0, 1))
+    made = [
+        Responses.from_records(Records(rows, name, range(40), "row"), arm=name) for name, rows in (("a", a), ("b", b))
+    ]
+    (as_they_are,), (exchanged,) = parts_of(arms(PLAIN), name), parts_of(pair_arms(*made), name)
+    assert as_they_are.tested.all()
+    assert definitions(as_they_are) == definitions(exchanged)
+    assert len(definitions(as_they_are)) > 0

@@ -79,14 +79,27 @@ def compare(
     ] = None,
     limit: Annotated[int | None, _option("limit", "Use at most so many prompts.", _INPUT, "all")] = None,
     lenses: Annotated[
-        str | None, _option("lenses", "Who proposes measures, by commas.", _METHOD, "surface,phrases,clusters")
+        str | None, _option("lenses", "Who proposes measures, by commas.", _METHOD, "surface,phrases,clusters,regions")
     ] = None,
     embedder: Annotated[str | None, _option("embedder", "Turns responses into vectors.", _METHOD, "lexical")] = None,
     labeller: Annotated[str | None, _option("labeller", "Names clusters.", _METHOD, "keywords")] = None,
     alpha: Annotated[float | None, _option("alpha", "False discovery rate.", _METHOD, "0.05")] = None,
-    resamples: Annotated[int | None, _option("resamples", "Resamples of the test.", _METHOD, "10000")] = None,
+    resamples: Annotated[
+        int | None, _option("resamples", "Resamples of the test.", _METHOD, "as many as the family asks for")
+    ] = None,
     discovery_fraction: Annotated[
-        float | None, _option("discovery-fraction", "Share of prompts for proposing measures.", _METHOD, "0.5")
+        float | None, _option("discovery-fraction", "Share of prompts in the first half.", _METHOD, "0.5")
+    ] = None,
+    cross_fit: Annotated[
+        bool | None,
+        typer.Option(
+            "--cross-fit/--no-cross-fit",
+            help="Let the halves change places / look at the first half only.",
+            rich_help_panel=_METHOD,
+            envvar="DIPTYCH_CROSS_FIT",
+            show_envvar=False,
+            show_default="cross-fit",
+        ),
     ] = None,
     seed: Annotated[int | None, _option("seed", "Seed of everything random.", _METHOD, "0")] = None,
     config: Annotated[
@@ -124,6 +137,7 @@ def compare(
         "alpha": alpha,
         "resamples": resamples,
         "discovery_fraction": discovery_fraction,
+        "cross_fit": cross_fit,
         "seed": seed,
     }
     with errors_as_messages():

@@ -123,10 +123,12 @@ def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
         yield f"{arm.name}: {arm.n_responses} responses from {arm.source}"
     yield f"{table.n_prompts} prompts, {table.pairing}"
     yield from (f"note: {notice}" for notice in table.notices)
-    seen, tested = prepared.n_prompts(prepared.discovery), prepared.n_prompts(~prepared.discovery)
-    yield f"{seen} prompts to propose measures from, {tested} to test them on"
+    first, second = prepared.n_prompts(prepared.discovery), prepared.n_prompts(~prepared.discovery)
+    turn = "each looked at for a test on the other" if config.cross_fit else "one looked at, the other tested on"
+    yield f"lenses that compare: halves of {first} and {second} prompts, {turn}; the others: all prompts"
+    resamples = config.resamples or "as many as the family asks for"
     lenses = ", ".join(config.lenses)
-    yield f"lenses {lenses}; embedder {config.embedder}; {config.resamples} resamples; seed {config.seed}"
+    yield f"lenses {lenses}; embedder {config.embedder}; resamples: {resamples}; seed {config.seed}"
     yield f"would write {out or _free_folder(prepared)}; calls no model, costs nothing"
 
 

@@ -32,8 +32,9 @@ class CompareOptions(TypedDict, total=False):
     limit: int | None
     seed: int
     alpha: float
-    resamples: int
+    resamples: int | None
     discovery_fraction: float
+    cross_fit: bool
 
 
 class CompareConfig(Settings):
@@ -67,10 +68,12 @@ class CompareConfig(Settings):
     """Of everything random. Same seed, same bits."""
     alpha: float = Field(default=0.05, gt=0.0, lt=1.0)
     """False discovery rate: at most this share of findings is false, in expectation."""
-    resamples: int = Field(default=10_000, ge=100, le=10**9)
-    """Sign flips or permutations for measures without an exact test."""
+    resamples: int | None = Field(default=None, ge=100, le=10**9)
+    """Sign flips or permutations; by default as many as the number of measures asks for."""
     discovery_fraction: float = Field(default=0.5, gt=0.0, lt=1.0)
-    """Share of prompts that lenses may look at; the others are tested on."""
+    """Share of prompts in the first half. Lenses that see who wrote what look at one half for a test on the other."""
+    cross_fit: bool = True
+    """Whether the halves change places, so that what is seen in either is tested on the other."""
 
     @field_validator("lenses", "score_fields", mode="before")
     @classmethod

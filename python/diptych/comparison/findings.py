@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,16 +58,18 @@ class Finding:
     Parameters
     ----------
     id, lens, statement, unit : what it says; the statement is about arm b
-    mean_a, mean_b, effect : in ``unit``, over validation prompts; ``effect`` is b minus a
+    mean_a, mean_b, effect : in ``unit``, over the prompts tested on; ``effect`` is b minus a
     ci_low, ci_high : 95 % interval of ``effect``
     effect_size : Cohen's h (shares), d_z (paired numbers), d (unpaired numbers); None where there is no spread
     statistic : of the test; what findings are ordered by
     p_value, q_value, p_fwer : raw, false discovery rate over the family, family-wise
     p_exact : whether ``p_value`` is free of Monte-Carlo error
-    n_prompts, n_missing : validation prompts with and without a measurement
+    tested_on : all prompts, or the half that had no part in choosing the measure
+    n_prompts, n_missing : of those, with and without a measurement
     n_up, n_down : of those, where b is above or below a; None when unpaired
     minimum_detectable_effect : the smallest change this run had 80 % power to find; None where there is
         none
+    is_replicated : whether both halves proposed it, and each was confirmed on the other
     warnings : what a reader should know
     examples : typical responses behind it
     """
@@ -86,11 +89,13 @@ class Finding:
     q_value: float
     p_fwer: float
     p_exact: bool
+    tested_on: str
     n_prompts: int
     n_missing: int
     n_up: int | None
     n_down: int | None
     minimum_detectable_effect: float | None
+    is_replicated: bool = False
     warnings: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
@@ -107,6 +112,7 @@ class Finding:
 def build_findings(
     measures: Sequence[Measure],
     tested: Tested,
+    tested_on: Sequence[str],
     *,
     arm_b: str,
     swapped: bool,
@@ -116,15 +122,18 @@ def build_findings(
 
     Parameters
     ----------
-    measures, tested : one entry each
+    measures, tested, tested_on : one entry each
     arm_b : name of the second arm, which the statements are about
     swapped : whether the analysis took b as its first arm, so that every sign must be turned
     paired : whether counts of prompts up and down mean anything
     """
-    return [_finding(j, m, tested, arm_b, swapped, paired) for j, m in enumerate(measures)]
+    pairs = zip(measures, tested_on, strict=True)
+    return [_finding(j, m, tested, on, arm_b, swapped, paired) for j, (m, on) in enumerate(pairs)]
 
 
-def _finding(j: int, measure: Measure, tested: Tested, arm_b: str, swapped: bool, paired: bool) -> Finding:
+def _finding(
+    j: int, measure: Measure, tested: Tested, tested_on: str, arm_b: str, swapped: bool, paired: bool
+) -> Finding:
     means = (float(tested.mean_first[j]), float(tested.mean_second[j]))
     bounds = (float(tested.low[j]), float(tested.high[j]))
     counts = (int(tested.n_up[j]), int(tested.n_down[j]))
@@ -150,6 +159,7 @@ def _finding(j: int, measure: Measure, tested: Tested, arm_b: str, swapped: bool
         q_value=float(tested.q_value[j]),
         p_fwer=float(tested.test.p_fwer[j]),
         p_exact=bool(tested.test.exact[j]),
+        tested_on=tested_on,
         n_prompts=int(tested.n_prompts[j]),
         n_missing=int(tested.n_missing[j]),
         n_up=counts[0] if paired else None,
@@ -167,6 +177,15 @@ def _warnings(j: int, tested: Tested) -> tuple[str, ...]:
     if tested.drop_out_p[j] < DROP_OUT_ALPHA:
         warnings.append(f"measurements are missing more often in one arm (p = {tested.drop_out_p[j]:.2g})")
     return tuple(warnings)
+
+
+def mark_replicated(findings: Sequence[Finding], alpha: float) -> list[Finding]:
+    """Say of findings that stand there twice, from either half, that they do."""
+    said = Counter(finding.statement for finding in findings if finding.q_value <= alpha)
+    twice = {statement for statement, count in said.items() if count > 1}
+    return [
+        replace(finding, is_replicated=finding.statement in twice and finding.q_value <= alpha) for finding in findings
+    ]
 
 
 def strongest_first(findings: Sequence[Finding]) -> list[Finding]:

@@ -60,7 +60,7 @@ def documents_of(result: Result) -> Documents:
         for measure, finding in zip(result.measures, result.tested, strict=True)
     ]
     names = [arm.name for arm in result.table.arms]
-    halves = ["discovery" if chosen else "validation" for chosen in result.discovery]
+    halves = ["first" if chosen else "second" for chosen in result.discovery]
     rows = [
         {**row.as_json(), "arm": names[int(is_b)], "half": halves[unit]}
         for row, is_b, unit in zip(result.table.rows, result.table.is_b, result.table.unit_of_row, strict=True)

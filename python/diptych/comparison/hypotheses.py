@@ -16,25 +16,33 @@ class Ledger:
 
     Examples
     --------
-    >>> ledger = Ledger(discovery_hash="…")
-    >>> ledger.append(Measure("surface.words", "surface", "writes more words", "writes fewer words", "words", "number"))
+    >>> ledger = Ledger()
+    >>> measure = Measure("surface.words", "surface", "writes more words", "writes fewer words", "words", "number")
+    >>> ledger.append(measure, seen="…", tested_on="all prompts")
     >>> len(ledger)
     1
     """
 
-    def __init__(self, *, discovery_hash: str) -> None:
+    def __init__(self) -> None:
         self._entries: list[Json] = []
-        self._discovery_hash = discovery_hash
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def append(self, measure: Measure) -> None:
-        """Write down a hypothesis: that the arms differ in this measure."""
+    def append(self, measure: Measure, *, seen: str, tested_on: str) -> None:
+        """Write down a hypothesis: that the arms differ in this measure.
+
+        Parameters
+        ----------
+        measure : what is measured
+        seen : hash of the prompts that it was chosen by
+        tested_on : which prompts it is tested on
+        """
         entry: Json = {
             "n": len(self._entries) + 1,
             **measure.as_json(),
-            "discovery_prompts": self._discovery_hash,
+            "discovery_prompts": seen,
+            "tested_on": tested_on,
             "previous": self._entries[-1]["hash"] if self._entries else _START,
         }
         self._entries.append({**entry, "hash": content_hash("diptych/hypothesis/1", entry)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from diptych.errors import DataError
 from diptych.stats.effect_sizes import cohen_h, standardised_mean
 from diptych.stats.exact import shares_test, sign_test
 from diptych.stats.intervals import (
-    choose,
+    fill_in,
     paired_intervals,
     paired_share_intervals,
     unpaired_intervals,
@@ -27,15 +28,28 @@ from diptych.stats.power import detectable_means, detectable_paired_shares, dete
 from diptych.utils.hashing import derive_seed
 
 _LEVEL = 0.95
+MAX_REGIONS = 10
+"""Of a scan so many measures are reported, found or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How to test; ``threads`` and ``progress`` change no result, ``alpha`` only what is called detectable."""
+    """How to test.
+
+    ``threads`` and ``progress`` change no result, ``alpha`` and ``family`` only what is called detectable.
+
+    Parameters
+    ----------
+    seed, n_resamples : of the flips or permutations
+    alpha : false discovery rate
+    family : measures of the whole run
+    threads, progress : of the kernels
+    """
 
     seed: int
     n_resamples: int
     alpha: float
+    family: int
     threads: int
     progress: Progress
 
@@ -47,7 +61,7 @@ class Tested:
     Parameters
     ----------
     test : statistic, p and family-wise p
-    q_value : Benjamini-Hochberg over all measures
+    q_value : Benjamini-Hochberg over all measures of all parts; NaN until they are joined
     mean_first, mean_second : over the prompts where both are present
     low, high : 95 % interval of the difference
     effect_size : Cohen's h for shares, d_z or d for numbers; NaN where there is no spread to divide by
@@ -112,57 +126,155 @@ def check_finite(values: FloatMatrix, table: Table, measures: Sequence[Measure])
         raise DataError(f"measure {measures[j].id} is infinite for arm {row.arm}, {row.place}; it cannot be tested")
 
 
-def infer(
-    table: Table, means: UnitMeans, validation: Mask, measures: Sequence[Measure], resampling: Resampling
-) -> Tested:
-    """Test all measures on the validation units.
+def infer(table: Table, means: UnitMeans, tested: Mask, measures: Sequence[Measure], resampling: Resampling) -> Tested:
+    """Test the measures of one part, each for itself.
 
     Parameters
     ----------
     table : for the pairing
     means : of all units
-    validation : bool (n_units,)
+    tested : bool (n_units,), which of them to test on
     measures : one per column
     resampling : seed, number, threads
     """
-    first, second = means.first[validation], means.second[validation]
-    indicator = _indicators(measures, first, second)
-    if table.pairing == "paired":
-        return _paired(first, second, indicator, resampling)
-    return _unpaired(first, second, table.first_units[validation], indicator, resampling)
+    sample = _Sample.of(table, means, tested, np.array([m.kind == "indicator" for m in measures], dtype=np.bool_))
+    test = sample.test(resampling)
+    return sample.describe(test, resampling, level=_LEVEL, detectable_at=resampling.alpha / max(resampling.family, 1))
 
 
-def _indicators(measures: Sequence[Measure], first: FloatMatrix, second: FloatMatrix) -> Mask:
-    """Measures that are 0 or 1 for every prompt: indicators that were not averaged over several draws."""
-    declared = np.array([measure.kind == "indicator" for measure in measures], dtype=np.bool_)
-    whole = [np.isnan(side) | (side == 0.0) | (side == 1.0) for side in (first, second)]
-    return np.asarray(declared & whole[0].all(axis=0) & whole[1].all(axis=0))
+def infer_scan(
+    table: Table, values: FloatMatrix, tested: Mask, resampling: Resampling
+) -> tuple[NDArray[np.int64], Tested]:
+    """Test overlapping indicators together, and describe the strongest that do not overlap.
 
+    Parameters
+    ----------
+    table : for the pairing
+    values : float64 (n_rows, m), 0 or 1
+    tested : bool (n_units,)
+    resampling : as in ``infer``
 
-def _paired(first: FloatMatrix, second: FloatMatrix, indicator: Mask, resampling: Resampling) -> Tested:
-    present = ~np.isnan(first) & ~np.isnan(second)
-    differences = np.where(present, second - first, 0.0)
-    test = paired_test(
-        differences,
-        indicator=indicator,
-        n_resamples=resampling.n_resamples,
-        seed=derive_seed(resampling.seed, "sign flips"),
-        threads=resampling.threads,
-        progress=resampling.progress,
+    Returns
+    -------
+    chosen : int64, at most ``MAX_REGIONS`` columns, strongest first
+    tested : their entries. Each p is the step-down max-|z| p over all m: choosing the best has been paid for. Intervals
+        have level ``1 - 0.05 / m``, for the same reason
+    """
+    m = values.shape[1]
+    sample = _Sample.of(table, unit_means(table, values), tested, np.ones(m, dtype=np.bool_))
+    test = sample.test(resampling)
+    chosen = _strongest_apart(test.statistic, values > 0.5)
+    corrected = TestResult(
+        statistic=test.statistic[chosen],
+        p_value=test.p_fwer[chosen],
+        p_fwer=test.p_fwer[chosen],
+        exact=np.zeros(len(chosen), dtype=np.bool_),
+        n_resamples=test.n_resamples,
     )
-    n, level = present.sum(axis=0), resampling.alpha / max(len(indicator), 1)
+    level = resampling.alpha / max(resampling.family * m, 1)
+    described = sample.only(chosen).describe(
+        corrected, resampling, level=1.0 - (1.0 - _LEVEL) / max(m, 1), detectable_at=level
+    )
+    return chosen, described
+
+
+def join(parts: Sequence[Tested]) -> Tested:
+    """One family of all parts: q over their union; family-wise p times the number of parts (Bonferroni)."""
+    tests = [part.test for part in parts]
+    p_value = np.concatenate([test.p_value for test in tests])
+    test = TestResult(
+        statistic=np.concatenate([test.statistic for test in tests]),
+        p_value=p_value,
+        p_fwer=np.minimum(len(parts) * np.concatenate([test.p_fwer for test in tests]), 1.0),
+        exact=np.concatenate([test.exact for test in tests]),
+        n_resamples=max(test.n_resamples for test in tests),
+    )
+    others = [name for name in Tested.__slots__ if name not in ("test", "q_value")]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in others}
+    return Tested(test=test, q_value=q_values(p_value), **joined)
+
+
+def _strongest_apart(statistic: FloatVector, holds: Mask) -> NDArray[np.int64]:
+    """Columns by the size of their statistic, without those that share a row with a stronger one."""
+    chosen: list[int] = []
+    taken = np.zeros(len(holds), dtype=np.bool_)
+    for j in np.argsort(-np.round(np.abs(statistic), 9), kind="stable").tolist():
+        if len(chosen) == MAX_REGIONS:
+            break
+        if not (holds[:, j] & taken).any():
+            chosen.append(j)
+            taken |= holds[:, j]
+    return np.array(chosen, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Unit means of the tested units, and which measures are indicators of one draw."""
+
+    first: FloatMatrix
+    second: FloatMatrix
+    indicator: Mask
+    in_first: Mask | None
+    """Who is in the first of two groups; None when paired."""
+
+    @classmethod
+    def of(cls, table: Table, means: UnitMeans, tested: Mask, declared: Mask) -> _Sample:
+        first, second = means.first[tested], means.second[tested]
+        whole = [np.isnan(side) | (side == 0.0) | (side == 1.0) for side in (first, second)]
+        indicator = np.asarray(declared & whole[0].all(axis=0) & whole[1].all(axis=0))
+        return cls(first, second, indicator, None if table.pairing == "paired" else table.first_units[tested])
+
+    def only(self, columns: NDArray[np.int64]) -> _Sample:
+        return _Sample(self.first[:, columns], self.second[:, columns], self.indicator[columns], self.in_first)
+
+    def test(self, resampling: Resampling) -> TestResult:
+        options: dict[str, Any] = {
+            "indicator": self.indicator,
+            "n_resamples": resampling.n_resamples,
+            "threads": resampling.threads,
+            "progress": resampling.progress,
+        }
+        if self.in_first is None:
+            return paired_test(self.differences, seed=derive_seed(resampling.seed, "sign flips"), **options)
+        values, present = self.values
+        return unpaired_test(values, present, self.in_first, seed=derive_seed(resampling.seed, "labels"), **options)
+
+    @property
+    def differences(self) -> FloatMatrix:
+        """Second minus first, 0 where either is missing."""
+        return np.where(np.isnan(self.first) | np.isnan(self.second), 0.0, self.second - self.first)
+
+    @property
+    def values(self) -> tuple[FloatMatrix, Mask]:
+        """Unpaired: of whichever arm the unit is, 0 where missing; and where it is there."""
+        assert self.in_first is not None
+        values = np.where(self.in_first[:, None], self.first, self.second)
+        present = ~np.isnan(values)
+        return np.where(present, values, 0.0), present
+
+    def describe(self, test: TestResult, resampling: Resampling, *, level: float, detectable_at: float) -> Tested:
+        """Effects with their intervals, and what could have been found."""
+        describe = _paired if self.in_first is None else _unpaired
+        return describe(self, test, resampling, level, detectable_at)
+
+
+def _paired(sample: _Sample, test: TestResult, resampling: Resampling, level: float, detectable_at: float) -> Tested:
+    first, second, indicator, differences = sample.first, sample.second, sample.indicator, sample.differences
+    present = ~np.isnan(first) & ~np.isnan(second)
+    n = present.sum(axis=0)
     n_up, n_down = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
-    interval = choose(
-        indicator,
-        paired_share_intervals(n_up, n_down, n, level=_LEVEL),
-        paired_intervals(differences, present, seed=derive_seed(resampling.seed, "bootstrap"), level=_LEVEL),
+    seed, numbers = derive_seed(resampling.seed, "bootstrap"), ~indicator
+    interval = fill_in(
+        paired_share_intervals(n_up, n_down, n, level=level),
+        numbers,
+        paired_intervals(differences[:, numbers], present[:, numbers], seed=seed, level=level),
     )
     mean_first, mean_second = _mean(first, present), _mean(second, present)
     effect, spread = _mean(differences, present), _spread(differences, present)
     missing_first, missing_second = np.isnan(first), np.isnan(second)
     return Tested(
         test=test,
-        q_value=q_values(test.p_value),
+        q_value=np.full(len(n), np.nan),
         mean_first=mean_first,
         mean_second=mean_second,
         low=interval.low,
@@ -170,8 +282,8 @@ def _paired(first: FloatMatrix, second: FloatMatrix, indicator: Mask, resampling
         effect_size=np.where(indicator, cohen_h(mean_first, mean_second), standardised_mean(effect, spread)),
         detectable=np.where(
             indicator,
-            detectable_paired_shares(np.where(indicator, n_up + n_down, 0), n, level=level),
-            detectable_means(interval.error, n, level=level, smallest_p=_smallest_p(test, resampling)),
+            detectable_paired_shares(np.where(indicator, n_up + n_down, 0), n, level=detectable_at),
+            detectable_means(interval.error, n, level=detectable_at, smallest_p=_smallest_p(test, resampling)),
         ),
         n_prompts=n,
         n_missing=len(first) - n,
@@ -183,37 +295,25 @@ def _paired(first: FloatMatrix, second: FloatMatrix, indicator: Mask, resampling
     )
 
 
-def _unpaired(
-    first: FloatMatrix, second: FloatMatrix, in_first: Mask, indicator: Mask, resampling: Resampling
-) -> Tested:
-    values = np.where(in_first[:, None], first, second)
-    present = ~np.isnan(values)
-    values = np.where(present, values, 0.0)
-    test = unpaired_test(
-        values,
-        present,
-        in_first,
-        indicator=indicator,
-        n_resamples=resampling.n_resamples,
-        seed=derive_seed(resampling.seed, "labels"),
-        threads=resampling.threads,
-        progress=resampling.progress,
-    )
-    level = resampling.alpha / max(len(indicator), 1)
+def _unpaired(sample: _Sample, test: TestResult, resampling: Resampling, level: float, detectable_at: float) -> Tested:
+    indicator, in_first = sample.indicator, sample.in_first
+    assert in_first is not None
+    values, present = sample.values
     groups = [(values[side], present[side]) for side in (in_first, ~in_first)]
     means, spreads = [_mean(*group) for group in groups], [_spread(*group) for group in groups]
     sizes = [group_present.sum(axis=0) for _, group_present in groups]
     hits = [(group_values == 1.0).sum(axis=0) for group_values, _ in groups]
-    interval = choose(
-        indicator,
-        unpaired_share_intervals(hits[0], sizes[0], hits[1], sizes[1], level=_LEVEL),
-        unpaired_intervals(values, present, in_first, seed=derive_seed(resampling.seed, "bootstrap"), level=_LEVEL),
+    seed, numbers = derive_seed(resampling.seed, "bootstrap"), ~indicator
+    interval = fill_in(
+        unpaired_share_intervals(hits[0], sizes[0], hits[1], sizes[1], level=level),
+        numbers,
+        unpaired_intervals(values[:, numbers], present[:, numbers], in_first, seed=seed, level=level),
     )
     pooled = _pooled_spread(spreads, sizes)
     zeros = np.zeros(values.shape[1], dtype=np.int64)
     return Tested(
         test=test,
-        q_value=q_values(test.p_value),
+        q_value=np.full(len(zeros), np.nan),
         mean_first=means[0],
         mean_second=means[1],
         low=interval.low,
@@ -222,9 +322,9 @@ def _unpaired(
         detectable=np.where(
             indicator,
             detectable_unpaired_shares(
-                np.where(indicator, _mean(values, present), 0.0), sizes[0], sizes[1], level=level
+                np.where(indicator, _mean(values, present), 0.0), sizes[0], sizes[1], level=detectable_at
             ),
-            detectable_means(interval.error, sum(sizes), level=level, smallest_p=_smallest_p(test, resampling)),
+            detectable_means(interval.error, sum(sizes), level=detectable_at, smallest_p=_smallest_p(test, resampling)),
         ),
         n_prompts=present.sum(axis=0),
         n_missing=(~present).sum(axis=0),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from diptych._types import FloatMatrix, Json, Progress, Span, Vectors
 from diptych.data import Response
 from diptych.errors import SealedError
 
 Kind = Literal["indicator", "number"]
+Half = Literal["first", "second"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,20 @@ class Proposal(Protocol):
 
 
 class Discovery(Sequence[Response]):
-    """The responses that proposers may look at. Asking for a validation prompt is an error.
+    """The responses that a lens may look at which sees who wrote what. Asking for another prompt is an error.
 
     Parameters
     ----------
-    rows : responses to discovery prompts, both arms, in the table's order
+    rows : responses to the prompts of one half, both arms, in the table's order
     is_b : for each row, whether it is of the second arm
-    sealed : ids of the validation prompts
+    sealed : ids of the prompts that are tested on
+    half : which half this is
     """
 
-    def __init__(self, rows: Sequence[Response], is_b: Sequence[bool], sealed: frozenset[str]) -> None:
-        self._rows, self._sealed = tuple(rows), sealed
+    def __init__(
+        self, rows: Sequence[Response], is_b: Sequence[bool], sealed: frozenset[str], half: Half = "first"
+    ) -> None:
+        self._rows, self._sealed, self.half = tuple(rows), sealed, half
         self.is_b = tuple(is_b)
 
     def __len__(self) -> int:
@@ -121,11 +125,47 @@ class Tools:
     threads: int = 1
 
 
-class Lens(Protocol):
-    """Proposes measures from the discovery responses."""
+@runtime_checkable
+class Scan(Protocol):
+    """Many overlapping measures that are tested together; only the strongest that do not overlap are reported."""
+
+    measure: Measure
+    """The scan as one hypothesis: that the arms differ in some of them."""
+
+    @property
+    def n_measures(self) -> int:
+        """How many there are."""
+
+    def values(self, responses: Sequence[Response]) -> FloatMatrix:
+        """One row per response, one column per measure: 0 or 1."""
+
+    def chosen(self, numbers: Sequence[int]) -> Proposal:
+        """Some of them in words."""
+
+
+class BlindLens(Protocol):
+    """Proposes measures from what was answered, without being told who answered what.
+
+    What it proposes does not change when the arms are exchanged in any prompt. So the test, which asks what would
+    happen if they were, stays exact on the very responses that were looked at, and every prompt is tested on.
+    """
+
+    blinded: ClassVar[Literal[True]]
+
+    def propose(self, texts: Sequence[str], tools: Tools) -> Proposal | Scan:
+        """Look at the responses of both arms, in an order that tells nothing, and propose what to measure."""
+
+
+class SeeingLens(Protocol):
+    """Proposes measures by looking at how the arms differ: on one half of the prompts, for a test on the other."""
+
+    blinded: ClassVar[Literal[False]]
 
     def propose(self, discovery: Discovery, tools: Tools) -> Proposal:
-        """Look at discovery responses and propose what to measure."""
+        """Look at the responses of one half and propose what to measure."""
+
+
+Lens = BlindLens | SeeingLens
 
 
 def find_spans(matches: Iterator[Span]) -> list[Span]:

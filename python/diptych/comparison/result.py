@@ -33,8 +33,8 @@ class Result:
     global_test : are the arms the same at all?
     coordinates : float32 (n_rows, 2), a map of the responses
     clusters : int32 (n_rows,), cluster of each response, -1 without the clusters lens
-    discovery : bool (n_units,), units that lenses were shown; the others were tested on
-    n_discovery, n_validation : prompts in each half
+    discovery : bool (n_units,), units of the first half of the prompts
+    n_discovery, n_validation : prompts in the first and in the second half
     n_resamples : of the test
     manifest : inputs with hashes, settings, versions
     hypotheses, events : the ledger and the log, as JSON lines
@@ -64,8 +64,12 @@ class Result:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """What passed, strongest first."""
-        return strongest_first([finding for finding in self.tested if finding.q_value <= self.alpha])
+        """What passed, strongest first; what passed in both halves stands there once, as the stronger says it."""
+        passed = strongest_first([finding for finding in self.tested if finding.q_value <= self.alpha])
+        kept: dict[str, Finding] = {}
+        for finding in passed:
+            kept.setdefault(finding.statement, finding)
+        return list(kept.values())
 
     @cached_property
     def not_found(self) -> list[Finding]:
@@ -86,6 +90,7 @@ class Result:
                 "discovery": self.n_discovery,
                 "validation": self.n_validation,
                 "seed": self.manifest["config"]["seed"],
+                "cross_fit": self.manifest["config"]["cross_fit"],
             },
             "alpha": self.alpha,
             "family_size": len(self.tested),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
@@ -16,26 +17,28 @@ from diptych._types import FloatMatrix, Json, Labels, Mask, Progress, Silent, Ve
 from diptych.comparison import inference
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.evidence import with_examples
-from diptych.comparison.findings import Finding, build_findings
+from diptych.comparison.findings import Finding, build_findings, mark_replicated
 from diptych.comparison.hypotheses import Ledger
-from diptych.comparison.lenses import make_lens
 from diptych.comparison.lenses.clusters import ClustersProposal
 from diptych.comparison.lenses.scores import check_scores
 from diptych.comparison.manifest import build_manifest
-from diptych.comparison.measures import Measure, Proposal, Tools
+from diptych.comparison.measures import Measure, Proposal
 from diptych.comparison.pairing import Table, pair_arms
+from diptych.comparison.parts import Part, propose_parts
 from diptych.comparison.result import Result
 from diptych.comparison.sources import load_arm
-from diptych.comparison.split import discovery_view, split_units
+from diptych.comparison.split import split_units
+from diptych.data import Response
 from diptych.embeddings.service import EmbeddingService
+from diptych.stats.multiplicity import resamples_for
 from diptych.stats.two_sample import GlobalTest, median_bandwidth, mmd_paired, mmd_unpaired
-from diptych.utils.hashing import content_hash, derive_seed
+from diptych.utils.hashing import derive_seed
 from diptych.utils.logging import EventLog
 from diptych.utils.text import json_line
 
 _GLOBAL_RESAMPLES = 10_000
 _GLOBAL_PROMPTS = 2_000
-"""The global test takes at most so many validation prompts: its kernel matrix grows with their square."""
+"""The global test takes at most so many prompts: its kernel matrix grows with their square."""
 _BANDWIDTH_ROWS = 1_000
 _ROWS_AT_A_TIME = 256
 
@@ -192,34 +195,29 @@ class _Analysis:
             vectors = self.service.get_embeddings([row.response for row in table.rows])
         index = {row.response: i for i, row in enumerate(table.rows)}
         with self.stage("propose"):
-            proposals = self.propose(lambda texts: vectors[[index[text] for text in texts]])
-        measures = tuple(measure for proposal in proposals for measure in proposal.measures)
-        ledger = self.write_down(measures)
-        with self.stage("measure"):
-            values = self.measure(proposals)
-        inference.check_finite(values, table, measures)
-        means = inference.unit_means(table, values)
-        with self.stage("test"):
-            resampling = inference.Resampling(
-                seed=self.config.seed,
-                n_resamples=self.config.resamples,
-                alpha=self.config.alpha,
-                threads=self.threads,
-                progress=self.progress,
+            parts = propose_parts(
+                self.config,
+                table,
+                prepared.discovery,
+                lambda texts: vectors[[index[text] for text in texts]],
+                self.progress,
+                self.threads,
             )
-            tested = inference.infer(table, means, ~prepared.discovery, measures, resampling)
+        ledger = self.write_down(parts)
+        measured = [self.measure_and_test(part, self.resampling(parts, part)) for part in parts]
+        tested = inference.join([part.tested for part in measured])
         with self.stage("global"):
             global_test = self.global_test(vectors)
         with self.stage("examples"):
-            findings = self.findings(measures, proposals, tested, means)
+            findings = self.findings(measured, tested)
         return Result(
             table=prepared.table,
-            measures=measures,
-            values=values,
+            measures=tuple(measure for part in measured for measure in part.measures),
+            values=np.concatenate([part.values for part in measured], axis=1),
             tested=tuple(findings),
             global_test=global_test,
             coordinates=_map(vectors),
-            clusters=_clusters(proposals, table),
+            clusters=_clusters(parts, table),
             discovery=prepared.discovery,
             n_discovery=prepared.n_prompts(prepared.discovery),
             n_validation=prepared.n_prompts(~prepared.discovery),
@@ -236,82 +234,122 @@ class _Analysis:
         yield
         self.events.logger.info("stage", name=name, seconds=round(time.perf_counter() - start, 3))
 
-    def propose(self, embed: Callable[[Sequence[str]], Vectors]) -> list[Proposal]:
-        view = discovery_view(self.table, self.prepared.discovery)
-        self.progress.start("propose", len(self.config.lenses))
-        proposals = []
-        for name in self.config.lenses:
-            seed = derive_seed(self.config.seed, f"lens {name}") % 2**32
-            tools = Tools(embed, seed, self.progress, self.config.score_fields, self.threads)
-            proposals.append(make_lens(name).propose(view, tools))
-            self.progress.advance()
-        self.progress.finish()
-        return proposals
-
-    def write_down(self, measures: Sequence[Measure]) -> Ledger:
-        seen = [u for u, chosen in zip(self.table.units, self.prepared.discovery, strict=True) if chosen]
-        ledger = Ledger(discovery_hash=content_hash("diptych/discovery/1", sorted(set(seen))))
-        for measure in measures:
-            ledger.append(measure)
+    def write_down(self, parts: Sequence[Part]) -> Ledger:
+        ledger = Ledger()
+        for part in parts:
+            for measure in part.hypotheses:
+                ledger.append(measure, seen=part.seen, tested_on=part.tested_on)
         return ledger
 
-    def measure(self, proposals: Sequence[Proposal]) -> FloatMatrix:
+    def resampling(self, parts: Sequence[Part], part: Part) -> inference.Resampling:
+        """How to test a part, given how many measures the whole run tests."""
+        family = sum(part.n_reported for part in parts)
+        return inference.Resampling(
+            seed=derive_seed(self.config.seed, f"part {part.name}"),
+            n_resamples=self.config.resamples or resamples_for(family, self.config.alpha),
+            alpha=self.config.alpha,
+            family=family,
+            threads=self.threads,
+            progress=self.progress,
+        )
+
+    def measure_and_test(self, part: Part, resampling: inference.Resampling) -> _Measured:
+        table = self.table
+        if part.scan is not None:
+            with self.stage(f"measure {part.name}"):
+                values = self.values(part.scan.values, part.scan.n_measures)
+            with self.stage(f"test {part.name}"):
+                chosen, tested = inference.infer_scan(table, values, part.tested, resampling)
+            return _Measured(part, (part.scan.chosen(chosen.tolist()),), values[:, chosen], tested)
+        with self.stage(f"measure {part.name}"):
+            columns = [self.values(proposal.values, len(proposal.measures)) for proposal in part.proposals]
+        values, measures = np.concatenate(columns, axis=1), tuple(part.hypotheses)
+        inference.check_finite(values, table, measures)
+        with self.stage(f"test {part.name}"):
+            means = inference.unit_means(table, values)
+            tested = inference.infer(table, means, part.tested, measures, resampling)
+        return _Measured(part, part.proposals, values, tested)
+
+    def values(self, take: Callable[[Sequence[Response]], FloatMatrix], n_measures: int) -> FloatMatrix:
+        """Measure every response, some at a time."""
         rows = self.table.rows
-        self.progress.start("measure", len(proposals) * len(rows))
-        values = np.empty((len(rows), sum(len(proposal.measures) for proposal in proposals)))
-        column = 0
-        for proposal in proposals:
-            end = column + len(proposal.measures)
-            for start in range(0, len(rows), _ROWS_AT_A_TIME):
-                batch = rows[start : start + _ROWS_AT_A_TIME]
-                values[start : start + len(batch), column:end] = proposal.values(batch)
-                self.progress.advance(len(batch))
-            column = end
+        values = np.empty((len(rows), n_measures))
+        self.progress.start("measure", len(rows))
+        for start in range(0, len(rows), _ROWS_AT_A_TIME):
+            batch = rows[start : start + _ROWS_AT_A_TIME]
+            values[start : start + len(batch)] = take(batch)
+            self.progress.advance(len(batch))
         self.progress.finish()
         return values
 
     def global_test(self, vectors: Vectors) -> GlobalTest:
-        """MMD² on the validation prompts, with the bandwidth chosen on the discovery prompts."""
-        table, discovery = self.table, self.prepared.discovery
+        """MMD²; the bandwidth is that of the responses of both arms together, which exchanging them does not change."""
+        table = self.table
         rng = np.random.Generator(np.random.Philox(key=derive_seed(self.config.seed, "global sample")))
-        seen = _at_most(np.flatnonzero(discovery[table.unit_of_row]), _BANDWIDTH_ROWS, rng)
-        chosen = _at_most(np.flatnonzero(~discovery), _GLOBAL_PROMPTS, rng)
-        bandwidth, seed = median_bandwidth(vectors[seen]), derive_seed(self.config.seed, "global")
+        pooled = _at_most(np.arange(len(vectors)), _BANDWIDTH_ROWS, rng)
+        chosen = _at_most(np.arange(len(table.units)), _GLOBAL_PROMPTS, rng)
+        options: dict[str, Any] = {
+            "bandwidth": median_bandwidth(vectors[pooled]),
+            "seed": derive_seed(self.config.seed, "global"),
+            "n_resamples": _GLOBAL_RESAMPLES,
+            "threads": self.threads,
+        }
         first, second = (side[chosen] for side in _unit_vectors(vectors, table))
         if table.pairing == "paired":
-            return mmd_paired(first, second, bandwidth=bandwidth, n_resamples=_GLOBAL_RESAMPLES, seed=seed)
+            return mmd_paired(first, second, **options)
         in_first = table.first_units[chosen]
-        pooled = np.where(in_first[:, None], first, second)
-        return mmd_unpaired(pooled, in_first, bandwidth=bandwidth, n_resamples=_GLOBAL_RESAMPLES, seed=seed)
+        return mmd_unpaired(np.where(in_first[:, None], first, second), in_first, **options)
 
-    def findings(
-        self,
-        measures: Sequence[Measure],
-        proposals: Sequence[Proposal],
-        tested: inference.Tested,
-        means: inference.UnitMeans,
-    ) -> list[Finding]:
+    def findings(self, measured: Sequence[_Measured], tested: inference.Tested) -> list[Finding]:
         table = self.prepared.table
         findings = build_findings(
-            measures,
+            [measure for part in measured for measure in part.measures],
             tested,
+            [part.part.tested_on for part in measured for _ in part.measures],
             arm_b=table.arms[1].name,
             swapped=self.swapped,
             paired=table.pairing == "paired",
         )
+        start = 0
+        for part in measured:
+            stop = start + len(part.measures)
+            findings[start:stop] = self.illustrated(part, findings[start:stop])
+            start = stop
+        return mark_replicated(findings, self.config.alpha)
+
+    def illustrated(self, part: _Measured, findings: Sequence[Finding]) -> Iterator[Finding]:
+        """Those that passed, with the responses behind them."""
+        means = inference.unit_means(self.table, part.values)
         a, b = (means.second, means.first) if self.swapped else (means.first, means.second)
-        proposal_of = {measure.id: proposal for proposal in proposals for measure in proposal.measures}
-        for j, (measure, finding) in enumerate(zip(measures, findings, strict=True)):
-            if finding.q_value <= self.config.alpha:
-                findings[j] = with_examples(
-                    finding,
-                    table,
-                    a[:, j],
-                    b[:, j],
-                    ~self.prepared.discovery,
-                    lambda text, m=measure: proposal_of[m.id].evidence(m, text),  # type: ignore[misc]
-                )
-        return findings
+        proposal_of = {measure.id: proposal for proposal in part.proposals for measure in proposal.measures}
+        for j, (measure, finding) in enumerate(zip(part.measures, findings, strict=True)):
+            if finding.q_value > self.config.alpha:
+                yield finding
+                continue
+            mark = partial(proposal_of[measure.id].evidence, measure)
+            yield with_examples(finding, self.prepared.table, a[:, j], b[:, j], part.part.tested, mark)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A part after its test.
+
+    Parameters
+    ----------
+    part : what was tested, and on which units
+    proposals : of the measures that are reported
+    values : float64 (n_rows, n_measures)
+    tested : one entry a measure
+    """
+
+    part: Part
+    proposals: tuple[Proposal, ...]
+    values: FloatMatrix
+    tested: inference.Tested
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        return tuple(measure for proposal in self.proposals for measure in proposal.measures)
 
 
 def _at_most(indices: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -339,8 +377,8 @@ def _map(vectors: Vectors) -> Vectors:
     return np.asarray(centred @ axes, dtype=np.float32)
 
 
-def _clusters(proposals: Sequence[Proposal], table: Table) -> Labels:
-    for proposal in proposals:
+def _clusters(parts: Sequence[Part], table: Table) -> Labels:
+    for proposal in (proposal for part in parts for proposal in part.proposals):
         if isinstance(proposal, ClustersProposal):
             return proposal.labels(table.rows)
     return np.full(len(table.rows), -1, dtype=np.int32)

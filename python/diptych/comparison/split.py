@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from diptych._types import Mask
-from diptych.comparison.measures import Discovery
+from diptych.comparison.measures import Discovery, Half
 from diptych.comparison.pairing import Table
 from diptych.errors import DataError
 from diptych.utils.hashing import hash_rows
@@ -44,9 +44,9 @@ def split_units(table: Table, *, fraction: float, seed: int) -> Mask:
     return discovery
 
 
-def discovery_view(table: Table, discovery: Mask) -> Discovery:
-    """The responses that lenses may see."""
+def discovery_view(table: Table, discovery: Mask, half: Half = "first") -> Discovery:
+    """The responses that a lens may see which looks at the arms."""
     seen = discovery[table.unit_of_row]
     sealed = {unit for unit, is_open in zip(table.units, discovery, strict=True) if not is_open}
     rows = [row for row, is_open in zip(table.rows, seen, strict=True) if is_open]
-    return Discovery(rows, table.is_b[seen].tolist(), frozenset(sealed))
+    return Discovery(rows, table.is_b[seen].tolist(), frozenset(sealed), half)

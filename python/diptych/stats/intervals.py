@@ -48,7 +48,8 @@ def paired_intervals(
     Notes
     -----
     Bootstrap-t: Efron & Tibshirani (1993), ch. 12.5. Prompts are drawn with replacement; the interval is
-    ``mean - t*_(1-α/2) se`` to ``mean - t*_(α/2) se``.
+    ``mean - t*_(1-α/2) se`` to ``mean - t*_(α/2) se``. For a level beyond what B resamples can tell it ends at the
+    most extreme of them.
 
     Examples
     --------
@@ -135,13 +136,14 @@ def _wald(centre: FloatVector, error: FloatVector, level: float) -> Intervals:
     return Intervals(np.maximum(centre - half, -1.0), np.minimum(centre + half, 1.0), error)
 
 
-def choose(take_first: Mask, first: Intervals, second: Intervals) -> Intervals:
-    """Entry by entry, the one or the other."""
-    return Intervals(
-        np.where(take_first, first.low, second.low),
-        np.where(take_first, first.high, second.high),
-        np.where(take_first, first.error, second.error),
-    )
+def fill_in(into: Intervals, where: Mask, others: Intervals) -> Intervals:
+    """The intervals with those entries replaced, one after another, by others."""
+    filled = []
+    for name in ("low", "high", "error"):
+        entries = getattr(into, name).copy()
+        entries[where] = getattr(others, name)
+        filled.append(entries)
+    return Intervals(*filled)
 
 
 def _intervals(groups: list[tuple[FloatMatrix, Mask, float]], seed: int, level: float, n_resamples: int) -> Intervals:
@@ -173,7 +175,7 @@ def _bootstrap_t(groups: list[tuple[FloatMatrix, Mask, float]], weights: list[Fl
     t = shift / np.where(spread > 0, spread, 1.0)
     t.sort(axis=0)
     # Order statistics, not interpolated, so that turning all signs turns the interval exactly.
-    tail = int((len(t) + 1) * (1.0 - level) / 2.0)
+    tail = max(int((len(t) + 1) * (1.0 - level) / 2.0), 1)
     return Intervals(mean - t[len(t) - tail] * error, mean - t[tail - 1] * error, error)
 
 

@@ -11,11 +11,12 @@ LENSES = {
     "surface": "SurfaceLens",
     "phrases": "PhrasesLens",
     "clusters": "ClustersLens",
+    "regions": "RegionsLens",
     "scores": "ScoresLens",
 }
 """Name of each lens and its class, in the file of the same name."""
 
-DEFAULT_LENSES = ("surface", "phrases", "clusters")
+DEFAULT_LENSES = ("surface", "phrases", "clusters", "regions")
 
 
 def make_lens(name: str) -> Lens:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from diptych._types import FloatMatrix, Labels, Span, Vectors
 from diptych.clustering.algorithms import kmeans, nearest_centroid, number_of_clusters
 from diptych.clustering.labels import keywords
-from diptych.comparison.measures import Discovery, Measure, Tools, find_spans
+from diptych.comparison.lenses.kinds import kind_measure, word_spans
+from diptych.comparison.measures import Measure, Tools
 from diptych.data import Response
 
 MIN_RESPONSES = 5
-"""A cluster of fewer discovery responses is not proposed: its test could hardly pass."""
+"""A cluster of fewer responses is not proposed: its test could hardly pass."""
 
 
 class ClustersLens:
-    """Clusters the discovery responses of both arms together, and proposes membership in each cluster.
+    """Clusters the responses of both arms together, and proposes membership in each cluster.
 
     Clustering each arm alone would test whether two clusters look alike, which fails for identical models too.
     """
 
-    def propose(self, discovery: Discovery, tools: Tools) -> ClustersProposal:
-        texts = [row.response for row in discovery]
+    blinded: ClassVar[Literal[True]] = True
+
+    def propose(self, texts: Sequence[str], tools: Tools) -> ClustersProposal:
         vectors = tools.embed(texts)
         n_clusters = min(number_of_clusters(len(texts)), len(np.unique(vectors, axis=0)))
         clustering = kmeans(vectors, n_clusters, seed=tools.seed, threads=tools.threads)
@@ -59,21 +61,9 @@ class ClustersProposal:
         return np.asarray(self.labels(responses)[:, None] == np.array(self._proposed, np.int32), dtype=np.float64)
 
     def evidence(self, measure: Measure, text: str) -> list[Span]:
-        words = measure.definition["keywords"]
-        if not words:
-            return []
-        pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + r")\b", re.IGNORECASE)
-        return find_spans(match.span() for match in pattern.finditer(text))
+        return word_spans(measure.definition["keywords"], text)
 
 
 def _as_measure(cluster: int, words: tuple[str, ...], size: int) -> Measure:
-    label = f"“{', '.join(words)}”" if words else "without words"
-    return Measure(
-        id=f"clusters.{cluster:02d}",
-        lens="clusters",
-        more=f"gives more responses of the kind {label}",
-        fewer=f"gives fewer responses of the kind {label}",
-        unit="share of responses",
-        kind="indicator",
-        definition={"cluster": cluster, "keywords": list(words), "n_discovery": size},
-    )
+    definition = {"cluster": cluster, "keywords": list(words), "n_responses": size}
+    return kind_measure("clusters", f"{cluster:02d}", words, definition)

@@ -1,17 +1,18 @@
-"""Lens ``phrases``: word n-grams (1 to 4) that one arm uses in more responses, chosen on the discovery half."""
+"""Lens ``phrases``: word n-grams (1 to 4) that one arm uses in more responses, chosen on one half of the prompts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
 
 from diptych._types import FloatMatrix, FloatVector, Span
 from diptych.comparison.lenses.surface import WORD
-from diptych.comparison.measures import Discovery, Measure, Tools, find_spans
+from diptych.comparison.measures import Discovery, Half, Measure, Tools, find_spans
 from diptych.data import Response
 from diptych.utils.names import slug
 
@@ -30,22 +31,24 @@ _BREAK = re.compile(r"[.!?:;\n()\[\]{}|\"“”*#`]")
 class PhrasesLens:
     """Proposes phrases by log-odds with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008, eq. 16, 22)."""
 
+    blinded: ClassVar[Literal[False]] = False
+
     def propose(self, discovery: Discovery, tools: Tools) -> PhrasesProposal:
         phrases, matrix = frequent_phrases([row.response for row in discovery])
         if not phrases:
-            return PhrasesProposal(())
+            return PhrasesProposal((), discovery.half)
         is_b = np.array(discovery.is_b)
         count_a, count_b = (np.asarray(matrix[rows].sum(axis=0), dtype=np.float64) for rows in (~is_b, is_b))
-        count_a, count_b = (np.asarray(matrix[arm].sum(axis=0), dtype=np.float64) for arm in (~is_b, is_b))
         scores = np.where(count_a + count_b < len(discovery), log_odds(count_a, count_b), 0.0)
-        return PhrasesProposal(tuple(phrases[j] for j in _choose(phrases, matrix, np.abs(scores))))
+        chosen = _choose(phrases, matrix, np.abs(scores))
+        return PhrasesProposal(tuple(phrases[j] for j in chosen), discovery.half)
 
 
 class PhrasesProposal:
     """For each phrase: does a response contain it, as whole words, in any case?"""
 
-    def __init__(self, phrases: tuple[str, ...]) -> None:
-        self.measures = tuple(_as_measure(number, phrase) for number, phrase in enumerate(phrases, start=1))
+    def __init__(self, phrases: tuple[str, ...], half: Half) -> None:
+        self.measures = tuple(_as_measure(half, number, phrase) for number, phrase in enumerate(phrases, start=1))
         self._phrases = [tuple(phrase.split(" ")) for phrase in phrases]
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
@@ -168,9 +171,9 @@ def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
     return np.asarray((odds(count_b) - odds(count_a)) / np.sqrt(variance))
 
 
-def _as_measure(number: int, phrase: str) -> Measure:
+def _as_measure(half: Half, number: int, phrase: str) -> Measure:
     return Measure(
-        id=f"phrases.{number:03d}_{slug(phrase, max_length=40)}",
+        id=f"phrases.{half}_{number:03d}_{slug(phrase, max_length=40)}",
         lens="phrases",
         more=f"says “{phrase}” in more responses",
         fewer=f"says “{phrase}” in fewer responses",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from diptych._types import FloatMatrix, Span
-from diptych.comparison.measures import Discovery, Measure, Tools
+from diptych.comparison.measures import Measure, Tools
 from diptych.data import Response, Responses
 from diptych.errors import DataError
 from diptych.utils.names import slug
@@ -17,7 +18,9 @@ from diptych.utils.names import slug
 class ScoresLens:
     """Proposes the fields that the user named with ``--score-field``; nothing is chosen by looking."""
 
-    def propose(self, discovery: Discovery, tools: Tools) -> ScoresProposal:
+    blinded: ClassVar[Literal[True]] = True
+
+    def propose(self, texts: Sequence[str], tools: Tools) -> ScoresProposal:
         return ScoresProposal(tools.score_fields)
 
 

@@ -6,12 +6,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from diptych._types import FloatMatrix, FloatVector, Span
-from diptych.comparison.measures import Discovery, Measure, Tools, find_spans
+from diptych.comparison.measures import Measure, Tools, find_spans
 from diptych.data import Response
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -162,11 +162,13 @@ FEATURES: tuple[Feature, ...] = (
 
 
 class SurfaceLens:
-    """Proposes every feature that varies at all among the discovery responses."""
+    """Proposes every feature that varies at all among the responses."""
 
-    def propose(self, discovery: Discovery, tools: Tools) -> SurfaceProposal:
+    blinded: ClassVar[Literal[True]] = True
+
+    def propose(self, texts: Sequence[str], tools: Tools) -> SurfaceProposal:
         counted: dict[str, FloatVector] = {}
-        values = _measure(discovery, counted)
+        values = _measure(texts, counted)
         varies = [len(np.unique(column[~np.isnan(column)])) > 1 for column in values.T]
         return SurfaceProposal(np.flatnonzero(varies).tolist(), counted)
 
@@ -180,7 +182,7 @@ class SurfaceProposal:
         self.measures = tuple(_as_measure(name, feature) for name, feature in self._features.items())
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
-        return _measure(responses, self._counted)[:, self._chosen]
+        return _measure([row.response for row in responses], self._counted)[:, self._chosen]
 
     def evidence(self, measure: Measure, text: str) -> list[Span]:
         count = self._features[measure.id].count
@@ -200,12 +202,12 @@ def _as_measure(name: str, feature: Feature) -> Measure:
     )
 
 
-def _measure(responses: Sequence[Response], counted: dict[str, FloatVector]) -> FloatMatrix:
-    """Every feature of each response, float64 (n, n_features)."""
-    for text in {row.response for row in responses} - counted.keys():
+def _measure(texts: Sequence[str], counted: dict[str, FloatVector]) -> FloatMatrix:
+    """Every feature of each text, float64 (n, n_features)."""
+    for text in set(texts) - counted.keys():
         words = _words(text)
         counted[text] = np.array([_score(feature, text, words) for feature in FEATURES])
-    return np.array([counted[row.response] for row in responses]).reshape(len(responses), len(FEATURES))
+    return np.array([counted[text] for text in texts]).reshape(len(texts), len(FEATURES))
 
 
 def _score(feature: Feature, text: str, words: float) -> float:

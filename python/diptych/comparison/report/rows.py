@@ -11,6 +11,8 @@ from diptych.comparison.report.drawing import Bar, interval_bar
 from diptych.comparison.report.format import Figure, Scale, nice_ceiling, scale_for
 from diptych.comparison.report.text import Piece, pieces, visible
 
+_MEMBERSHIP = {"clusters": ("in this cluster", "not in it"), "regions": ("in this region", "not in it")}
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -62,8 +64,9 @@ class Row:
 def build_rows(findings: Json, measures: dict[str, Json]) -> list[Row]:
     """Every tested measure: findings, strongest first; then the others, nearest to passing first."""
     found = findings["findings"]
-    ids = {entry["id"] for entry in found}
-    others = [measure["tested"] for measure in measures.values() if measure["id"] not in ids]
+    ids, alpha = {entry["id"] for entry in found}, float(findings["alpha"])
+    tested = [measure["tested"] for measure in measures.values()]
+    others = [entry for entry in tested if float(entry["q_value"]) > alpha]  # not the twin of a replicated finding
     others.sort(key=lambda entry: (entry["q_value"], -abs(entry["statistic"]), entry["id"]))
     ends = [axis_ends(part) for part in (found, others)]
     arms = (str(findings["arms"][0]["name"]), str(findings["arms"][1]["name"]))
@@ -150,7 +153,7 @@ def _value(value: float | None, unit: str, measure: Json) -> str:
     if value is None:
         return "not measured"
     if measure["kind"] == "indicator" and value in (0.0, 1.0):
-        yes, no = ("in this cluster", "not in it") if measure["lens"] == "clusters" else ("present", "absent")
+        yes, no = _MEMBERSHIP.get(measure["lens"], ("present", "absent"))
         return yes if value else no
     if unit in fmt.SHARES:
         return Scale(unit, 0).mean(value).text

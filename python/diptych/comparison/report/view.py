@@ -61,6 +61,7 @@ class View:
     n_prompts: str
     n_discovery: str
     n_validation: str
+    cross_fit: bool
     family_size: str
     alpha: str
     resamples: str
@@ -114,6 +115,7 @@ def build_view(documents: Documents) -> View:
         n_prompts=fmt.count(findings["n_prompts"]),
         n_discovery=fmt.count(findings["split"]["discovery"]),
         n_validation=fmt.count(findings["split"]["validation"]),
+        cross_fit=bool(findings["split"]["cross_fit"]),
         family_size=fmt.count(findings["family_size"]),
         alpha=fmt.percent(findings["alpha"]),
         resamples=fmt.count(findings["resamples"]),
