@@ -97,7 +97,7 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(forge: Forge, tmp_pa
     outcome = compare(forge, tmp_path, "--dry-run", "--seed", "3")
     assert (outcome.code, outcome.err) == (0, "")
     for piece in ("a: 24 responses from a.jsonl", "24 prompts, paired",
-            "12 prompts to propose measures from, 12 to test",
+            "halves of 12 and 12 prompts, each looked at for a test on the other; the others: all prompts",
                   "lenses surface;", "seed 3", "would write runs/a-vs-b; calls no model"):  # fmt: skip
         assert piece in outcome.out
     assert listing(tmp_path) == before
@@ -159,4 +159,4 @@ def test_public_answer_files_are_read_and_paired_as_they_come(forge: Forge, shar
     assert outcome.code == 0, outcome.err
     assert "zephyr-7b-alpha: 805 responses" in outcome.out
     assert "805 prompts, paired" in outcome.out
-    assert "403 prompts to propose measures from, 402 to test them on" in outcome.out
+    assert "halves of 403 and 402 prompts" in outcome.out

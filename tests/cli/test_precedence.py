@@ -102,6 +102,14 @@ def test_pairing_by_flag_goes_before_pairing_in_the_file(forge: Forge, inputs: P
     assert settings_of_run(forge, inputs, "-c", "c.yaml", flag)["pairing"] == pairing
 
 
+@pytest.mark.parametrize(("flag", "cross_fit"), [("--cross-fit", True), ("--no-cross-fit", False)])
+def test_cross_fitting_by_flag_goes_before_that_in_the_file(
+    forge: Forge, inputs: Path, flag: str, cross_fit: bool
+) -> None:
+    (inputs / "c.yaml").write_text(f"cross_fit: {str(not cross_fit).lower()}\nlenses: [surface]\nresamples: 100\n")
+    assert settings_of_run(forge, inputs, "-c", "c.yaml", flag)["cross_fit"] is cross_fit
+
+
 def test_a_mistake_in_the_file_is_told_even_where_a_flag_replaces_it(forge: Forge, inputs: Path) -> None:
     (inputs / "c.yaml").write_text("alpha: 7\n")
     outcome = forge.run("compare", "a.jsonl", "b.jsonl", "-c", "c.yaml", "--alpha", "0.1", cwd=inputs)

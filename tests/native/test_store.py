@@ -100,7 +100,7 @@ def test_sqlite3_and_fromfile_in_another_process_read_the_documented_format(tmp_
             store.put(space, keys[part], vectors[part])
     seen = json.loads(run_python(READER, str(tmp_path)))
     assert seen["vectors"] == batches
-    assert seen["pragma"] == {"application_id": 0x64697074, "user_version": 1, "journal_mode": "wal"}
+    assert seen["pragma"] == {"application_id": 0x64697074, "user_version": 2, "journal_mode": "wal"}
     assert seen["segments"] == [[1, 5, 40], [2, 3, 20]]
     assert store.stats() == [("m@1", 5, 20, 400), ("m@2", 5, 20, 400), ("other", 3, 20, 240)]
 
@@ -272,7 +272,7 @@ def test_every_typed_error_names_the_folder_and_the_remedy(tmp_path: Path) -> No
         "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('pragma user_version = 9')", f"{folder}/index.sqlite"
     )
     before = (folder / "index.sqlite").read_bytes()
-    with pytest.raises(StoreVersionError, match=r"format version 9 and this diptych reads up to 1.*upgrade diptych"):
+    with pytest.raises(StoreVersionError, match=r"format version 9 and this diptych reads up to 2.*upgrade diptych"):
         Store(str(folder))
     assert (folder / "index.sqlite").read_bytes() == before
 

@@ -180,7 +180,13 @@ def _warnings(j: int, tested: Tested) -> tuple[str, ...]:
 
 
 def mark_replicated(findings: Sequence[Finding], alpha: float) -> list[Finding]:
-    """Say of findings that stand there twice, from either half, that they do."""
+    """Say of findings that stand there twice, from either half, that they do.
+
+    Parameters
+    ----------
+    findings : all that was tested
+    alpha : what passes
+    """
     said = Counter(finding.statement for finding in findings if finding.q_value <= alpha)
     twice = {statement for statement, count in said.items() if count > 1}
     return [

@@ -109,7 +109,7 @@ def propose_parts(
         Part(f"{half} half", ~mask, f"{OTHER[half]} half", tuple(seeing[half]), seen=_hash(table, mask))
         for half, mask in halves
     ]
-    return [part for part in parts if part.n_reported]
+    return [part for part in parts if part.n_reported] or parts[:1]
 
 
 def _hash(table: Table, mask: Mask) -> str:

@@ -263,7 +263,8 @@ class _Analysis:
             return _Measured(part, (part.scan.chosen(chosen.tolist()),), values[:, chosen], tested)
         with self.stage(f"measure {part.name}"):
             columns = [self.values(proposal.values, len(proposal.measures)) for proposal in part.proposals]
-        values, measures = np.concatenate(columns, axis=1), tuple(part.hypotheses)
+        values = np.concatenate([np.empty((len(table.rows), 0)), *columns], axis=1)
+        measures = tuple(part.hypotheses)
         inference.check_finite(values, table, measures)
         with self.stage(f"test {part.name}"):
             means = inference.unit_means(table, values)
