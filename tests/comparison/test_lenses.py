@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from diptych._types import Silent
 from diptych.comparison.lenses import phrases as phrases_module
-from diptych.comparison.lenses.phrases import PhrasesLens, PhrasesProposal, frequent_phrases, runs_of_words
+from diptych.comparison.lenses.phrases import PhrasesLens, PhrasesProposal, Words, frequent_phrases, runs_of_words
 from diptych.comparison.lenses.scores import ScoresLens, check_scores
 from diptych.comparison.lenses.surface import FEATURES, WORD, SurfaceLens, SurfaceProposal
 from diptych.comparison.measures import Discovery, Tools, find_spans
@@ -135,7 +135,7 @@ def naive_phrases(texts: Sequence[str]) -> dict[str, set[int]]:
     st.lists(st.lists(st.sampled_from(["a", "b", "c", ".", "D"]), max_size=8).map(" ".join), min_size=8, max_size=14)
 )
 def test_frequent_phrases_are_those_of_the_obvious_count(texts: list[str]) -> None:
-    phrases, matrix = frequent_phrases(texts)
+    phrases, matrix = frequent_phrases([Words()[text] for text in texts])
     wanted = naive_phrases(texts)
     assert phrases == sorted(wanted)
     dense = matrix.toarray()

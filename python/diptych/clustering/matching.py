@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from diptych import _native
 from diptych._types import FloatMatrix, Labels
 from diptych.errors import ShapeError
+from diptych.utils.blas import one_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,8 @@ def _near_distances(left: NDArray[np.float64], right: NDArray[np.float64]) -> ND
     """
     middle = (left.sum(axis=0) + right.sum(axis=0)) / max(len(left) + len(right), 1)
     x, y = (np.asarray(rows - middle, dtype=np.float32) for rows in (left, right))
-    squares = (-2.0 * x) @ y.T
+    with one_thread():
+        squares = (-2.0 * x) @ y.T
     squares += np.einsum("ij,ij->i", x, x)[:, None]
     squares += np.einsum("ij,ij->i", y, y)
     return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares).astype(np.float64)

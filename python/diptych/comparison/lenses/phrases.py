@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -33,21 +34,25 @@ class PhrasesLens:
 
     blinded: ClassVar[Literal[False]] = False
 
+    def __init__(self) -> None:
+        self._words = Words()
+
     def propose(self, discovery: Discovery, tools: Tools) -> PhrasesProposal:
-        phrases, matrix = frequent_phrases([row.response for row in discovery])
+        phrases, matrix = frequent_phrases([self._words[row.response] for row in discovery])
         if not phrases:
-            return PhrasesProposal((), discovery.half)
+            return PhrasesProposal((), discovery.half, self._words)
         is_b = np.array(discovery.is_b)
         count_a, count_b = (np.asarray(matrix[rows].sum(axis=0), dtype=np.float64) for rows in (~is_b, is_b))
         scores = np.where(count_a + count_b < len(discovery), log_odds(count_a, count_b), 0.0)
         chosen = _choose(phrases, matrix, np.abs(scores))
-        return PhrasesProposal(tuple(phrases[j] for j in chosen), discovery.half)
+        return PhrasesProposal(tuple(phrases[j] for j in chosen), discovery.half, self._words)
 
 
 class PhrasesProposal:
     """For each phrase: does a response contain it, as whole words, in any case?"""
 
-    def __init__(self, phrases: tuple[str, ...], half: Half) -> None:
+    def __init__(self, phrases: tuple[str, ...], half: Half, words: Words | None = None) -> None:
+        self._words = Words() if words is None else words
         self.measures = tuple(_as_measure(half, number, phrase) for number, phrase in enumerate(phrases, start=1))
         self._phrases = [tuple(phrase.split(" ")) for phrase in phrases]
 
@@ -57,10 +62,10 @@ class PhrasesProposal:
             starting_with.setdefault(words[0], []).append((column, words))
         values = np.zeros((len(responses), len(self._phrases)))
         for i, row in enumerate(responses):
-            for run in runs_of_words(row.response):
-                for start, word in enumerate(run.words):
+            for run in self._words[row.response]:
+                for start, word in enumerate(run):
                     for column, words in starting_with.get(word, ()):
-                        if run.words[start : start + len(words)] == words:
+                        if run[start : start + len(words)] == words:
                             values[i, column] = 1.0
         return values
 
@@ -98,12 +103,21 @@ def runs_of_words(text: str) -> Iterator[Run]:
         begin = end
 
 
-def frequent_phrases(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]:
+class Words(dict[str, tuple[tuple[str, ...], ...]]):
+    """The runs of words of each text, taken apart when they are first asked for."""
+
+    def __missing__(self, text: str) -> tuple[tuple[str, ...], ...]:
+        runs = tuple(tuple(sys.intern(word) for word in run.words) for run in runs_of_words(text))
+        self[text] = runs
+        return runs
+
+
+def frequent_phrases(runs: Sequence[Sequence[tuple[str, ...]]]) -> tuple[list[str], sparse.csr_array]:
     """Phrases of 1 to 4 words that occur in enough texts.
 
     Parameters
     ----------
-    texts : n texts
+    runs : the runs of words of n texts
 
     Returns
     -------
@@ -115,7 +129,6 @@ def frequent_phrases(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]
     Level by level (Agrawal & Srikant 1994): a phrase can only be frequent if it is when its last word is left off, so
     longer ones are looked for only where a frequent shorter one stands.
     """
-    runs = [[run.words for run in runs_of_words(text)] for text in texts]
     # level[t][r][i] is the phrase of the present length that begins at word i of run r of text t, or None
     level: list[list[list[str | None]]] = [[[""] * len(run) for run in text] for text in runs]
     found: dict[str, list[int]] = {}
@@ -138,7 +151,7 @@ def frequent_phrases(texts: Sequence[str]) -> tuple[list[str], sparse.csr_array]
     phrases = sorted(found)
     indices = np.array([t for phrase in phrases for t in found[phrase]], dtype=np.int64)
     indptr = np.cumsum([0, *(len(found[phrase]) for phrase in phrases)])
-    by_phrase = sparse.csc_array((np.ones(len(indices)), indices, indptr), shape=(len(texts), len(phrases)))
+    by_phrase = sparse.csc_array((np.ones(len(indices)), indices, indptr), shape=(len(runs), len(phrases)))
     return phrases, by_phrase.tocsr()
 
 
