@@ -1,0 +1,104 @@
+"""The settings of the method as flags, for every verb that compares; each is also ``DIPTYCH_<FLAG>``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from diptych.errors import ConfigError
+
+INPUT = "Input"
+METHOD = "Method"
+OUTPUT = "Output"
+
+
+def option(flag: str, text: str, panel: str, default: str | bool = False, *, short: str = "") -> Any:
+    """An option that is also ``DIPTYCH_<FLAG>`` in the environment.
+
+    Parameters
+    ----------
+    flag : without dashes; ``yes/--no`` for a pair
+    text, panel : of the help
+    default : what stands there when it is not given, in words
+    short : one letter with its dash
+    """
+    names = [f"--{flag}", *([short] if short else [])]
+    variable = "DIPTYCH_" + flag.partition("/")[0].upper().replace("-", "_")
+    return typer.Option(
+        *names, help=text, rich_help_panel=panel, envvar=variable, show_envvar=False, show_default=default
+    )
+
+
+PromptField = Annotated[str | None, option("prompt-field", "Field that holds the prompt.", INPUT, "recognised")]
+ResponseField = Annotated[str | None, option("response-field", "Field that holds the response.", INPUT, "recognised")]
+OnBadLine = Annotated[
+    str | None, option("on-bad-line", "'skip' leaves out lines that are not JSON objects.", INPUT, "error")
+]
+MaxBad = Annotated[str | None, option("max-bad", "Lines of a file that may be left out: 5, or 0.1%.", INPUT, "0.1%")]
+ScoreField = Annotated[
+    list[str] | None, option("score-field", "Numeric field to test as a measure; repeat for more.", INPUT)
+]
+Limit = Annotated[int | None, option("limit", "Use at most so many prompts.", INPUT, "all")]
+Lenses = Annotated[
+    str | None, option("lenses", "Who proposes measures, by commas.", METHOD, "surface,phrases,clusters,regions")
+]
+Embedder = Annotated[str | None, option("embedder", "Turns responses into vectors.", METHOD, "lexical")]
+Labeller = Annotated[str | None, option("labeller", "Names clusters.", METHOD, "keywords")]
+Alpha = Annotated[float | None, option("alpha", "False discovery rate.", METHOD, "0.05")]
+Resamples = Annotated[
+    int | None, option("resamples", "Resamples of the test.", METHOD, "as many as the family asks for")
+]
+DiscoveryFraction = Annotated[
+    float | None, option("discovery-fraction", "Share of prompts in the first half.", METHOD, "0.5")
+]
+CrossFit = Annotated[
+    bool | None,
+    option(
+        "cross-fit/--no-cross-fit", "Let the halves change places / look at the first half only.", METHOD, "cross-fit"
+    ),
+]
+Seed = Annotated[int | None, option("seed", "Seed of everything random.", METHOD, "0")]
+ConfigFile = Annotated[Path | None, option("config", "YAML file of settings; flags go before it.", METHOD, short="-c")]
+Threads = Annotated[int | None, option("threads", "Threads to use; changes no result.", METHOD, "one per processor")]
+CacheDir = Annotated[Path | None, option("cache-dir", "Keep embeddings here.", METHOD, "not kept")]
+
+_PARAMETER = {"score_fields": "score_field", "pairing": "paired"}
+"""Settings whose flag has another name."""
+
+
+def given_settings(context: typer.Context) -> dict[str, Any]:
+    """What flags and the environment set, by the names of ``CompareConfig``."""
+    from diptych.comparison.config import CompareConfig
+
+    values = {name: context.params.get(_PARAMETER.get(name, name)) for name in CompareConfig.model_fields}
+    values["score_fields"] = values["score_fields"] or None
+    if values["pairing"] is not None:
+        values["pairing"] = "paired" if values["pairing"] else "unpaired"
+    if values["lenses"] is not None:
+        values["lenses"] = [name.strip() for name in values["lenses"].split(",") if name.strip()]
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def place_of(context: typer.Context, setting: str) -> str:
+    """The flag or the variable that gave a setting, for messages."""
+    parameter = _PARAMETER.get(setting, setting)
+    source = context.get_parameter_source(parameter)
+    if source is not None and source.name == "ENVIRONMENT":
+        return f"DIPTYCH_{parameter.upper()}"
+    return f"--{parameter.replace('_', '-')}"
+
+
+def check_threads(given: int | None) -> int:
+    """A number of threads, by default one per processor.
+
+    Raises
+    ------
+    ConfigError
+        If it is below 1.
+    """
+    if given is not None and given < 1:
+        raise ConfigError(f"--threads = {given}: it should be at least 1")
+    return given or os.cpu_count() or 1
