@@ -126,7 +126,8 @@ def _counts(entry: Json) -> str:
     if float(entry["effect"]) < 0:
         this, other = other, this
     total = fmt.count(entry["n_prompts"])
-    return f"{fmt.count(this)} of {total} prompts go this way, {fmt.count(other)} the other"
+    twice = "; found in either half" if entry["is_replicated"] else ""
+    return f"{fmt.count(this)} of {total} prompts go this way, {fmt.count(other)} the other{twice}"
 
 
 def detectable(unit: str, value: float | None) -> Figure:
