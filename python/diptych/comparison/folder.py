@@ -15,6 +15,7 @@ import numpy as np
 
 from diptych._types import FloatMatrix, Json, Labels, Vectors
 from diptych.comparison.findings import Finding
+from diptych.comparison.hypotheses import check_ledger
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.text import json_text, printable, spreadsheet_safe
@@ -121,7 +122,8 @@ def read_run(folder: Path) -> Documents:
     Raises
     ------
     RunError
-        If it is not a run's folder, was written by a newer diptych, or a file in it is damaged.
+        If it is not a run's folder, was written by a newer diptych, a file in it is damaged, or its
+        measures are not those of its ledger.
     """
     if not (folder / "manifest.json").is_file():
         raise RunError(f"{folder} is not the folder of a run: it has no manifest.json. Give the --out of a compare.")
@@ -134,7 +136,7 @@ def read_run(folder: Path) -> Documents:
             values, coordinates, clusters = (arrays[name] for name in ("values", "coordinates", "clusters"))
         rejects = folder / "rejects.jsonl"
         lines = (folder / "responses.jsonl").read_text(encoding="utf-8").split("\n")
-        return Documents(
+        documents = Documents(
             manifest=manifest,
             findings=_read_json(folder / "findings.json"),
             measures=_read_json(folder / "measures.json"),
@@ -146,8 +148,21 @@ def read_run(folder: Path) -> Documents:
             clusters=clusters,
             rejects=rejects.read_text(encoding="utf-8") if rejects.exists() else None,
         )
+    except RunError:
+        raise
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(f"{folder} is damaged: {error}. Run the comparison again.") from error
+    _check_ledger(documents, folder)
+    return documents
+
+
+def _check_ledger(documents: Documents, folder: Path) -> None:
+    try:
+        check_ledger(documents.hypotheses, documents.measures["measures"])
+    except RunError as error:
+        raise RunError(f"{folder} is not as it was written: {error}. Run the comparison again.") from error
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{folder / 'measures.json'} is damaged: {error!r}. Run the comparison again.") from error
 
 
 def rewrite_report(folder: Path) -> Path:

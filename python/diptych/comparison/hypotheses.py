@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from diptych._types import Json
 from diptych.comparison.measures import Measure
+from diptych.errors import RunError
 from diptych.utils.hashing import content_hash
 
 _START = "0" * 64
+_DOMAIN = "diptych/hypothesis/1"
 
 
 class Ledger:
@@ -45,8 +48,82 @@ class Ledger:
             "tested_on": tested_on,
             "previous": self._entries[-1]["hash"] if self._entries else _START,
         }
-        self._entries.append({**entry, "hash": content_hash("diptych/hypothesis/1", entry)})
+        self._entries.append({**entry, "hash": content_hash(_DOMAIN, entry)})
 
     def to_jsonl(self) -> str:
         """One entry a line."""
         return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in self._entries)
+
+
+def check_ledger(text: str, measures: Sequence[Json]) -> None:
+    """Check that a ledger is as it was written, and that exactly what stands in it was tested.
+
+    A measure is named by the entry of its id, or, if it was chosen by a scan, by the scan's: that of its lens.
+
+    Parameters
+    ----------
+    text : ``hypotheses.jsonl``
+    measures : those of ``measures.json``, with what came of their test
+
+    Raises
+    ------
+    RunError
+        If an entry was changed, removed, added or moved, a measure is in no entry or in another form, or an entry
+        is without its measure; says which.
+
+    Examples
+    --------
+    >>> ledger = Ledger()
+    >>> measure = Measure("surface.words", "surface", "writes more words", "writes fewer words", "words", "number")
+    >>> ledger.append(measure, seen="…", tested_on="all prompts")
+    >>> check_ledger(ledger.to_jsonl(), [{**measure.as_json(), "tested": {"tested_on": "all prompts"}}])
+    >>> check_ledger(ledger.to_jsonl().replace("more", "many"), [])
+    Traceback (most recent call last):
+    ...
+    diptych.errors.RunError: hypotheses.jsonl, entry 1 (surface.words): its text is not that of its hash
+    """
+    entries = {str(entry["id"]): entry for entry in _unbroken(text)}
+    tested: set[str] = set()
+    for measure in measures:
+        name = measure["id"] if measure["id"] in entries else measure["lens"]
+        if name not in entries:
+            raise RunError(f"measures.json: no entry of hypotheses.jsonl names the measure {measure['id']}")
+        tested.add(name)
+        _check_as_written(measure, entries[name])
+    for name, entry in entries.items():
+        if name not in tested and name != entry["lens"]:  # a scan may have chosen nothing
+            raise RunError(f"hypotheses.jsonl, entry {entry['n']} ({name}): measures.json lacks its measure")
+
+
+def _unbroken(text: str) -> list[Json]:
+    """The entries of a ledger whose chain holds."""
+    entries: list[Json] = []
+    previous = _START
+    for number, line in enumerate((line for line in text.split("\n") if line), start=1):
+        try:
+            entry = json.loads(line)
+            where = f"hypotheses.jsonl, entry {number} ({entry['id']})"
+            body = {key: value for key, value in entry.items() if key != "hash"}
+            found, follows, said = content_hash(_DOMAIN, body), entry["previous"], entry["hash"]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RunError(f"hypotheses.jsonl, entry {number}: not an entry of a ledger: {error}") from error
+        if found != said:
+            raise RunError(f"{where}: its text is not that of its hash")
+        if follows != previous or entry["n"] != number:
+            raise RunError(f"{where}: it does not follow the entry before it; one was changed, removed, added or moved")
+        previous = said
+        entries.append(entry)
+    return entries
+
+
+def _check_as_written(measure: Json, entry: Json) -> None:
+    """A measure is what was written down, but for a scan's, of which only lens, unit and kind were known."""
+    keys = measure.keys() & entry.keys() if measure["id"] == entry["id"] else {"lens", "unit", "kind"}
+    differing = sorted(key for key in keys if measure[key] != entry[key])
+    if measure["tested"]["tested_on"] != entry["tested_on"]:
+        differing.append("tested_on")
+    if differing:
+        raise RunError(
+            f"hypotheses.jsonl, entry {entry['n']} ({entry['id']}): the measure {measure['id']} of measures.json "
+            f"differs in {', '.join(differing)}"
+        )

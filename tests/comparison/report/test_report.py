@@ -20,6 +20,8 @@ import pytest
 import diptych
 from diptych import Result
 from diptych.comparison.folder import Documents, read_run, write_run
+from diptych.comparison.hypotheses import Ledger
+from diptych.comparison.measures import Measure
 from diptych.comparison.report import SUMMARY_ROWS, render, render_summary
 from diptych.comparison.report.format import SHARES
 from diptych.comparison.report.text import pieces, visible
@@ -79,11 +81,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Documents:
         }
         for text in HOSTILE
     ]  # fmt: skip
-    measures = json.loads(json.dumps(documents.measures))
+    measures, ledger = json.loads(json.dumps(documents.measures)), Ledger()
     for measure in measures["measures"]:
         if measure["lens"] == "clusters":
             measure["definition"]["keywords"] = _KEYWORDS
-    return replace(documents, findings=findings, measures=measures)
+        named = Measure(**{name: measure[name] for name in Measure.__slots__})
+        ledger.append(named, seen="0" * 64, tested_on=measure["tested"]["tested_on"])
+    return replace(documents, findings=findings, measures=measures, hypotheses=ledger.to_jsonl())
 
 
 @pytest.fixture(scope="module")
