@@ -149,13 +149,15 @@ class RegionsScan:
         return self._holds([row.response for row in responses]).astype(np.float64)
 
     def chosen(self, numbers: Sequence[int]) -> RegionsProposal:
-        """Some of the regions as measures."""
-        inside = self._holds(self._texts)
+        """Some of the regions, which do not overlap, as measures."""
+        inside = self._holds(self._texts)[:, list(numbers)]
+        labels = np.where(inside.any(axis=1), inside.argmax(axis=1) + 1, 0).astype(np.int32)
+        named = keywords(self._texts, labels, len(numbers) + 1)[1:]
+        sizes = inside.sum(axis=0).tolist()
         measures = []
-        for rank, number in enumerate(numbers, start=1):
-            words = keywords(self._texts, inside[:, number].astype(np.int32), 2)[1]
-            definition = {"region": number, "keywords": list(words), "n_responses": int(inside[:, number].sum())}
-            measures.append(kind_measure("regions", f"{rank:02d}", words, {**definition, "of": self.n_measures}))
+        for rank, (number, words, size) in enumerate(zip(numbers, named, sizes, strict=True), start=1):
+            definition = {"region": number, "of": self.n_measures, "keywords": list(words), "n_responses": size}
+            measures.append(kind_measure("regions", f"{rank:02d}", words, definition))
         return RegionsProposal(tuple(measures), self, numbers)
 
     def _holds(self, texts: Sequence[str]) -> Mask:
