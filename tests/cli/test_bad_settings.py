@@ -33,6 +33,7 @@ NAMES = [
             **config("seed: 1\nlenses: [surfaces]\n")),
     Refused("lens from environment", ("DIPTYCH_LENSES", "unknown lens 'x'"), env={"DIPTYCH_LENSES": "x"}),
     Refused("lens twice", ("--lenses", "each once"), flags("--lenses", "surface,surface")),
+    Refused("false discovery rate", ("--fdr = 'holm'", "'bh' or 'by'"), flags("--fdr", "holm")),
     Refused("no lens", ("--lenses", "at least one lens"), flags("--lenses", ",")),
     Refused("scores without field", ("scores", "--score-field"), flags("--lenses", "surface,scores")),
 ]  # fmt: skip

@@ -25,6 +25,7 @@ SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]
     ("lenses", "lenses", ("[surface]", ["surface"]), ("phrases,surface", ["phrases", "surface"]), ("phrases",
             ["phrases"])),
     ("alpha", "alpha", ("0.1", 0.1), ("0.2", 0.2), ("0.3", 0.3)),
+    ("fdr", "fdr", ("by", "by"), ("bh", "bh"), ("by", "by")),
     ("resamples", "resamples", ("101", 101), ("102", 102), ("103", 103)),
     ("discovery_fraction", "discovery-fraction", ("0.4", 0.4), ("0.45", 0.45), ("0.6", 0.6)),
     ("seed", "seed", ("1", 1), ("2", 2), ("3", 3)),

@@ -10,15 +10,40 @@ from statsmodels.stats.proportion import proportion_effectsize
 
 from diptych.stats.effect_sizes import cohen_h, standardised_mean
 from diptych.stats.exact import shares_test, sign_test
-from diptych.stats.multiplicity import q_values
+from diptych.stats.multiplicity import MOST_RESAMPLES, Fdr, first_step, holm, q_values, resamples_for
 from diptych.stats.power import detectable_means, detectable_paired_shares, detectable_unpaired_shares
 
 
 @pytest.mark.parametrize("case", range(30))
-def test_q_values_equal_statsmodels(case: int) -> None:
+def test_adjusted_p_equal_statsmodels(case: int) -> None:
     rng = np.random.default_rng(case)
     p = rng.uniform(size=int(rng.integers(1, 200))) ** 3
+    if case % 3 == 0:
+        p = np.ceil(p * 20) / 20  # ties
     assert q_values(p) == pytest.approx(multipletests(p, method="fdr_bh")[1], abs=1e-12)
+    assert q_values(p, "by") == pytest.approx(multipletests(p, method="fdr_by")[1], abs=1e-12)
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-12)
+
+
+def test_no_hypothesis_has_no_adjusted_p() -> None:
+    assert [len(q_values(np.array([]), method)) for method in ("bh", "by")] == [0, 0]
+    assert len(holm(np.array([]))) == 0
+
+
+@pytest.mark.parametrize("method", ["bh", "by"])
+@pytest.mark.parametrize("family", [1, 2, 50, 3000])
+def test_a_lone_difference_passes_at_the_first_step_and_not_above(family: int, method: Fdr) -> None:
+    step = first_step(family, 0.05, method=method)
+    for p, passes in ((step * (1 - 1e-9), True), (step * (1 + 1e-9), False)):
+        assert (q_values(np.array([p, *[1.0] * (family - 1)]), method)[0] <= 0.05) == passes
+
+
+@pytest.mark.parametrize("method", ["bh", "by"])
+def test_as_many_resamples_as_let_a_lone_difference_pass(method: Fdr) -> None:
+    for family in (1, 10, 77, 500):
+        n = resamples_for(family, 0.05, method=method)
+        assert 1 / (1 + n) <= first_step(family, 0.05, method=method) / 20 or n == MOST_RESAMPLES
+        assert n == 10 ** round(np.log10(n))
 
 
 def test_cohen_h_equals_statsmodels() -> None:

@@ -37,6 +37,7 @@ def compare(
     embedder: flags.Embedder = None,
     labeller: flags.Labeller = None,
     alpha: flags.Alpha = None,
+    fdr: flags.Fdr = None,
     resamples: flags.Resamples = None,
     discovery_fraction: flags.DiscoveryFraction = None,
     cross_fit: flags.CrossFit = None,

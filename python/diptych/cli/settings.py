@@ -48,6 +48,7 @@ Lenses = Annotated[
 Embedder = Annotated[str | None, option("embedder", "Turns responses into vectors.", METHOD, "lexical")]
 Labeller = Annotated[str | None, option("labeller", "Names clusters.", METHOD, "keywords")]
 Alpha = Annotated[float | None, option("alpha", "False discovery rate.", METHOD, "0.05")]
+Fdr = Annotated[str | None, option("fdr", "Correction: 'bh', or 'by', under any dependence.", METHOD, "bh")]
 Resamples = Annotated[
     int | None, option("resamples", "Resamples of the test.", METHOD, "as many as the family asks for")
 ]

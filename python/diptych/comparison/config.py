@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
 from diptych.config import Settings
 from diptych.data.rejects import DEFAULT_MAX_BAD, check_max_bad
+from diptych.stats.multiplicity import Fdr
 from diptych.utils.names import check_name
 
 LABELLERS = ("keywords",)
@@ -32,6 +33,7 @@ class CompareOptions(TypedDict, total=False):
     limit: int | None
     seed: int
     alpha: float
+    fdr: Fdr
     resamples: int | None
     discovery_fraction: float
     cross_fit: bool
@@ -68,6 +70,8 @@ class CompareConfig(Settings):
     """Of everything random. Same seed, same bits."""
     alpha: float = Field(default=0.05, gt=0.0, lt=1.0)
     """False discovery rate: at most this share of findings is false, in expectation."""
+    fdr: Fdr = "bh"
+    """How that rate is held: ``bh`` (Benjamini–Hochberg), or ``by`` (Benjamini–Yekutieli), under any dependence."""
     resamples: int | None = Field(default=None, ge=100, le=10**9)
     """Sign flips or permutations; by default as many as the number of measures asks for."""
     discovery_fraction: float = Field(default=0.5, gt=0.0, lt=1.0)

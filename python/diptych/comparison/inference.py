@@ -22,7 +22,7 @@ from diptych.stats.intervals import (
     unpaired_intervals,
     unpaired_share_intervals,
 )
-from diptych.stats.multiplicity import q_values
+from diptych.stats.multiplicity import Fdr, first_step, q_values
 from diptych.stats.permutation import TestResult, paired_test, unpaired_test
 from diptych.stats.power import detectable_means, detectable_paired_shares, detectable_unpaired_shares
 from diptych.utils.hashing import derive_seed
@@ -36,7 +36,7 @@ MAX_REGIONS = 10
 class Resampling:
     """How to test.
 
-    ``threads`` and ``progress`` change no result, ``alpha`` and ``family`` only what is called detectable.
+    ``threads`` and ``progress`` change no result, ``alpha``, ``family`` and ``fdr`` only what is called detectable.
 
     Parameters
     ----------
@@ -44,6 +44,7 @@ class Resampling:
     alpha : false discovery rate
     family : measures of the whole run
     threads, progress : of the kernels
+    fdr : how the false discovery rate is held
     """
 
     seed: int
@@ -52,6 +53,12 @@ class Resampling:
     family: int
     threads: int
     progress: Progress
+    fdr: Fdr = "bh"
+
+    @property
+    def first_step(self) -> float:
+        """The largest p with which a measure passes that is the only one to differ."""
+        return first_step(self.family, self.alpha, method=self.fdr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Tested:
     Parameters
     ----------
     test : statistic, p and family-wise p
-    q_value : Benjamini-Hochberg over all measures of all parts; NaN until they are joined
+    q_value : false discovery rate over all measures of all parts; NaN until they are joined
     mean_first, mean_second : over the prompts where both are present
     low, high : 95 % interval of the difference
     effect_size : Cohen's h for shares, d_z or d for numbers; NaN where there is no spread to divide by
@@ -139,7 +146,7 @@ def infer(table: Table, means: UnitMeans, tested: Mask, measures: Sequence[Measu
     """
     sample = _Sample.of(table, means, tested, np.array([m.kind == "indicator" for m in measures], dtype=np.bool_))
     test = sample.test(resampling)
-    return sample.describe(test, resampling, level=_LEVEL, detectable_at=resampling.alpha / max(resampling.family, 1))
+    return sample.describe(test, resampling, level=_LEVEL, detectable_at=resampling.first_step)
 
 
 def infer_scan(
@@ -171,15 +178,21 @@ def infer_scan(
         exact=np.zeros(len(chosen), dtype=np.bool_),
         n_resamples=test.n_resamples,
     )
-    level = resampling.alpha / max(resampling.family * m, 1)
+    level = resampling.first_step / max(m, 1)
     described = sample.only(chosen).describe(
         corrected, resampling, level=1.0 - (1.0 - _LEVEL) / max(m, 1), detectable_at=level
     )
     return chosen, described
 
 
-def join(parts: Sequence[Tested]) -> Tested:
-    """One family of all parts: q over their union; family-wise p times the number of parts (Bonferroni)."""
+def join(parts: Sequence[Tested], fdr: Fdr = "bh") -> Tested:
+    """One family of all parts: q over their union; family-wise p times the number of parts (Bonferroni).
+
+    Parameters
+    ----------
+    parts : tested apart
+    fdr : how the false discovery rate is held
+    """
     tests = [part.test for part in parts]
     p_value = np.concatenate([test.p_value for test in tests])
     test = TestResult(
@@ -191,7 +204,7 @@ def join(parts: Sequence[Tested]) -> Tested:
     )
     others = [name for name in Tested.__slots__ if name not in ("test", "q_value")]
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in others}
-    return Tested(test=test, q_value=q_values(p_value), **joined)
+    return Tested(test=test, q_value=q_values(p_value, fdr), **joined)
 
 
 def _strongest_apart(statistic: FloatVector, holds: Mask) -> NDArray[np.int64]:

@@ -93,6 +93,7 @@ class Result:
                 "cross_fit": self.manifest["config"]["cross_fit"],
             },
             "alpha": self.alpha,
+            "fdr": self.manifest["config"]["fdr"],
             "family_size": len(self.tested),
             "resamples": self.n_resamples,
             "global": {

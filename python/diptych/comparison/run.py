@@ -205,7 +205,7 @@ class _Analysis:
             )
         ledger = self.write_down(parts)
         measured = [self.measure_and_test(part, self.resampling(parts, part)) for part in parts]
-        tested = inference.join([part.tested for part in measured])
+        tested = inference.join([part.tested for part in measured], self.config.fdr)
         with self.stage("global"):
             global_test = self.global_test(vectors)
         with self.stage("examples"):
@@ -243,14 +243,15 @@ class _Analysis:
 
     def resampling(self, parts: Sequence[Part], part: Part) -> inference.Resampling:
         """How to test a part, given how many measures the whole run tests."""
-        family = sum(part.n_reported for part in parts)
+        family, alpha, fdr = sum(part.n_reported for part in parts), self.config.alpha, self.config.fdr
         return inference.Resampling(
             seed=derive_seed(self.config.seed, f"part {part.name}"),
-            n_resamples=self.config.resamples or resamples_for(family, self.config.alpha),
-            alpha=self.config.alpha,
+            n_resamples=self.config.resamples or resamples_for(family, alpha, method=fdr),
+            alpha=alpha,
             family=family,
             threads=self.threads,
             progress=self.progress,
+            fdr=fdr,
         )
 
     def measure_and_test(self, part: Part, resampling: inference.Resampling) -> _Measured:

@@ -17,6 +17,10 @@ from diptych.comparison.report.text import visible
 from diptych.errors import RunError
 
 _HIGHLIGHTS = 3
+_FDR = {
+    "bh": "Benjamini–Hochberg",
+    "by": "Benjamini–Yekutieli, which holds however the measures depend on each other,",
+}
 _LARGE, _MEDIUM, _SMALL = 0.8, 0.5, 0.2
 """Cohen's conventions for d and h."""
 
@@ -64,6 +68,7 @@ class View:
     cross_fit: bool
     family_size: str
     alpha: str
+    fdr: str
     resamples: str
     findings: tuple[Row, ...]
     not_found: tuple[Row, ...]
@@ -118,6 +123,7 @@ def build_view(documents: Documents) -> View:
         cross_fit=bool(findings["split"]["cross_fit"]),
         family_size=fmt.count(findings["family_size"]),
         alpha=fmt.percent(findings["alpha"]),
+        fdr=_FDR[findings["fdr"]],
         resamples=fmt.count(findings["resamples"]),
         findings=found,
         not_found=not_found,
