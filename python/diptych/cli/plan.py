@@ -1,0 +1,130 @@
+"""``diptych plan``: what a comparison could find, before anything is spent."""
+
+from __future__ import annotations
+
+import json as json_module
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diptych._types import Json
+from diptych.cli.console import errors_as_messages, say
+from diptych.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diptych.stats.planning import Design, Model
+
+_POWERS = (0.8, 0.9)
+_DRAWS = (1, 2, 4, 8)
+
+
+def plan(
+    prompts: Annotated[int, typer.Option("--prompts", help="Prompts that both arms answer.", min=1)] = 500,
+    draws: Annotated[int, typer.Option("--draws", help="Responses to each prompt by each arm.", min=1)] = 1,
+    share: Annotated[float, typer.Option("--share", help="A behaviour that so large a share has now.")] = 0.1,
+    spread: Annotated[
+        float | None,
+        typer.Option("--spread", help="Instead of a share a number, with this standard deviation within a prompt."),
+    ] = None,
+    pilot: Annotated[
+        Path | None, typer.Option("--pilot", help="Folder of a paired run: take the spread of --measure from it.")
+    ] = None,
+    measure: Annotated[str | None, typer.Option("--measure", help="A measure of the pilot: surface.words.")] = None,
+    change: Annotated[
+        float | None, typer.Option("--change", help="A change that you want to find: how many prompts does it take?")
+    ] = None,
+    measures: Annotated[int, typer.Option("--measures", help="Hypotheses that are tested with it.", min=1)] = 250,
+    alpha: Annotated[float, typer.Option("--alpha", help="False discovery rate.")] = 0.05,
+    runs: Annotated[int, typer.Option("--runs", help="Simulated runs for each answer.", min=20)] = 400,
+    seed: Annotated[int, typer.Option("--seed", help="Of the simulation.", min=0)] = 0,
+    threads: Annotated[int, typer.Option("--threads", help="Threads; changes no result.", min=1)] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
+) -> None:
+    """Say the smallest change that a paired comparison would find, and what it takes to find a wanted one.
+
+    By simulation with the very test that compare uses, for a change that is the only one among all measures.
+    """
+    with errors_as_messages():
+        from diptych.stats.multiplicity import resamples_for
+        from diptych.stats.planning import Design
+
+        if not 0.0 < alpha < 1.0:
+            raise ConfigError(f"--alpha = {alpha}: it should be between 0 and 1")
+        if (pilot is None) != (measure is None):
+            raise ConfigError("--pilot and --measure go together: a run's folder, and the id of one of its measures")
+        if pilot is not None and draws > 1:
+            raise ConfigError(
+                "--draws with --pilot: the pilot's prompts were answered as often as they were; leave it out"
+            )
+        design = Design(
+            level=alpha / measures, n_resamples=resamples_for(measures, alpha), runs=runs, seed=seed, threads=threads
+        )
+        model = partial(_model, share, spread, pilot, measure)
+        result: Json = {"level": design.level, "prompts": prompts, "draws": draws}
+        result["smallest_change"] = _smallest(model(draws), prompts, design)
+        if change is not None:
+            options = _DRAWS if pilot is None else (1,)
+            result |= {"change": change, "prompts_needed": [_needed(model(k), k, change, design) for k in options]}
+        if json:
+            say(json_module.dumps(result, indent=1))
+            return
+        is_share = spread is None and pilot is None
+        for line in _lines(result, measures, alpha, is_share=is_share):
+            say(line)
+
+
+def _model(share: float, spread: float | None, pilot: Path | None, measure: str | None, draws: int) -> Model:
+    """How the differences would come out."""
+    from diptych.stats.planning import Numbers, Pilot, Shares
+
+    if pilot is not None and measure is not None:
+        from diptych.comparison.folder import read_run
+        from diptych.comparison.pilot import paired_differences
+
+        return Pilot(paired_differences(read_run(pilot), measure))
+    return Shares(share, draws=draws) if spread is None else Numbers(spread, draws)
+
+
+def _smallest(model: Model, prompts: int, design: Design) -> dict[str, float | None]:
+    """By power; None where no change would be found."""
+    from diptych.stats.planning import smallest_change
+
+    changes = {f"{power}": smallest_change(model, prompts, replace(design, power=power)) for power in _POWERS}
+    return {power: None if math.isnan(change) else change for power, change in changes.items()}
+
+
+def _needed(model: Model, draws: int, change: float, design: Design) -> Json:
+    from diptych.stats.planning import prompts_needed
+
+    if not 0.0 < change <= model.largest:
+        raise ConfigError(f"--change = {change}: it should be above 0 and at most {model.largest:g}")
+    needed = {f"{power}": prompts_needed(model, change, replace(design, power=power)) for power in _POWERS}
+    return {"draws": draws, **needed}
+
+
+def _lines(result: Json, measures: int, alpha: float, *, is_share: bool) -> Iterator[str]:
+    def amount(value: float | None) -> str:
+        if value is None:
+            return "no change, however large"
+        return f"{100 * value:.1f} points" if is_share else f"{value:.3g}"
+
+    def prompts(value: int | None) -> str:
+        return "more than 20,000" if value is None else f"{value:,}"
+
+    rate, level = f"{100 * alpha:g} %", f"{result['level']:.2g}"
+    yield f"one true difference among {measures} measures, false discovery rate {rate}: p <= {level}"
+    small = result["smallest_change"]
+    answers = "1 response" if result["draws"] == 1 else f"{result['draws']} responses"
+    yield f"{result['prompts']:,} prompts, {answers} to each by each arm, find"
+    for power in _POWERS:
+        yield f"  with {100 * power:.0f} % power  {amount(small[str(power)])}"
+    if "change" in result:
+        yield f"to find {amount(result['change'])}, prompts for 80 % and 90 % power:"
+        for row in result["prompts_needed"]:
+            draws = "1 draw " if row["draws"] == 1 else f"{row['draws']} draws"
+            yield f"  {draws}  {prompts(row['0.8']):>18}  {prompts(row['0.9']):>18}"

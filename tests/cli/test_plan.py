@@ -1,0 +1,69 @@
+"""``diptych plan``, through the real command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.forge import Forge
+from tests.helpers.records import jsonl, records, write
+
+
+@pytest.fixture(scope="module")
+def forge() -> Iterator[Forge]:
+    with Forge() as server:
+        yield server
+
+
+def test_it_says_what_would_be_found_and_what_it_takes(forge: Forge, tmp_path: Path) -> None:
+    said = forge.run("plan", "--prompts", "300", "--change", "0.1", "--runs", "100", cwd=tmp_path)
+    assert said.code == 0, said.err
+    assert "one true difference among 250 measures, false discovery rate 5 %: p <= 0.0002" in said.out
+    assert "300 prompts, 1 response to each by each arm, find" in said.out
+    assert "to find 10.0 points, prompts for 80 % and 90 % power:" in said.out
+
+
+def test_json_holds_the_same_and_more_draws_need_fewer_prompts(forge: Forge, tmp_path: Path) -> None:
+    flags = ("--share", "0.3", "--change", "0.15", "--runs", "100", "--measures", "20", "--json")
+    found = json.loads(forge.run("plan", *flags, cwd=tmp_path).out)
+    assert found["level"] == pytest.approx(0.0025)
+    assert 0 < found["smallest_change"]["0.8"] <= found["smallest_change"]["0.9"] < 0.7
+    needed = [row["0.8"] for row in found["prompts_needed"]]
+    assert needed == sorted(needed, reverse=True)
+    assert needed[0] > needed[-1]
+
+
+def test_a_pilot_gives_the_spread(forge: Forge, tmp_path: Path) -> None:
+    a = records(60, answer="Yes, {i}.")
+    b = [{**row, "response": row["response"] + " and more" * (i % 7)} for i, row in enumerate(a)]
+    write(tmp_path, {"a.jsonl": jsonl(a), "b.jsonl": jsonl(b)})
+    flags = ("--lenses", "surface", "--resamples", "100", "--out", "pilot")
+    assert forge.run("compare", "a.jsonl", "b.jsonl", *flags, cwd=tmp_path).code == 0
+    plan = ("plan", "--pilot", "pilot", "--runs", "50", "--measures", "5", "--json")
+    found = json.loads(forge.run(*plan, "--measure", "surface.words", cwd=tmp_path).out)
+    assert 0 < found["smallest_change"]["0.8"] < 4
+    wrong = forge.run(*plan, "--measure", "surface.wrods", cwd=tmp_path)
+    assert wrong.code == 2
+    assert "surface.words" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--share", "1.5"], "share 1.5"),
+        (["--spread", "-1"], "spread -1.0"),
+        (["--alpha", "2"], "--alpha = 2.0: it should be between 0 and 1"),
+        (["--change", "0.95", "--runs", "20"], "--change = 0.95: it should be above 0 and at most 0.9"),
+        (["--pilot", "x"], "--pilot and --measure go together"),
+        (["--pilot", "x", "--measure", "m"], "is not the folder of a run"),
+        (["--prompts", "0"], "prompts"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(forge: Forge, tmp_path: Path, flags: list[str], said: str) -> None:
+    outcome = forge.run("plan", *flags, cwd=tmp_path)
+    assert outcome.code in (1, 2)
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
