@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from diptych import __version__
+from diptych.comparison.config import CompareConfig
 from tests.helpers.forge import Forge
 
 
@@ -20,24 +21,36 @@ def options_of(verb: str) -> list[Any]:
     return [option for option in group.commands[verb].params if option.param_type_name == "option"]
 
 
+COMPARING = ("compare", "aa")
+
+
 @pytest.mark.parametrize("columns", ["", "80", "99"])
-def test_help_of_compare_mentions_every_flag_in_under_100_columns(forge: Forge, tmp_path: Path, columns: str) -> None:
-    outcome = forge.run("compare", "--help", cwd=tmp_path, env={"COLUMNS": columns})
-    flags = {flag for option in options_of("compare") for flag in (*option.opts, *option.secondary_opts)}
+@pytest.mark.parametrize("verb", COMPARING)
+def test_help_mentions_every_flag_in_under_100_columns(forge: Forge, tmp_path: Path, verb: str, columns: str) -> None:
+    outcome = forge.run(verb, "--help", cwd=tmp_path, env={"COLUMNS": columns})
+    flags = {flag for option in options_of(verb) for flag in (*option.opts, *option.secondary_opts)}
     assert len(flags) >= 20
     assert [flag for flag in sorted(flags) if flag not in outcome.out] == []
     assert max(map(len, outcome.out.splitlines())) < 100
     assert "DIPTYCH_<FLAG>" in outcome.out
 
 
-def test_every_flag_of_compare_is_also_a_variable() -> None:
-    options = options_of("compare")
+@pytest.mark.parametrize("verb", COMPARING)
+def test_every_flag_is_also_a_variable(verb: str) -> None:
+    options = options_of(verb)
     assert len(options) >= 18
     for option in options:
         assert option.envvar == "DIPTYCH_" + option.opts[0].removeprefix("--").upper().replace("-", "_")
 
 
-@pytest.mark.parametrize("verb", ["compare", "demo", "report", "doctor"])
+@pytest.mark.parametrize(("verb", "without"), [("compare", set()), ("aa", {"name_a", "name_b"})])
+def test_every_setting_of_a_comparison_has_a_flag(verb: str, without: set[str]) -> None:
+    flags = {option.name for option in options_of(verb)}
+    settings = {{"score_fields": "score_field", "pairing": "paired"}.get(n, n) for n in CompareConfig.model_fields}
+    assert settings - flags == without
+
+
+@pytest.mark.parametrize("verb", ["compare", "aa", "demo", "report", "doctor"])
 def test_every_verb_has_help_and_main_help_names_it(forge: Forge, tmp_path: Path, verb: str) -> None:
     assert f"Usage: diptych {verb}" in forge.run(verb, "-h", cwd=tmp_path).out
     assert f" {verb} " in forge.run("-h", cwd=tmp_path).out

@@ -128,7 +128,7 @@ def pair_arms(
     elif pairing == "auto":
         notices.append("no common prompts: the comparison is unpaired")
     kept = common if paired else {row.prompt_id for arm in (a, b) for row in arm}
-    kept = _limited(kept, limit, seed)
+    kept = limit_prompts(kept, limit, seed)
     rows = [(row, is_b) for arm, is_b in ((a, False), (b, True)) for row in arm if row.prompt_id in kept]
     return _table(rows, _arms(a, b, names), "paired" if paired else "unpaired", notices)
 
@@ -177,7 +177,14 @@ def _default_names(a: Responses, b: Responses) -> tuple[str, str]:
     return "a", "b"
 
 
-def _limited(ids: set[str], limit: int | None, seed: int) -> set[str]:
+def limit_prompts(ids: set[str], limit: int | None, seed: int) -> set[str]:
+    """At most ``limit`` of the prompts, chosen by a seeded hash of their ids; all of them without a limit.
+
+    Parameters
+    ----------
+    ids : of the prompts
+    limit, seed : as in ``pair_arms``
+    """
     if limit is None or limit >= len(ids):
         return ids
     ordered = sorted(ids)

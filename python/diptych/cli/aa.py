@@ -1,0 +1,87 @@
+"""``diptych aa A``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diptych.cli import settings as flags
+from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+
+if TYPE_CHECKING:
+    from diptych.comparison.false_alarms import AAResult
+
+
+def aa(
+    context: typer.Context,
+    a: Annotated[str, typer.Argument(help="Responses of one model: .jsonl, .json, .csv, .parquet (.gz, .zst).")],
+    splits: Annotated[int, option("splits", "How many times.", METHOD, "100")] = 100,
+    prompt_field: flags.PromptField = None,
+    response_field: flags.ResponseField = None,
+    on_bad_line: flags.OnBadLine = None,
+    max_bad: flags.MaxBad = None,
+    score_field: flags.ScoreField = None,
+    paired: Annotated[
+        bool | None,
+        option("paired/--unpaired", "Set draws against draws / split the prompts.", INPUT, "paired if all have draws"),
+    ] = None,
+    limit: flags.Limit = None,
+    lenses: flags.Lenses = None,
+    embedder: flags.Embedder = None,
+    labeller: flags.Labeller = None,
+    alpha: flags.Alpha = None,
+    fdr: flags.Fdr = None,
+    resamples: flags.Resamples = None,
+    discovery_fraction: flags.DiscoveryFraction = None,
+    cross_fit: flags.CrossFit = None,
+    seed: flags.Seed = None,
+    config: flags.ConfigFile = None,
+    threads: flags.Threads = None,
+    cache_dir: flags.CacheDir = None,
+    json: Annotated[bool, option("json", "Print the result as JSON.", OUTPUT)] = False,
+) -> None:
+    """Compare a model with itself, many times: how often would a difference be found where there is none?
+
+    Each time its responses are split in two at random and compared, as `diptych compare` does it. Every flag is also a
+    DIPTYCH_<FLAG> environment variable. Exit code 0, whatever the share of false alarms.
+    """
+    with errors_as_messages():
+        from diptych.cli.runs import make_config
+        from diptych.comparison.aa import calibrate
+        from diptych.utils.text import json_text
+
+        given = flags.given_settings(context)
+        chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
+        n_threads = flags.check_threads(threads)
+        with progress_on_stderr() as progress:
+            result = calibrate(a, chosen, splits=splits, threads=n_threads, cache_dir=cache_dir, progress=progress)
+        for line in [json_text(result.as_json())] if json else _lines(result):
+            say(line)
+        for notice in result.notices:
+            note(f"note: {notice}")
+        for warning in result.warnings:
+            note(f"warning: {warning}")
+
+
+def _lines(result: AAResult) -> Iterator[str]:
+    from diptych.comparison.report.format import percent, probability
+
+    share = result.false_alarms
+    dealt = "draws against draws, paired" if result.pairing == "paired" else "prompts against prompts, unpaired"
+    yield f"{result.source} against itself: {result.n_prompts} prompts, {result.n_responses} responses; {dealt}"
+    interval = f"95 % interval {100 * share.low:.1f} to {100 * share.high:.1f} %"
+    yield f"{share.n_hits} of {share.n} splits with a finding: {100 * share.value:.1f} %, {interval}"
+    yield f"wanted: at most {percent(result.config.alpha)}"
+    yield ""
+    yield "lens        measures a split   p ≤ 0.05   too small?"
+    for check in result.lenses:
+        measures = f"{check.n_tested / share.n:.1f}"
+        small = f"{100 * check.n_small / check.n_tested:.1f} %" if check.n_tested else "–"
+        verdict = f"p {probability(check.smallness.p_value).text}" if check.smallness else "–"
+        yield f"{check.lens:<10}  {measures:>16}   {small:>8}   {verdict}"
+    yield ""
+    yield "too small?  one measure of each split (of regions, the strongest), one-sided Kolmogorov-Smirnov test:"
+    yield "            that P(p ≤ x) is at most x for all x. p of counts may be greater than uniform, never smaller."
