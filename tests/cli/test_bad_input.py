@@ -167,7 +167,20 @@ FIELDS = [
             {"a.jsonl": jsonl(records(reward="1")), "b.jsonl": jsonl(records(reward="2"))}),
 ]  # fmt: skip
 
+NOTHING = {"a.jsonl": jsonl(records(reward=None)), "b.jsonl": jsonl(records(reward=1))}
+HALVES = {name: jsonl([{**r, "reward": 1 if i % 2 == odd else None} for i, r in enumerate(records())])
+          for odd, name in enumerate(("a.jsonl", "b.jsonl"))}  # fmt: skip
+
+SCORES = [
+    Refused("score null everywhere in one", ("a.jsonl: score field 'reward' is null in every record", "Score"),
+            ("a.jsonl", "b.jsonl", "--score-field", "reward"), NOTHING),
+    Refused("score never in both", ("'reward' is there for 12 prompts of 'a' and 12 of 'b', for none of both", "Score"),
+            ("a.jsonl", "b.jsonl", "--score-field", "reward"), HALVES),
+]  # fmt: skip
+
 PAIRS = [
+    Refused("one prompt", ("too few prompts: 1 of 'a'", "of 1 in all", "at least 4 are needed", "Give more prompts"),
+            files={"a.jsonl": jsonl(records(1)), "b.jsonl": jsonl(records(1))}),
     Refused("nothing in common", ("no common prompts (matched by text)", "'Question 0?' and 'Question 100?'",
             "leave out --paired"),
             ("a.jsonl", "b.jsonl", "--paired"), {"b.jsonl": jsonl(records(first=100))}),
@@ -181,7 +194,7 @@ PAIRS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [*UNREADABLE, *MALFORMED, *FIELDS, *PAIRS], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*UNREADABLE, *MALFORMED, *FIELDS, *SCORES, *PAIRS], ids=lambda case: case.name)
 def test_bad_input_is_refused_with_its_place_and_remedy_and_leaves_nothing(
     case: Refused, tmp_path: Path, forge: Forge
 ) -> None:

@@ -124,6 +124,46 @@ def test_progress_and_notes_go_to_stderr_only(forge: Forge, tmp_path: Path) -> N
     assert "\x1b" not in outcome.out + outcome.err
 
 
+def test_arms_that_say_the_same_again_and_again_are_compared_without_a_warning(forge: Forge, tmp_path: Path) -> None:
+    same = jsonl(records(answer="Yes.", reward=1))
+    write(tmp_path, {"a.jsonl": same, "b.jsonl": same})
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--score-field", "reward", "--json", cwd=tmp_path)
+    assert outcome.code == 0
+    assert "Warning" not in outcome.err
+    found = json.loads(outcome.out)
+    assert (found["findings"], found["global"]["p_value"], found["notices"]) == ([], 1.0, [])
+    tested = json.loads((tmp_path / "runs" / "a-vs-b" / "measures.json").read_bytes())["measures"]
+    assert "scores.reward" in {measure["id"] for measure in tested}
+    assert {(measure["tested"]["effect"], measure["tested"]["p_value"]) for measure in tested} == {(0.0, 1.0)}
+
+
+def test_too_few_prompts_for_alpha_are_a_note_and_stand_in_the_findings(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path, n=9)
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--alpha", "0.001", "--json", cwd=tmp_path)
+    assert outcome.code == 0
+    says = "measures tested on all prompts cannot reach alpha = 0.001 with 9 prompts: smallest possible p is 0.0039"
+    assert f"note: {says}\n" in outcome.err
+    half = "measures tested on the second half cannot reach alpha = 0.001 with 4 prompts: smallest possible p is 0.12"
+    assert {says, half} <= set(json.loads(outcome.out)["notices"])
+    report = (tmp_path / "runs" / "a-vs-b" / "report.html").read_text(encoding="utf-8")
+    assert says in report
+
+
+def test_a_run_whose_ledger_was_edited_is_not_reported(forge: Forge, tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    command = ("compare", "a.jsonl", "b.jsonl", "--lenses", "surface")
+    assert forge.run(*command, cwd=tmp_path).code == 0
+    ledger = tmp_path / "runs" / "a-vs-b" / "hypotheses.jsonl"
+    ledger.write_text(ledger.read_text(encoding="utf-8").replace("fewer words", "less"), encoding="utf-8")
+    before = listing(tmp_path)
+    for again in (("report", "runs/a-vs-b"), command):
+        outcome = forge.run(*again, cwd=tmp_path)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert "hypotheses.jsonl, entry" in outcome.err
+        assert "its text is not that of its hash" in outcome.err
+    assert listing(tmp_path) == before
+
+
 def test_fail_on_difference_exits_100_when_there_is_one_and_0_when_there_is_none(forge: Forge, tmp_path: Path) -> None:
     write_pair(tmp_path)
     write(tmp_path, {"c.jsonl": jsonl(records(answer="Yes."))})

@@ -152,6 +152,13 @@ def test_a_phrase_is_marked_exactly_where_it_is_measured(text: str) -> None:
         assert {text[start:end].lower() for start, end in spans} <= {measure.definition["phrase"]}
 
 
+def test_a_phrase_is_proposed_though_it_is_the_only_one() -> None:
+    lone = discovery([*(f"{i}" for i in range(20)), *["Yes."] * 20], n_b=20)
+    assert [measure.definition for measure in PhrasesLens().propose(lone, TOOLS).measures] == [{"phrase": "yes"}]
+    everywhere = discovery(["Yes."] * 40, n_b=20)
+    assert PhrasesLens().propose(everywhere, TOOLS).measures == ()
+
+
 def test_phrases_proposes_what_sets_the_arms_apart_and_once() -> None:
     texts = [f"It is {i}. So far so good" for i in "abcdefghij"] + [
         f"It is {i}. I hope this helps" for i in "klmnopqrst"

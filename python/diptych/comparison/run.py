@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Unpack
 
@@ -20,11 +20,12 @@ from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings, mark_replicated
 from diptych.comparison.hypotheses import Ledger
 from diptych.comparison.lenses.clusters import ClustersProposal
-from diptych.comparison.lenses.scores import check_scores
+from diptych.comparison.lenses.scores import check_common_scores, check_scores
 from diptych.comparison.manifest import build_manifest
 from diptych.comparison.measures import Measure, Proposal
 from diptych.comparison.pairing import Table, pair_arms
 from diptych.comparison.parts import Part, propose_parts
+from diptych.comparison.reach import out_of_reach
 from diptych.comparison.result import Result
 from diptych.comparison.sources import load_arm
 from diptych.comparison.split import split_units
@@ -148,6 +149,7 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
         limit=config.limit,
         seed=config.seed,
     )
+    check_common_scores(table, config.score_fields)
     discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
     rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
     kept = rejects if config.on_bad_line == "skip" else None
@@ -206,12 +208,13 @@ class _Analysis:
         ledger = self.write_down(parts)
         measured = [self.measure_and_test(part, self.resampling(parts, part)) for part in parts]
         tested = inference.join([part.tested for part in measured], self.config.fdr)
+        as_tested = replace(self.resampling(parts, parts[0]), family=len(tested.q_value))
         with self.stage("global"):
             global_test = self.global_test(vectors)
         with self.stage("examples"):
             findings = self.findings(measured, tested)
         return Result(
-            table=prepared.table,
+            table=replace(prepared.table, notices=(*table.notices, *out_of_reach(parts, table, as_tested))),
             measures=tuple(measure for part in measured for measure in part.measures),
             values=np.concatenate([part.values for part in measured], axis=1),
             tested=tuple(findings),

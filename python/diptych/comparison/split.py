@@ -37,7 +37,7 @@ def split_units(table: Table, *, fraction: float, seed: int) -> Mask:
             n = len(np.unique(table.unit_of_row[mask[table.unit_of_row] & (table.is_b == bool(side))]))
             if n < MIN_PROMPTS:
                 raise DataError(
-                    f"too few prompts: {n} of {arm.name!r} fall into the {half} half, "
+                    f"too few prompts: {n} of {arm.name!r} in the {half} half, of {len(prompts)} in all; "
                     f"at least {MIN_PROMPTS} are needed. "
                     "Give more prompts, a greater --limit, or another --discovery-fraction."
                 )

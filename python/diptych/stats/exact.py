@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,6 +45,36 @@ def sign_test(n_plus: NDArray[np.int64], n_minus: NDArray[np.int64]) -> FloatVec
 
     n = n_plus + n_minus
     return np.minimum(1.0, 2.0 * stats.binom.cdf(np.minimum(n_plus, n_minus), n, 0.5))
+
+
+def smallest_paired_p(n: int) -> float:
+    """The smallest p that a sign-flip test can give: all of n signs alike, or all the other way.
+
+    Parameters
+    ----------
+    n : pairs
+
+    Examples
+    --------
+    >>> smallest_paired_p(5), smallest_paired_p(0)
+    (0.0625, 1.0)
+    """
+    return min(1.0, 2.0 ** (1 - n))
+
+
+def smallest_unpaired_p(n_first: int, n_second: int) -> float:
+    """The smallest p that a two-sided test by relabelling can give: one labelling of all, with its mirror image.
+
+    Parameters
+    ----------
+    n_first, n_second : sizes of the groups; the mirror image exists only where they are equal
+
+    Examples
+    --------
+    >>> smallest_unpaired_p(2, 2), smallest_unpaired_p(1, 3)
+    (0.3333333333333333, 0.25)
+    """
+    return min(1.0, (2 if n_first == n_second else 1) / math.comb(n_first + n_second, n_first))
 
 
 def shares_test(hits: NDArray[np.int64], first: NDArray[np.bool_]) -> FloatVector:

@@ -178,7 +178,8 @@ def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
     total = prior.sum()
 
     def odds(count: FloatVector) -> FloatVector:
-        return np.asarray(np.log((count + prior) / (count.sum() + total - count - prior)))
+        others = np.maximum(count.sum() + total - count - prior, 1.0)  # none where there is but one phrase
+        return np.asarray(np.log((count + prior) / others))
 
     variance = 1.0 / (count_a + prior) + 1.0 / (count_b + prior)
     return np.asarray((odds(count_b) - odds(count_a)) / np.sqrt(variance))

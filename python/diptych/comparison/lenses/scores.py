@@ -10,6 +10,7 @@ import numpy as np
 
 from diptych._types import FloatMatrix, Span
 from diptych.comparison.measures import Measure, Tools
+from diptych.comparison.pairing import Table
 from diptych.data import Response, Responses
 from diptych.errors import DataError
 from diptych.utils.names import slug
@@ -63,6 +64,11 @@ def check_scores(arms: Sequence[Responses], fields: Sequence[str]) -> None:
     for arm in arms:
         for name in fields:
             present = [row for row in arm if row.meta.get(name) is not None]
+            if not present and any(name in row.meta for row in arm):
+                raise DataError(
+                    f"{arm.source}: score field {name!r} is null in every record, so there is nothing to compare.\n"
+                    "Score the responses again, or leave the field out."
+                )
             if not present:
                 found = ", ".join(repr(key) for key in arm[0].meta) or "none"
                 raise DataError(f"{arm.source}: no record has a score field {name!r}; other fields found: {found}.")
@@ -72,6 +78,34 @@ def check_scores(arms: Sequence[Responses], fields: Sequence[str]) -> None:
                         f"{arm.source}, {row.place}: score field {name!r} is {row.meta[name]!r:.40}, expected a finite "
                         "number.\nLeave the field out, or write null, where there is no score."
                     )
+
+
+def check_common_scores(table: Table, fields: Sequence[str]) -> None:
+    """Refuse scores of which no difference can be taken.
+
+    Parameters
+    ----------
+    table : the responses as compared
+    fields : that were declared to be scores
+
+    Raises
+    ------
+    DataError
+        If no prompt has a score in both arms (paired), or an arm has none (unpaired); says how many have which.
+    """
+    for name in fields:
+        scored: tuple[set[int], set[int]] = (set(), set())
+        for row, unit, is_b in zip(table.rows, table.unit_of_row.tolist(), table.is_b.tolist(), strict=True):
+            if row.meta.get(name) is not None:
+                scored[is_b].add(unit)
+        paired = table.pairing == "paired"
+        if (paired and not scored[0] & scored[1]) or not all(scored):
+            a, b = table.arms
+            raise DataError(
+                f"score field {name!r} is there for {len(scored[0])} prompts of {a.name!r} and {len(scored[1])} of "
+                f"{b.name!r}{', for none of both' if paired else ''}: nothing can be compared.\n"
+                "Score the responses of both, or leave the field out."
+            )
 
 
 def _score(row: Response, name: str) -> float:
