@@ -9,8 +9,9 @@ from typing import Final
 from diptych._types import Json
 from diptych.bench.planted.table import headline
 
-_WIDTH, _HEIGHT, _LEFT, _TOP = 260, 170, 50, 64
-_GAP_X, _GAP_Y = 24, 56
+_WIDTH, _HEIGHT, _LEFT, _TOP = 260, 170, 40, 74
+_GAP_X, _GAP_Y = 36, 56
+_LEAST_WIDTH = 800
 _COLOURS: Final = ("#1b5e8c", "#c4572a", "#8a8a2a", "#7a4a9c", "#6b6b6b")
 _ROWS: Final = (("recall", "recall"), ("false_share", "false share"))
 
@@ -28,7 +29,7 @@ def draw(result: Json) -> str:
     """
     panels = _panels(result["cells"])
     rules = [rule["rule"] for rule in result["cells"][0]["rules"]]
-    width = _LEFT + len(panels) * (_WIDTH + _GAP_X)
+    width = max(_LEFT + len(panels) * (_WIDTH + _GAP_X), _LEAST_WIDTH)
     height = _TOP + len(_ROWS) * (_HEIGHT + _GAP_Y) + 18 * len(rules)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
@@ -37,7 +38,7 @@ def draw(result: Json) -> str:
     ]
     for column, (name, cells) in enumerate(panels.items()):
         x = _LEFT + column * (_WIDTH + _GAP_X)
-        parts.append(_text(x, _TOP - 14, name, weight="bold"))
+        parts.append(_text(x, _TOP - 26, name, weight="bold"))
         for row, (key, label) in enumerate(_ROWS):
             parts += _panel(x, _TOP + row * (_HEIGHT + _GAP_Y), cells, key, label)
     for i, rule in enumerate(rules):
