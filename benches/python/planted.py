@@ -1,7 +1,7 @@
 """Planted differences, kept: ``python benches/python/planted.py [FLAGS OF diptych bench planted] [--record]``.
 
-What ``diptych bench planted`` prints; with ``--record`` the figures are written to ``benches/record`` too, as JSON, as a
-table and as a picture.
+What ``diptych bench planted`` prints; with ``--record`` the figures are written to ``benches/record`` too: as JSON, as
+a table and as a picture.
 """
 
 from __future__ import annotations
