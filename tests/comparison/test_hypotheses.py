@@ -154,6 +154,11 @@ def _drop_and_rechain(rows: Lines, lens: str) -> None:
     _rechained(rows)
 
 
+def _double_and_rechain(rows: Lines) -> None:
+    rows.insert(0, {**rows[1], "more": "is nicer"})
+    _rechained(rows)
+
+
 def _reword_and_rechain(rows: Lines) -> None:
     rows[2]["more"] = "is nicer"
     _rechained(rows)
@@ -170,6 +175,8 @@ EDITS: dict[str, tuple[str, Callable[[Lines], object], str]] = {
     "forged, one less": ("hypotheses.jsonl", lambda rows: _drop_and_rechain(rows, "phrases"), "names the measure phr"),
     "forged, no scan": ("hypotheses.jsonl", lambda rows: _drop_and_rechain(rows, "regions"), "the measure regions.01"),
     "forged, reworded": ("hypotheses.jsonl", _reword_and_rechain, r"entry 3 .* of measures.json differs in more"),
+    "forged, one twice": ("hypotheses.jsonl", _double_and_rechain, r"hypotheses.jsonl: surface\..* stands there 2 times"),
+    "measure twice": ("measures.json", lambda rows: rows.append(rows[0]), r"measures.json: surface\..* there 2 times"),
     "measure added": ("measures.json", lambda rows: rows.append({**rows[0], "id": "surface.x"}), "measure surface.x"),
     "measure left out": ("measures.json", lambda rows: rows.pop(1), r"entry 2 \(surface.*measures.json lacks its"),
     "other definition": ("measures.json", lambda rows: rows[0].update(definition={"x": 1}), "entry 1 .* in definition"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from diptych._types import Json
@@ -68,8 +69,8 @@ def check_ledger(text: str, measures: Sequence[Json]) -> None:
     Raises
     ------
     RunError
-        If an entry was changed, removed, added or moved, a measure is in no entry or in another form, or an entry
-        is without its measure; says which.
+        If an entry was changed, removed, added or moved, a measure is in no entry, in another form or there twice, or
+        an entry is without its measure; says which.
 
     Examples
     --------
@@ -82,7 +83,10 @@ def check_ledger(text: str, measures: Sequence[Json]) -> None:
     ...
     diptych.errors.RunError: hypotheses.jsonl, entry 1 (surface.words): its text is not that of its hash
     """
-    entries = {str(entry["id"]): entry for entry in _unbroken(text)}
+    unbroken = _unbroken(text)
+    _refuse_twins(unbroken, "hypotheses.jsonl")
+    _refuse_twins(measures, "measures.json")
+    entries = {str(entry["id"]): entry for entry in unbroken}
     tested: set[str] = set()
     for measure in measures:
         name = measure["id"] if measure["id"] in entries else measure["lens"]
@@ -93,6 +97,12 @@ def check_ledger(text: str, measures: Sequence[Json]) -> None:
     for name, entry in entries.items():
         if name not in tested and name != entry["lens"]:  # a scan may have chosen nothing
             raise RunError(f"hypotheses.jsonl, entry {entry['n']} ({name}): measures.json lacks its measure")
+
+
+def _refuse_twins(rows: Sequence[Json], file: str) -> None:
+    for name, count in Counter(str(row["id"]) for row in rows).items():
+        if count > 1:
+            raise RunError(f"{file}: {name} stands there {count} times")
 
 
 def _unbroken(text: str) -> list[Json]:
