@@ -145,8 +145,10 @@ pub(super) struct Steps<'a> {
     pub folder: &'a Path,
     pub removal: &'a Removal,
     pub segment_bytes: u64,
-    /// The number of the last batch that was there at the beginning; later ones stay.
-    last: Option<i64>,
+    /// The batches that are still to go.
+    chosen: HashSet<i64>,
+    /// The count of removals that their numbers belong to.
+    count: Option<i64>,
     /// The file whose rows the last step removed.
     left: Option<i64>,
     pub removed: Removed,
@@ -158,7 +160,8 @@ impl<'a> Steps<'a> {
             folder,
             removal,
             segment_bytes,
-            last: None,
+            chosen: HashSet::new(),
+            count: None,
             left: None,
             removed: Removed::default(),
         }
@@ -170,10 +173,12 @@ impl<'a> Steps<'a> {
     pub(super) fn step(&mut self, transaction: &Connection) -> Result<bool, StoreError> {
         self.sweep(transaction)?;
         let lots = lots(transaction)?;
-        let newest = lots.iter().map(|lot| lot.line.id).max().unwrap_or(0);
-        let last = *self.last.get_or_insert(newest);
-        let mut chosen = self.removal.choose(&lots);
-        chosen.retain(|id| *id <= last);
+        let count = index::removals(transaction)?;
+        // Chosen once: what goes first must not save what was to go later. Only another removal renumbers batches.
+        if self.count != Some(count) {
+            self.chosen = self.removal.choose(&lots);
+        }
+        let chosen = &mut self.chosen;
         let removed = |lot: &&Lot| chosen.contains(&lot.line.id);
         let segments = lots.iter().filter(removed).map(|lot| lot.line.segment);
         let (Some(segment), Some(beyond)) = (segments.clone().min(), segments.max()) else {
@@ -182,7 +187,7 @@ impl<'a> Steps<'a> {
         let mut appender = Appender::new(self.folder, transaction, self.segment_bytes);
         appender.beyond = beyond;
         for lot in lots.iter().filter(|lot| lot.line.segment == segment) {
-            if chosen.contains(&lot.line.id) {
+            if chosen.remove(&lot.line.id) {
                 self.removed.add_rows(lot);
             } else {
                 move_rows(&mut appender, lot)?;
@@ -191,6 +196,7 @@ impl<'a> Steps<'a> {
         appender.sync()?;
         index::remove_segment(transaction, segment)?;
         self.left = Some(segment);
+        self.count = Some(count + 1);
         Ok(true)
     }
 
