@@ -2,8 +2,8 @@
 //!
 //! Tried and dropped for the sums: one cluster after the other, its rows fetched from all over memory (two to three times
 //! as long); some columns at a time, so that their sums stay in the second cache (twice as long at 1,000 clusters, for
-//! rows are then read in short pieces). For the products of sums: 4 x 4 tiles of accumulators and 32 lanes a product; the compiler keeps
-//! neither in registers (9 and 3 times slower than 8 lanes).
+//! rows are then read in short pieces). For the products of sums: 4 x 4 tiles of accumulators and 32 lanes a product; the
+//! compiler keeps neither in registers (9 and 3 times slower than 8 lanes).
 #![allow(
     clippy::inline_always,
     clippy::needless_range_loop,
@@ -31,8 +31,7 @@ const SIDE: usize = 8;
 /// Sums of the vectors of each cluster: `n` rows of `dim` sums, and how many vectors each cluster has.
 ///
 /// A sum runs over its cluster's rows in ascending order, in f64, so the bits are the same for every value of
-/// `threads`. Noise (-1) is left out, whatever its values. Cost: one read of the vectors;
-/// 16 n dim bytes of memory.
+/// `threads`. Noise (-1) is left out, whatever its values. Cost: one read of the vectors; 16 n dim bytes of memory.
 ///
 /// # Errors
 ///

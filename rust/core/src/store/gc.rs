@@ -13,6 +13,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -21,7 +22,7 @@ use rusqlite::Connection;
 use super::append::Appender;
 use super::error::{StoreError, io_error};
 use super::index::{self, Line};
-use super::segment::{self, Files, Wanted};
+use super::segment::{self, Files, Location, Wanted};
 use super::space::{self, Named, SpaceStats};
 use super::{Key, VALUE_BYTES, gather};
 
@@ -186,11 +187,12 @@ impl<'a> Steps<'a> {
         };
         let mut appender = Appender::new(self.folder, transaction, self.segment_bytes);
         appender.beyond = beyond;
+        let mut files = Files::new(self.folder);
         for lot in lots.iter().filter(|lot| lot.line.segment == segment) {
             if chosen.remove(&lot.line.id) {
                 self.removed.add_rows(lot);
             } else {
-                move_rows(&mut appender, lot)?;
+                move_rows(&mut appender, &mut files, lot)?;
             }
         }
         appender.sync()?;
@@ -214,45 +216,28 @@ impl<'a> Steps<'a> {
 }
 
 /// Append the rows of one batch anew, each checked.
-fn move_rows(appender: &mut Appender<'_>, lot: &Lot) -> Result<(), StoreError> {
+fn move_rows(appender: &mut Appender<'_>, files: &mut Files, lot: &Lot) -> Result<(), StoreError> {
     let space = lot.space.space;
-    let Some(batch) = index::batch_by_id(appender.transaction, lot.line.id)? else {
-        return Ok(());
-    };
+    let batch = index::batch_by_id(appender.transaction, lot.line.id)?;
     if let Some(fault) = batch.fault() {
         return Err(StoreError::corrupt(fault));
     }
-    let rows: Vec<(Key, Wanted)> = batch
-        .rows()
-        .map(|(key, place)| {
-            let seed = segment::seed(&key, space.dim);
-            (
-                key,
-                Wanted {
-                    place,
-                    item: 0,
-                    seed,
-                },
-            )
-        })
-        .collect();
+    let (keys, places): (Vec<Key>, Vec<Location>) = batch.rows().unzip();
     let most = (MOVED_BYTES / (space.dim * VALUE_BYTES)).max(1);
-    for rows in rows.chunks(most) {
-        let (keys, mut places): (Vec<Key>, Vec<Wanted>) = rows.iter().copied().unzip();
-        for (item, place) in places.iter_mut().enumerate() {
-            place.item = item;
-        }
-        let mut vectors = vec![0.0; rows.len() * space.dim];
-        let reader = Files::new(appender.folder).reader(space.dim, &places)?;
-        gather::gather(
-            &reader,
-            &places,
-            space.dim,
-            &mut vectors,
-            std::num::NonZeroUsize::MIN,
-        )?;
-        let items: Vec<usize> = (0..rows.len()).collect();
-        appender.append(space, (&keys, &vectors), &items, lot.line.created)?;
+    for (keys, places) in keys.chunks(most).zip(places.chunks(most)) {
+        let rows = keys.iter().zip(places).enumerate();
+        let wanted: Vec<Wanted> = rows
+            .map(|(item, (key, &place))| Wanted {
+                place,
+                item,
+                seed: segment::seed(key, space.dim),
+            })
+            .collect();
+        let mut vectors = vec![0.0; keys.len() * space.dim];
+        let reader = files.reader(space.dim, &wanted)?;
+        gather::gather(&reader, &wanted, space.dim, &mut vectors, NonZeroUsize::MIN)?;
+        let items: Vec<usize> = (0..keys.len()).collect();
+        appender.append(space, (keys, &vectors), &items, lot.line.created)?;
     }
     Ok(())
 }

@@ -157,11 +157,11 @@ pub(super) fn lines(connection: &Connection) -> Result<Vec<Line>, StoreError> {
 }
 
 /// The batch of that number.
-pub(super) fn batch_by_id(connection: &Connection, id: i64) -> Result<Option<Batch>, StoreError> {
+pub(super) fn batch_by_id(connection: &Connection, id: i64) -> Result<Batch, StoreError> {
     let failed = index_error("reading a batch");
     let sql = "SELECT id, space, segment, row, entries, checksum FROM batches WHERE id = ?1";
     let mut query = connection.prepare_cached(sql).map_err(&failed)?;
-    query.query_row([id], batch).optional().map_err(&failed)
+    query.query_row([id], batch).map_err(&failed)
 }
 
 /// Take a segment with all its batches, and the spaces that are empty then, out of the index; count the removal.

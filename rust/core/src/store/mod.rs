@@ -81,7 +81,7 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use rusqlite::TransactionBehavior;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use error::StoreError;
 pub use gc::{Removal, Removed};
@@ -197,10 +197,7 @@ impl Store {
             return Err(StoreError::ReadOnly);
         }
         self.session.with(|index| {
-            let begin = index
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate);
-            let transaction = begin.map_err(index_error("waiting for the write lock"))?;
+            let transaction = locked(&mut index.connection)?;
             // Before anything is written, so that the table knows of nothing that may be rolled back.
             let table = index.tables.current(&transaction, space, dim)?;
             let fresh = fresh_items(table, keys);
@@ -235,8 +232,31 @@ impl Store {
     ) -> Result<(), StoreError> {
         check_shape(keys.len(), dim, vectors.len())?;
         check_shape(keys.len(), 1, found.len())?;
+        let look = |vectors: &mut [f32], found: &mut [bool]| -> Result<(), StoreError> {
+            found.fill(false);
+            let places = self.session.with(|index| {
+                Ok(match index.tables.known(space, dim, keys) {
+                    Some(places) => places,
+                    None => index
+                        .tables
+                        .current(&index.connection, space, dim)?
+                        .map_or_else(Vec::new, |table| table.locate(keys, dim)),
+                })
+            })?;
+            for part in segment::parts(&places) {
+                let reader = self
+                    .session
+                    .with(|index| index.tables.files.reader(dim, part))?;
+                gather::gather(&reader, part, dim, vectors, threads)?;
+            }
+            for wanted in &places {
+                found[wanted.item] = true;
+            }
+            Ok(())
+        };
         loop {
-            let done = self.read(space, keys, dim, vectors, found, threads);
+            let done = look(vectors, found);
+            // Of rows that were removed meanwhile the checksum is wrong, or there is no file.
             let gone = matches!(done, Err(StoreError::Corrupt { .. }))
                 && self
                     .session
@@ -246,38 +266,6 @@ impl Store {
             }
             vectors.fill(0.0);
         }
-    }
-
-    /// One look at the rows, which may be removed meanwhile: then they have a wrong checksum, or no file.
-    fn read(
-        &self,
-        space: &str,
-        keys: &[Key],
-        dim: usize,
-        vectors: &mut [f32],
-        found: &mut [bool],
-        threads: NonZeroUsize,
-    ) -> Result<(), StoreError> {
-        found.fill(false);
-        let places = self.session.with(|index| {
-            Ok(match index.tables.known(space, dim, keys) {
-                Some(places) => places,
-                None => index
-                    .tables
-                    .current(&index.connection, space, dim)?
-                    .map_or_else(Vec::new, |table| table.locate(keys, dim)),
-            })
-        })?;
-        for part in segment::parts(&places) {
-            let reader = self
-                .session
-                .with(|index| index.tables.files.reader(dim, part))?;
-            gather::gather(&reader, part, dim, vectors, threads)?;
-        }
-        for wanted in &places {
-            found[wanted.item] = true;
-        }
-        Ok(())
     }
 
     /// Every key of a space, in order of commit; none if there is no such space.
@@ -318,10 +306,7 @@ impl Store {
     pub fn verify(&self) -> Result<Vec<String>, StoreError> {
         self.session.with(|index| {
             loop {
-                let begin = index
-                    .connection
-                    .transaction_with_behavior(TransactionBehavior::Deferred);
-                let transaction = begin.map_err(index_error("reading every row"))?;
+                let transaction = snapshot(&mut index.connection, "reading every row")?;
                 let faults = verify::faults(&self.session.folder, &transaction);
                 drop(transaction);
                 // Files that were removed meanwhile are no fault.
@@ -346,10 +331,7 @@ impl Store {
         let folder = &self.session.folder;
         if dry_run {
             return self.session.with(|index| {
-                let begin = index
-                    .connection
-                    .transaction_with_behavior(TransactionBehavior::Deferred);
-                let transaction = begin.map_err(index_error("reading the index"))?;
+                let transaction = snapshot(&mut index.connection, "reading the index")?;
                 gc::plan(folder, &transaction, removal)
             });
         }
@@ -360,10 +342,7 @@ impl Store {
         let mut more = true;
         while more {
             more = self.session.with(|index| {
-                let begin = index
-                    .connection
-                    .transaction_with_behavior(TransactionBehavior::Immediate);
-                let transaction = begin.map_err(index_error("waiting for the write lock"))?;
+                let transaction = locked(&mut index.connection)?;
                 let more = steps.step(&transaction)?;
                 transaction.commit().map_err(index_error("committing"))?;
                 Ok(more)
@@ -383,6 +362,23 @@ impl Store {
 #[must_use]
 pub fn sqlite_version() -> i32 {
     rusqlite::version_number()
+}
+
+/// A transaction that holds the write lock.
+fn locked(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
+    connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(index_error("waiting for the write lock"))
+}
+
+/// A transaction that sees one state of the index.
+fn snapshot<'a>(
+    connection: &'a mut Connection,
+    action: &'static str,
+) -> Result<Transaction<'a>, StoreError> {
+    connection
+        .transaction_with_behavior(TransactionBehavior::Deferred)
+        .map_err(index_error(action))
 }
 
 fn check_shape(keys: usize, dim: usize, given: usize) -> Result<(), StoreError> {
