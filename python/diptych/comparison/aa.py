@@ -17,8 +17,7 @@ from diptych._types import Progress, Silent
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.false_alarms import AAResult, Split
 from diptych.comparison.pairing import Pairing, limit_prompts
-from diptych.comparison.run import analyse, prepare
-from diptych.comparison.sources import load_arm
+from diptych.comparison.run import analyse, prepare, read_arm
 from diptych.data import Response, Responses
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import ConfigError, DataError
@@ -98,15 +97,7 @@ def calibrate(
     """
     if not 1 <= splits <= MAX_SPLITS:
         raise ConfigError(f"splits = {splits}: it should be from 1 to {MAX_SPLITS:,}")
-    arm = load_arm(
-        source,
-        arm="a",
-        prompt_field=config.prompt_field,
-        response_field=config.response_field,
-        threads=threads,
-        on_bad_line=config.on_bad_line,
-        max_bad=config.max_bad,
-    )
+    arm = read_arm(source, "a", config, threads)
     arm, by_draws = _to_split(arm, config)
     done = []
     with _store(cache_dir) as store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -252,12 +253,12 @@ class _Sample:
         values, present = self.values
         return unpaired_test(values, present, self.in_first, seed=derive_seed(resampling.seed, "labels"), **options)
 
-    @property
+    @cached_property
     def differences(self) -> FloatMatrix:
         """Second minus first, 0 where either is missing."""
         return np.where(np.isnan(self.first) | np.isnan(self.second), 0.0, self.second - self.first)
 
-    @property
+    @cached_property
     def values(self) -> tuple[FloatMatrix, Mask]:
         """Unpaired: of whichever arm the unit is, 0 where missing; and where it is there."""
         assert self.in_first is not None

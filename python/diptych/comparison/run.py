@@ -29,7 +29,7 @@ from diptych.comparison.reach import out_of_reach
 from diptych.comparison.result import Result
 from diptych.comparison.sources import load_arm
 from diptych.comparison.split import split_units
-from diptych.data import Response
+from diptych.data import Response, Responses
 from diptych.embeddings.service import EmbeddingService
 from diptych.stats.multiplicity import resamples_for
 from diptych.stats.two_sample import GlobalTest, median_bandwidth, mmd_paired, mmd_unpaired
@@ -128,18 +128,7 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
     DataError
         If an input cannot be read or does not fit.
     """
-    arms = [
-        load_arm(
-            source,
-            arm=arm,
-            prompt_field=config.prompt_field,
-            response_field=config.response_field,
-            threads=threads,
-            on_bad_line=config.on_bad_line,
-            max_bad=config.max_bad,
-        )
-        for source, arm in ((a, "a"), (b, "b"))
-    ]
+    arms = [read_arm(source, arm, config, threads) for source, arm in ((a, "a"), (b, "b"))]
     check_scores(arms, config.score_fields)
     table = pair_arms(
         arms[0],
@@ -154,6 +143,25 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
     rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
     kept = rejects if config.on_bad_line == "skip" else None
     return Prepared(config, table, discovery, build_manifest((a, b), arms, config), kept)
+
+
+def read_arm(source: Any, arm: str, config: CompareConfig, threads: int) -> Responses:
+    """``load_arm`` by the settings of a comparison.
+
+    Parameters
+    ----------
+    source, arm, threads : as for ``load_arm``
+    config : names of fields, and which lines may be left out
+    """
+    return load_arm(
+        source,
+        arm=arm,
+        prompt_field=config.prompt_field,
+        response_field=config.response_field,
+        threads=threads,
+        on_bad_line=config.on_bad_line,
+        max_bad=config.max_bad,
+    )
 
 
 def analyse(
@@ -264,7 +272,9 @@ class _Analysis:
                 values = self.values(part.scan.values, part.scan.n_measures)
             with self.stage(f"test {part.name}"):
                 chosen, tested = inference.infer_scan(table, values, part.tested, resampling)
-            return _Measured(part, (part.scan.chosen(chosen.tolist()),), values[:, chosen], tested)
+            values = values[:, chosen]
+            means = inference.unit_means(table, values)
+            return _Measured(part, (part.scan.chosen(chosen.tolist()),), values, means, tested)
         with self.stage(f"measure {part.name}"):
             columns = [self.values(proposal.values, len(proposal.measures)) for proposal in part.proposals]
         values = np.concatenate([np.empty((len(table.rows), 0)), *columns], axis=1)
@@ -273,7 +283,7 @@ class _Analysis:
         with self.stage(f"test {part.name}"):
             means = inference.unit_means(table, values)
             tested = inference.infer(table, means, part.tested, measures, resampling)
-        return _Measured(part, part.proposals, values, tested)
+        return _Measured(part, part.proposals, values, means, tested)
 
     def values(self, take: Callable[[Sequence[Response]], FloatMatrix], n_measures: int) -> FloatMatrix:
         """Measure every response, some at a time."""
@@ -324,8 +334,7 @@ class _Analysis:
 
     def illustrated(self, part: _Measured, findings: Sequence[Finding]) -> Iterator[Finding]:
         """Those that passed, with the responses behind them."""
-        means = inference.unit_means(self.table, part.values)
-        a, b = (means.second, means.first) if self.swapped else (means.first, means.second)
+        a, b = (part.means.second, part.means.first) if self.swapped else (part.means.first, part.means.second)
         proposal_of = {measure.id: proposal for proposal in part.proposals for measure in proposal.measures}
         for j, (measure, finding) in enumerate(zip(part.measures, findings, strict=True)):
             if finding.q_value > self.config.alpha:
@@ -344,12 +353,14 @@ class _Measured:
     part : what was tested, and on which units
     proposals : of the measures that are reported
     values : float64 (n_rows, n_measures)
+    means : of their draws, by unit and arm
     tested : one entry a measure
     """
 
     part: Part
     proposals: tuple[Proposal, ...]
     values: FloatMatrix
+    means: inference.UnitMeans
     tested: inference.Tested
 
     @property

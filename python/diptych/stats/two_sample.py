@@ -104,9 +104,8 @@ def mmd_unpaired(
     the data as for the resamples, so that the test stays exact. Peak memory: 4 n² bytes and as much again for a moment.
     """
     kernel = _rbf_rounded(vectors, bandwidth)
-    observed, null = resampled_forms(kernel, first, kernel=True, n_resamples=n_resamples, seed=seed, threads=threads)
-    p_value = (1 + _count(null, observed)) / (1 + n_resamples)
-    return GlobalTest("MMD² (RBF kernel, unpaired)", observed, p_value, n_resamples)
+    value, p_value = _by_permutations(kernel, first, True, n_resamples, seed, threads)
+    return GlobalTest("MMD² (RBF kernel, unpaired)", value, p_value, n_resamples)
 
 
 def energy_unpaired(vectors: Vectors, first: Mask, *, n_resamples: int, seed: int, threads: int = 1) -> GlobalTest:
@@ -130,9 +129,8 @@ def energy_unpaired(vectors: Vectors, first: Mask, *, n_resamples: int, seed: in
     6.0
     """
     kernel = (-_distances(vectors)).astype(np.float32)
-    observed, null = resampled_forms(kernel, first, kernel=True, n_resamples=n_resamples, seed=seed, threads=threads)
-    p_value = (1 + _count(null, observed)) / (1 + n_resamples)
-    return GlobalTest("energy distance (unpaired)", observed, p_value, n_resamples)
+    value, p_value = _by_permutations(kernel, first, True, n_resamples, seed, threads)
+    return GlobalTest("energy distance (unpaired)", value, p_value, n_resamples)
 
 
 def mean_distance(vectors: Vectors, first: Mask, *, n_resamples: int, seed: int, threads: int = 1) -> GlobalTest:
@@ -153,9 +151,8 @@ def mean_distance(vectors: Vectors, first: Mask, *, n_resamples: int, seed: int,
     >>> mean_distance(np.array([[0.0], [3.0]], np.float32), np.array([True, False]), n_resamples=9, seed=0).value
     9.0
     """
-    observed, null = resampled_forms(vectors, first, kernel=False, n_resamples=n_resamples, seed=seed, threads=threads)
-    p_value = (1 + _count(null, observed)) / (1 + n_resamples)
-    return GlobalTest("squared distance of means", observed, p_value, n_resamples)
+    value, p_value = _by_permutations(vectors, first, False, n_resamples, seed, threads)
+    return GlobalTest("squared distance of means", value, p_value, n_resamples)
 
 
 def _by_flips(kernel: FloatMatrix, n_resamples: int, seed: int, threads: int) -> tuple[float, float]:
@@ -168,6 +165,14 @@ def _by_flips(kernel: FloatMatrix, n_resamples: int, seed: int, threads: int) ->
     del kernel, cross, contrast
     observed, null = resampled_forms(rounded, None, kernel=True, n_resamples=n_resamples, seed=seed, threads=threads)
     return value, (1 + _count(null / n**2, observed / n**2)) / (1 + n_resamples)
+
+
+def _by_permutations(
+    values: Vectors, first: Mask, kernel: bool, n_resamples: int, seed: int, threads: int
+) -> tuple[float, float]:
+    """Value and p under permutation of who is first; a kernel matrix, or vectors that stand for the linear one."""
+    observed, null = resampled_forms(values, first, kernel=kernel, n_resamples=n_resamples, seed=seed, threads=threads)
+    return observed, (1 + _count(null, observed)) / (1 + n_resamples)
 
 
 def _distances(vectors: Vectors) -> FloatMatrix:
