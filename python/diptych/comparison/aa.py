@@ -97,7 +97,7 @@ def calibrate(
     """
     if not 1 <= splits <= MAX_SPLITS:
         raise ConfigError(f"splits = {splits}: it should be from 1 to {MAX_SPLITS:,}")
-    arm = read_arm(source, "a", config, threads)
+    arm = read_arm(source, "a", threads, config)
     arm, by_draws = _to_split(arm, config)
     done = []
     with _store(cache_dir) as store:

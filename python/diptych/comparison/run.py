@@ -128,7 +128,7 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
     DataError
         If an input cannot be read or does not fit.
     """
-    arms = [read_arm(source, arm, config, threads) for source, arm in ((a, "a"), (b, "b"))]
+    arms = [read_arm(source, arm, threads, config) for source, arm in ((a, "a"), (b, "b"))]
     check_scores(arms, config.score_fields)
     table = pair_arms(
         arms[0],
@@ -145,7 +145,7 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
     return Prepared(config, table, discovery, build_manifest((a, b), arms, config), kept)
 
 
-def read_arm(source: Any, arm: str, config: CompareConfig, threads: int) -> Responses:
+def read_arm(source: Any, arm: str, threads: int, config: CompareConfig) -> Responses:
     """``load_arm`` by the settings of a comparison.
 
     Parameters
