@@ -23,7 +23,8 @@ from diptych.bench.planted.sources import N_PERSONAS, Generated, Statements
 from diptych.bench.planted.summary import median, share, summarise
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.pairing import Table
-from diptych.comparison.run import compare, prepare
+from diptych.comparison.prepare import prepare
+from diptych.comparison.run import compare
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import ConfigError, DataError, UnknownNameError
 from tests.helpers.cli import invoke

@@ -14,7 +14,7 @@ import pytest
 from diptych import Responses
 from diptych.bench.corpora import generate_corpus, generate_prompts
 from diptych.comparison.aa import aa
-from diptych.comparison.run import prepare
+from diptych.comparison.prepare import prepare
 from diptych.comparison.split import discovery_view
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.encoders import LexicalEncoder

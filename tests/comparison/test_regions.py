@@ -140,7 +140,7 @@ def test_several_draws_of_a_prompt_are_scanned_too() -> None:
 def test_parts_make_one_family() -> None:
     table = paired(60, 0)
     _, _, tested = scanned(table, 0, 999)
-    joined = inference.join([tested, tested])
+    joined = inference.join(inference.as_one_family([tested, tested]))
     n = len(tested.test.p_value)
     assert len(joined.q_value) == 2 * n
     np.testing.assert_array_equal(joined.test.p_fwer[:n], np.minimum(2 * tested.test.p_fwer, 1.0))

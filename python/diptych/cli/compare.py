@@ -59,7 +59,7 @@ def compare(
     """
     with errors_as_messages():
         from diptych.cli.runs import describe_plan, make_config, print_findings, run_comparison
-        from diptych.comparison.run import prepare
+        from diptych.comparison.prepare import prepare
 
         given = flags.given_settings(context)
         chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})

@@ -28,7 +28,7 @@ def demo(
 def _compare(a: Path, b: Path, folder: Path) -> None:
     from diptych.cli.runs import print_findings, run_comparison
     from diptych.comparison.config import CompareConfig
-    from diptych.comparison.run import prepare
+    from diptych.comparison.prepare import prepare
 
     threads = os.cpu_count() or 1
     prepared = prepare(a, b, config=CompareConfig(), threads=threads)

@@ -11,8 +11,9 @@ from diptych._types import Json, Progress
 from diptych.cli.console import note, say
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents, read_run, write_run
+from diptych.comparison.prepare import Prepared
 from diptych.comparison.report.format import percent, probability, scale_for
-from diptych.comparison.run import Prepared, analyse
+from diptych.comparison.run import analyse
 from diptych.config.loader import read_yaml
 from diptych.errors import RunError
 from diptych.utils.files import check_new_folder

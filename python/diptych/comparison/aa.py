@@ -17,7 +17,8 @@ from diptych._types import Progress, Silent
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.false_alarms import AAResult, Split
 from diptych.comparison.pairing import Pairing, limit_prompts
-from diptych.comparison.run import analyse, prepare, read_arm
+from diptych.comparison.prepare import prepare, read_arm
+from diptych.comparison.run import analyse
 from diptych.data import Response, Responses
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import ConfigError, DataError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,8 @@ from diptych.stats.power import detectable_means, detectable_paired_shares, dete
 from diptych.utils.hashing import derive_seed
 
 _LEVEL = 0.95
+_ENTRIES = ("statistic", "p_value", "p_fwer", "exact")
+"""Of a ``TestResult``, what has an entry a measure."""
 MAX_REGIONS = 10
 """Of a scan so many measures are reported, found or not."""
 
@@ -186,26 +188,37 @@ def infer_scan(
     return chosen, described
 
 
-def join(parts: Sequence[Tested], fdr: Fdr = "bh") -> Tested:
-    """One family of all parts: q over their union; family-wise p times the number of parts (Bonferroni).
+def as_one_family(parts: Sequence[Tested], fdr: Fdr = "bh") -> list[Tested]:
+    """The parts as one family: q over their union; family-wise p times the number of parts (Bonferroni).
 
     Parameters
     ----------
     parts : tested apart
     fdr : how the false discovery rate is held
     """
+    sizes = [len(part.q_value) for part in parts]
+    q_value = np.split(q_values(np.concatenate([part.test.p_value for part in parts]), fdr), np.cumsum(sizes)[:-1])
+    p_fwer = [np.minimum(len(parts) * part.test.p_fwer, 1.0) for part in parts]
+    return [
+        replace(part, q_value=q, test=replace(part.test, p_fwer=p))
+        for part, q, p in zip(parts, q_value, p_fwer, strict=True)
+    ]
+
+
+def join(parts: Sequence[Tested]) -> Tested:
+    """One after another.
+
+    Parameters
+    ----------
+    parts : of one family
+    """
     tests = [part.test for part in parts]
-    p_value = np.concatenate([test.p_value for test in tests])
     test = TestResult(
-        statistic=np.concatenate([test.statistic for test in tests]),
-        p_value=p_value,
-        p_fwer=np.minimum(len(parts) * np.concatenate([test.p_fwer for test in tests]), 1.0),
-        exact=np.concatenate([test.exact for test in tests]),
+        **{name: np.concatenate([getattr(test, name) for test in tests]) for name in _ENTRIES},
         n_resamples=max(test.n_resamples for test in tests),
     )
-    others = [name for name in Tested.__slots__ if name not in ("test", "q_value")]
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in others}
-    return Tested(test=test, q_value=q_values(p_value, fdr), **joined)
+    others = [name for name in Tested.__slots__ if name != "test"]
+    return Tested(test=test, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in others})
 
 
 def _strongest_apart(statistic: FloatVector, holds: Mask) -> NDArray[np.int64]:

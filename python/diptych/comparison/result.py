@@ -30,6 +30,7 @@ class Result:
     measures : every measure that was tested
     values : float64 (n_rows, n_measures), as measured; NaN where missing
     tested : one finding per measure, passed or not, in the order of ``measures``
+    family_size : how many measures the whole run has tested, over all its pairs of arms
     global_test : are the arms the same at all?
     coordinates : float32 (n_rows, 2), a map of the responses
     clusters : int32 (n_rows,), cluster of each response, -1 without the clusters lens
@@ -45,6 +46,7 @@ class Result:
     measures: tuple[Measure, ...]
     values: FloatMatrix
     tested: tuple[Finding, ...]
+    family_size: int
     global_test: GlobalTest
     coordinates: Vectors
     clusters: Labels
@@ -94,7 +96,7 @@ class Result:
             },
             "alpha": self.alpha,
             "fdr": self.manifest["config"]["fdr"],
-            "family_size": len(self.tested),
+            "family_size": self.family_size,
             "resamples": self.n_resamples,
             "global": {
                 "statistic": self.global_test.statistic,

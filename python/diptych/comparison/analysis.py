@@ -1,0 +1,249 @@
+"""One pair of arms on its way from responses to findings: propose, measure, test, conclude."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from diptych._types import FloatMatrix, Labels, Progress, Vectors
+from diptych.comparison import inference
+from diptych.comparison.evidence import with_examples
+from diptych.comparison.findings import Finding, build_findings, mark_replicated
+from diptych.comparison.hypotheses import Ledger
+from diptych.comparison.lenses.clusters import ClustersProposal
+from diptych.comparison.measures import Measure, Proposal
+from diptych.comparison.overall import compare_as_wholes, principal_axes
+from diptych.comparison.pairing import Table
+from diptych.comparison.parts import Part, propose_parts
+from diptych.comparison.prepare import Prepared
+from diptych.comparison.reach import out_of_reach
+from diptych.comparison.result import Result
+from diptych.data import Response
+from diptych.embeddings.service import EmbeddingService
+from diptych.stats.multiplicity import resamples_for
+from diptych.utils.hashing import derive_seed
+from diptych.utils.logging import EventLog
+
+_ROWS_AT_A_TIME = 256
+
+
+@dataclass(frozen=True)
+class MeasuredPart:
+    """A part after its test.
+
+    Parameters
+    ----------
+    part : what was tested, and on which units
+    proposals : of the measures that are reported
+    values : float64 (n_rows, n_measures)
+    means : of their draws, by unit and arm
+    tested : one entry a measure
+    """
+
+    part: Part
+    proposals: tuple[Proposal, ...]
+    values: FloatMatrix
+    means: inference.UnitMeans
+    tested: inference.Tested
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        return tuple(measure for proposal in self.proposals for measure in proposal.measures)
+
+
+def analyse_as_one_family(analyses: Sequence[Analysis]) -> list[Result]:
+    """Propose in every pair of arms, test every measure, and correct for all of them together.
+
+    Parameters
+    ----------
+    analyses : pairs of arms, under the same settings
+
+    Returns
+    -------
+    list
+        A result for each
+    """
+    proposed = [analysis.propose() for analysis in analyses]
+    family = sum(part.n_reported for parts in proposed for part in parts)
+    measured = [analysis.test(parts, family) for analysis, parts in zip(analyses, proposed, strict=True)]
+    fdr = analyses[0].config.fdr
+    corrected = iter(inference.as_one_family([part.tested for parts in measured for part in parts], fdr))
+    whole = [[replace(part, tested=next(corrected)) for part in parts] for parts in measured]
+    size = sum(len(part.measures) for parts in whole for part in parts)
+    return [analysis.conclude(parts, size) for analysis, parts in zip(analyses, whole, strict=True)]
+
+
+class Analysis:
+    """One pair's state. Everything is computed in the canonical order of the arms, and turned at the end."""
+
+    def __init__(
+        self, prepared: Prepared, threads: int, cache_dir: str | os.PathLike[str] | None, progress: Progress
+    ) -> None:
+        self.prepared, self.config = prepared, prepared.config
+        self.threads, self.progress = threads, progress
+        self.swapped = not prepared.table.is_canonical()
+        self.table = prepared.table.turned() if self.swapped else prepared.table
+        self.service = EmbeddingService(
+            os.fspath(cache_dir) if cache_dir is not None else None, self.config.embedder, progress=progress
+        )
+        self.events, self.ledger = EventLog(), Ledger()
+        self.vectors: Vectors = np.empty((0, 0), dtype=np.float32)
+
+    def propose(self) -> list[Part]:
+        """Embed, let the lenses propose, and write down what they say before anything is tested."""
+        table = self.table
+        with self._stage("embed"):
+            vectors = self.vectors = self.service.get_embeddings([row.response for row in table.rows])
+        index = {row.response: i for i, row in enumerate(table.rows)}
+        with self._stage("propose"):
+            parts = propose_parts(
+                self.config,
+                table,
+                self.prepared.discovery,
+                lambda texts: vectors[[index[text] for text in texts]],
+                self.progress,
+                self.threads,
+            )
+        for part in parts:
+            for measure in part.hypotheses:
+                self.ledger.append(measure, seen=part.seen, tested_on=part.tested_on)
+        return parts
+
+    def test(self, parts: Sequence[Part], family: int) -> list[MeasuredPart]:
+        """Measure and test each part for itself.
+
+        Parameters
+        ----------
+        parts : what was proposed
+        family : how many measures the whole run tests
+        """
+        self.resampling = self._resampling(family)
+        return [self._measure_and_test(part) for part in parts]
+
+    def conclude(self, measured: Sequence[MeasuredPart], family: int) -> Result:
+        """Findings in words, with what belongs to them.
+
+        Parameters
+        ----------
+        measured : the parts, corrected for the family
+        family : how many measures the whole run has tested
+        """
+        prepared, table = self.prepared, self.table
+        parts = [part.part for part in measured]
+        tested = inference.join([part.tested for part in measured])
+        with self._stage("global"):
+            global_test = compare_as_wholes(table, self.vectors, seed=self.config.seed, threads=self.threads)
+        with self._stage("examples"):
+            findings = self._findings(measured, tested)
+        notices = (*table.notices, *out_of_reach(parts, table, replace(self.resampling, family=family)))
+        return Result(
+            table=replace(prepared.table, notices=notices),
+            measures=tuple(measure for part in measured for measure in part.measures),
+            values=np.concatenate([part.values for part in measured], axis=1),
+            tested=tuple(findings),
+            family_size=family,
+            global_test=global_test,
+            coordinates=principal_axes(self.vectors),
+            clusters=_clusters(parts, table),
+            discovery=prepared.discovery,
+            n_discovery=prepared.n_prompts(prepared.discovery),
+            n_validation=prepared.n_prompts(~prepared.discovery),
+            n_resamples=tested.test.n_resamples,
+            manifest=prepared.manifest,
+            hypotheses=self.ledger.to_jsonl(),
+            events=self.events.text(),
+            rejects=prepared.rejects,
+        )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.events.logger.info("stage", name=name, seconds=round(time.perf_counter() - start, 3))
+
+    def _resampling(self, family: int) -> inference.Resampling:
+        """How to test, given how many measures the whole run tests."""
+        alpha, fdr = self.config.alpha, self.config.fdr
+        return inference.Resampling(
+            seed=self.config.seed,
+            n_resamples=self.config.resamples or resamples_for(family, alpha, method=fdr),
+            alpha=alpha,
+            family=family,
+            threads=self.threads,
+            progress=self.progress,
+            fdr=fdr,
+        )
+
+    def _measure_and_test(self, part: Part) -> MeasuredPart:
+        table = self.table
+        resampling = replace(self.resampling, seed=derive_seed(self.config.seed, f"part {part.name}"))
+        if part.scan is not None:
+            with self._stage(f"measure {part.name}"):
+                values = self._values(part.scan.values, part.scan.n_measures)
+            with self._stage(f"test {part.name}"):
+                chosen, tested = inference.infer_scan(table, values, part.tested, resampling)
+            values = values[:, chosen]
+            means = inference.unit_means(table, values)
+            return MeasuredPart(part, (part.scan.chosen(chosen.tolist()),), values, means, tested)
+        with self._stage(f"measure {part.name}"):
+            columns = [self._values(proposal.values, len(proposal.measures)) for proposal in part.proposals]
+        values = np.concatenate([np.empty((len(table.rows), 0)), *columns], axis=1)
+        measures = tuple(part.hypotheses)
+        inference.check_finite(values, table, measures)
+        with self._stage(f"test {part.name}"):
+            means = inference.unit_means(table, values)
+            tested = inference.infer(table, means, part.tested, measures, resampling)
+        return MeasuredPart(part, part.proposals, values, means, tested)
+
+    def _values(self, take: Callable[[Sequence[Response]], FloatMatrix], n_measures: int) -> FloatMatrix:
+        """Measure every response, some at a time."""
+        rows = self.table.rows
+        values = np.empty((len(rows), n_measures))
+        self.progress.start("measure", len(rows))
+        for start in range(0, len(rows), _ROWS_AT_A_TIME):
+            batch = rows[start : start + _ROWS_AT_A_TIME]
+            values[start : start + len(batch)] = take(batch)
+            self.progress.advance(len(batch))
+        self.progress.finish()
+        return values
+
+    def _findings(self, measured: Sequence[MeasuredPart], tested: inference.Tested) -> list[Finding]:
+        table = self.prepared.table
+        findings = build_findings(
+            [measure for part in measured for measure in part.measures],
+            tested,
+            [part.part.tested_on for part in measured for _ in part.measures],
+            arm_b=table.arms[1].name,
+            swapped=self.swapped,
+            paired=table.pairing == "paired",
+        )
+        start = 0
+        for part in measured:
+            stop = start + len(part.measures)
+            findings[start:stop] = self._illustrated(part, findings[start:stop])
+            start = stop
+        return mark_replicated(findings, self.config.alpha)
+
+    def _illustrated(self, part: MeasuredPart, findings: Sequence[Finding]) -> Iterator[Finding]:
+        """Those that passed, with the responses behind them."""
+        a, b = (part.means.second, part.means.first) if self.swapped else (part.means.first, part.means.second)
+        proposal_of = {measure.id: proposal for proposal in part.proposals for measure in proposal.measures}
+        for j, (measure, finding) in enumerate(zip(part.measures, findings, strict=True)):
+            if finding.q_value > self.config.alpha:
+                yield finding
+                continue
+            mark = partial(proposal_of[measure.id].evidence, measure)
+            yield with_examples(finding, self.prepared.table, a[:, j], b[:, j], part.part.tested, mark)
+
+
+def _clusters(parts: Sequence[Part], table: Table) -> Labels:
+    for proposal in (proposal for part in parts for proposal in part.proposals):
+        if isinstance(proposal, ClustersProposal):
+            return proposal.labels(table.rows)
+    return np.full(len(table.rows), -1, dtype=np.int32)

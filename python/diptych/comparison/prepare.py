@@ -1,0 +1,90 @@
+"""Two arms read, brought together and split, before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from diptych._types import Json, Mask
+from diptych.comparison.config import CompareConfig
+from diptych.comparison.lenses.scores import check_common_scores, check_scores
+from diptych.comparison.manifest import build_manifest
+from diptych.comparison.pairing import Table, pair_arms
+from diptych.comparison.sources import load_arm
+from diptych.comparison.split import split_units
+from diptych.data import Responses
+from diptych.utils.text import json_line
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Two arms that were read, brought together and split, before anything was computed.
+
+    Parameters
+    ----------
+    config : the settings
+    table : the responses
+    discovery : bool (n_units,)
+    manifest : inputs with hashes, settings, versions
+    rejects : lines that were left out, as JSON lines; None where none may be
+    """
+
+    config: CompareConfig
+    table: Table
+    discovery: Mask
+    manifest: Json
+    rejects: str | None = None
+
+    def n_prompts(self, mask: Mask) -> int:
+        """Different prompts among the units of a mask."""
+        return len({unit for unit, chosen in zip(self.table.units, mask, strict=True) if chosen})
+
+
+def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepared:
+    """Read, pair and split; compute nothing.
+
+    Parameters
+    ----------
+    a, b : as for ``compare``
+    config : of the whole comparison
+    threads : for parsing; the result is the same for every value
+
+    Raises
+    ------
+    DataError
+        If an input cannot be read or does not fit.
+    """
+    arms = [read_arm(source, arm, threads, config) for source, arm in ((a, "a"), (b, "b"))]
+    check_scores(arms, config.score_fields)
+    table = pair_arms(
+        arms[0],
+        arms[1],
+        names=(config.name_a, config.name_b),
+        pairing=config.pairing,
+        limit=config.limit,
+        seed=config.seed,
+    )
+    check_common_scores(table, config.score_fields)
+    discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
+    rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
+    kept = rejects if config.on_bad_line == "skip" else None
+    return Prepared(config, table, discovery, build_manifest((a, b), arms, config), kept)
+
+
+def read_arm(source: Any, arm: str, threads: int, config: CompareConfig) -> Responses:
+    """``load_arm`` by the settings of a comparison.
+
+    Parameters
+    ----------
+    source, arm, threads : as for ``load_arm``
+    config : names of fields, and which lines may be left out
+    """
+    return load_arm(
+        source,
+        arm=arm,
+        prompt_field=config.prompt_field,
+        response_field=config.response_field,
+        threads=threads,
+        on_bad_line=config.on_bad_line,
+        max_bad=config.max_bad,
+    )
