@@ -40,7 +40,9 @@ def measured(name: str, text: str) -> float:
     ("name", "text", "value"),
     [
         ("words", "Don't re-do it, 3 times.", 5), ("words", "", 0), ("words", "漢字 é", 2),
-        ("sentences", "One. Two! Three?", 3), ("sentences", "no end", 1), ("sentences", " ", 0), ("sentences",
+        ("sentences", "One. Two! Three?", 3), ("sentences", "no end", 1), ("sentences", "One. Two", 2),
+        ("repeats_itself", "It is so. I say it is so. It is so.", 0), ("repeats_itself", "I like the sea. I like the sea", 1),
+        ("repeats_itself", "I like the sea.\n- I LIKE the sea", 1), ("repeats_itself", "yes yes\nyes yes", 0), ("sentences", " ", 0), ("sentences",
                 "3.5 is a number.", 1),
         ("paragraphs", "a\nb\n\nc", 2), ("paragraphs", "", 0),
         ("list_items", "- a\n* b\n1. c\nd", 3), ("has_list", "- a\n- b", 1), ("has_list", "a-b", 0),
@@ -104,6 +106,8 @@ def test_marks_are_in_order_inside_the_text_and_there_when_something_was_counted
         '"' * 200_000,
         "| " * 100_000,
         "1," * 100_000,
+        "so it is. " * 20_000,
+        ".a" * 100_000,
     ],
 )
 def test_a_repetition_loop_takes_no_quadratic_time(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,7 +17,10 @@ from diptych.data import Response
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++(?=\s|$)")
 PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n(?=[^\n]*\S)[^\n]*)*")
+_PIECE = re.compile(r"\S(?:[^.!?\n]|[.!?]++(?!\s|$))*+[.!?]*", re.MULTILINE)
 _TTR_WORDS = 100
+_LEAST_REPEATED = 4
+"""Words of a sentence, for its repetition to count: tables and forms repeat shorter ones."""
 
 Scale = Literal["count", "per 100 words", "any"]
 
@@ -26,8 +29,8 @@ Scale = Literal["count", "per 100 words", "any"]
 class Feature:
     """A row of the table below: a name, two sentence ends, and what is counted.
 
-    ``count`` is a pattern whose matches are counted and marked as evidence, or a function of the text. ``scale``
-    says what becomes of the count: itself, a rate, or whether there is any.
+    ``count`` is a pattern whose matches are counted and marked as evidence, or a function of the text, with ``marks``
+    for its evidence. ``scale`` says what becomes of the count: itself, a rate, or whether there is any.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Feature:
     unit: str
     count: re.Pattern[str] | Callable[[str], float]
     scale: Scale = "count"
+    marks: Callable[[str], Iterator[Span]] | None = None
 
 
 def _words(text: str) -> float:
@@ -47,7 +51,28 @@ def _no_words(text: str) -> float:
 
 
 def _sentences(text: str) -> float:
-    return float(max(len(SENTENCE_END.findall(text)), bool(text.strip())))
+    """Those that end in a mark, and what stands after the last mark."""
+    end = 0
+    count = 0
+    for mark in SENTENCE_END.finditer(text):
+        count, end = count + 1, mark.end()
+    return float(count + (WORD.search(text, end) is not None))
+
+
+def _repetitions(text: str) -> Iterator[Span]:
+    """Sentences, and lines, of some length that stand there for the second time or more."""
+    seen: set[str] = set()
+    for piece in _PIECE.finditer(text):
+        words = " ".join(WORD.findall(piece[0].lower()))
+        if words in seen:
+            yield piece.span()
+        elif words.count(" ") >= _LEAST_REPEATED - 1:
+            seen.add(words)
+
+
+def _repeats_itself(text: str) -> float:
+    """Whether a sentence stands there twice: what a model does that has got into a loop."""
+    return float(any(True for _ in _repetitions(text)))
 
 
 def _words_per_sentence(text: str) -> float:
@@ -116,6 +141,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("letters_per_word", "uses longer words", "uses shorter words", "letters per word", _letters_per_word),
     Feature("type_token_ratio", "repeats words less", "repeats words more",
             "different words per word, in the first 100", _type_token_ratio),
+    Feature("repeats_itself", "says a sentence twice in more responses", "says a sentence twice in fewer responses", "",
+            _repeats_itself, "any", _repetitions),
     Feature("list_items", "writes more list items", "writes fewer list items", "list items", _LIST_ITEM),
     Feature("has_list", "uses lists in more responses", "uses lists in fewer responses", "", _LIST_ITEM, "any"),
     Feature("numbered_items", "writes more numbered items", "writes fewer numbered items", "numbered items", _NUMBERED),
@@ -185,8 +212,10 @@ class SurfaceProposal:
         return _measure([row.response for row in responses], self._counted)[:, self._chosen]
 
     def evidence(self, measure: Measure, text: str) -> list[Span]:
-        count = self._features[measure.id].count
-        return find_spans(match.span() for match in count.finditer(text)) if isinstance(count, re.Pattern) else []
+        feature = self._features[measure.id]
+        if isinstance(feature.count, re.Pattern):
+            return find_spans(match.span() for match in feature.count.finditer(text))
+        return find_spans(feature.marks(text)) if feature.marks else []
 
 
 def _as_measure(name: str, feature: Feature) -> Measure:
