@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from diptych._types import Silent
 from diptych.comparison.lenses import phrases as phrases_module
+from diptych.comparison.lenses.clusters import N_RECLUSTERINGS, ClustersLens, best_overlaps
 from diptych.comparison.lenses.phrases import PhrasesLens, PhrasesProposal, Words, frequent_phrases, runs_of_words
 from diptych.comparison.lenses.scores import ScoresLens, check_scores
 from diptych.comparison.lenses.surface import FEATURES, WORD, SurfaceLens, SurfaceProposal
-from diptych.comparison.measures import Discovery, Tools, find_spans
+from diptych.comparison.measures import Discovery, Survival, Tools, find_spans
 from diptych.data import Records, Response, Responses
 from diptych.errors import DataError
 
@@ -203,3 +204,32 @@ def test_spans_that_are_kept_never_overlap_and_none_is_empty(spans: list[tuple[i
     assert all(first[1] <= second[0] for first, second in pairwise(kept))
     assert set(kept) <= set(spans)
     assert bool(kept) == any(start < end for start, end in spans)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=30))
+def test_overlaps_are_those_of_sets(pairs: list[tuple[int, int]]) -> None:
+    labels, others = (np.array(side, dtype=np.int32) for side in zip(*pairs, strict=True))
+
+    def members(of: np.ndarray, cluster: int) -> set[int]:
+        return set(np.flatnonzero(of == cluster).tolist())
+
+    naive = [
+        max(len(here & there) / max(len(here | there), 1) for there in (members(others, k) for k in range(4)))
+        for here in (members(labels, k) for k in range(labels.max() + 1))
+    ]
+    np.testing.assert_allclose(best_overlaps(labels, others), naive)
+
+
+def test_a_cluster_apart_survives_other_seeds_and_a_piece_of_one_cloud_does_not() -> None:
+    rng = np.random.default_rng(0)
+    apart = rng.normal(size=(40, 2)) * 0.01 + [30.0, 0.0]
+    cloud = rng.normal(size=(360, 2))
+    vectors = np.concatenate([apart, cloud]).astype(np.float32)
+    texts = [f"text {i}" for i in range(len(vectors))]
+    index = {text: i for i, text in enumerate(texts)}
+    tools = Tools(lambda some: vectors[[index[text] for text in some]], 0, Silent())
+    proposal = ClustersLens().propose(texts, tools)
+    home = int(proposal.labels(responses(texts[:1]))[0])
+    survivals = {measure.definition["cluster"]: proposal.survival(measure) for measure in proposal.measures}
+    assert survivals[home] == Survival(N_RECLUSTERINGS, N_RECLUSTERINGS)
+    assert min(survival.n for survival in survivals.values()) < N_RECLUSTERINGS

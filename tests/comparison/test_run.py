@@ -14,6 +14,7 @@ import diptych
 from diptych import Result
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.folder import read_run
+from diptych.comparison.lenses.clusters import N_RECLUSTERINGS
 from diptych.errors import DataError
 
 Rows = list[dict[str, Any]]
@@ -107,6 +108,17 @@ def test_what_both_halves_propose_and_confirm_is_one_finding_that_says_so(plante
     assert {twin.tested_on for twin in twins} == {"first half", "second half"}
     assert finding.is_replicated
     assert abs(finding.statistic) == max(abs(twin.statistic) for twin in twins)
+
+
+def test_a_cluster_that_was_found_says_how_often_it_comes_out_again(planted: Result) -> None:
+    for finding in planted.tested:
+        if finding.lens == "clusters" and finding in planted.findings:
+            assert finding.n_repetitions == N_RECLUSTERINGS
+            assert finding.n_survived in range(N_RECLUSTERINGS + 1)
+        else:
+            assert finding.n_survived is finding.n_repetitions is None
+    found = [finding for finding in planted.findings if finding.lens == "clusters"]
+    assert bool(found) == ("clusterings with other seeds" in planted.to_html())
 
 
 def test_without_cross_fitting_only_the_first_half_proposes() -> None:

@@ -17,7 +17,7 @@ from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings, mark_replicated
 from diptych.comparison.hypotheses import Ledger
 from diptych.comparison.lenses.clusters import ClustersProposal
-from diptych.comparison.measures import Measure, Proposal
+from diptych.comparison.measures import Measure, Proposal, Repeatable
 from diptych.comparison.overall import compare_as_wholes, principal_axes
 from diptych.comparison.pairing import Table
 from diptych.comparison.parts import Part, propose_parts
@@ -238,7 +238,11 @@ class Analysis:
             if finding.q_value > self.config.alpha:
                 yield finding
                 continue
-            mark = partial(proposal_of[measure.id].evidence, measure)
+            proposal = proposal_of[measure.id]
+            if isinstance(proposal, Repeatable):
+                survival = proposal.survival(measure)
+                finding = replace(finding, n_survived=survival.n, n_repetitions=survival.of)
+            mark = partial(proposal.evidence, measure)
             yield with_examples(finding, self.prepared.table, a[:, j], b[:, j], part.part.tested, mark)
 
 

@@ -70,6 +70,8 @@ class Finding:
     minimum_detectable_effect : the smallest change this run had 80 % power to find; None where there is
         none
     is_replicated : whether both halves proposed it, and each was confirmed on the other
+    n_survived, n_repetitions : of a cluster that was found, in how many clusterings with other seeds it came out again;
+        None where nothing random is in the measure
     warnings : what a reader should know
     examples : typical responses behind it
     """
@@ -96,6 +98,8 @@ class Finding:
     n_down: int | None
     minimum_detectable_effect: float | None
     is_replicated: bool = False
+    n_survived: int | None = None
+    n_repetitions: int | None = None
     warnings: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 

@@ -66,6 +66,22 @@ class Proposal(Protocol):
         """The pieces of a response that show the measure, in order, not overlapping."""
 
 
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """In ``n`` of ``of`` repetitions of what is random in a lens, its measure came out again."""
+
+    n: int
+    of: int
+
+
+@runtime_checkable
+class Repeatable(Protocol):
+    """A proposal that rests on a random start, and can say how much depends on it."""
+
+    def survival(self, measure: Measure) -> Survival:
+        """In how many repetitions with other seeds the measure comes out again."""
+
+
 class Discovery(Sequence[Response]):
     """The responses that a lens may look at which sees who wrote what. Asking for another prompt is an error.
 
