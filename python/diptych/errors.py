@@ -12,6 +12,8 @@
     ├── ShapeError         (ValueError)    an array of the wrong shape or dtype, or with values that are not finite
     ├── SealedError        (PermissionError) a proposer asked for validation responses
     ├── RunError           (OSError)       a run folder that cannot be written or read
+    ├── ModelError         (RuntimeError)  a model that cannot be asked: wrong key, no credit, no such model, no server
+    ├── BudgetError        (RuntimeError)  the next request could cross the budget; the same command resumes
     ├── StoreError         (OSError)       the embedding store
     │   ├── CorruptStoreError              a checksum or a structure in it is wrong
     │   └── StoreVersionError              written by a newer diptych
@@ -138,6 +140,14 @@ class SealedError(DiptychError, PermissionError):
 
 class RunError(DiptychError, OSError):
     """A run folder cannot be written or read."""
+
+
+class ModelError(DiptychError, RuntimeError):
+    """A model cannot be asked at all: a wrong key, no credit, no such model, no server."""
+
+
+class BudgetError(DiptychError, RuntimeError):
+    """The next request could cross the budget; what was answered is kept, and the same command resumes."""
 
 
 class StoreError(DiptychError, OSError):

@@ -1,0 +1,1 @@
+"""Models that answer: named, asked, and never asked twice."""
