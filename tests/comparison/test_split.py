@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from diptych._types import Silent
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.lenses import LENSES, make_lens
+from diptych.comparison.lenses import LENSES, Lenses, make_lens
 from diptych.comparison.measures import Discovery, Measure, Proposal, Tools
 from diptych.comparison.pairing import Table, pair_arms
 from diptych.comparison.parts import Part, propose_parts
@@ -120,7 +120,7 @@ BLIND = [name for name in LENSES if make_lens(name).blinded and name != "scores"
 def parts_of(table: Table, name: str) -> list[Part]:
     config = CompareConfig(lenses=(name,))
     first_half = split_units(table, fraction=0.5, seed=0)
-    return propose_parts(config, table, first_half, EmbeddingService().get_embeddings, Silent(), 1)
+    return propose_parts(config, Lenses(), table, first_half, EmbeddingService().get_embeddings, Silent(), 1)
 
 
 def definitions(part: Part) -> list[Measure]:

@@ -16,6 +16,7 @@ import numpy as np
 from diptych._types import Progress, Silent
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.false_alarms import AAResult, Split
+from diptych.comparison.lenses import Lenses
 from diptych.comparison.pairing import Pairing, limit_prompts
 from diptych.comparison.prepare import prepare, read_arm
 from diptych.comparison.run import analyse
@@ -100,12 +101,12 @@ def calibrate(
         raise ConfigError(f"splits = {splits}: it should be from 1 to {MAX_SPLITS:,}")
     arm = read_arm(source, "a", threads, config)
     arm, by_draws = _to_split(arm, config)
-    done = []
+    done, lenses = [], Lenses()
     with _store(cache_dir) as store:
         EmbeddingService(store, config.embedder, progress=progress).get_embeddings([row.response for row in arm])
         progress.start("split", splits)
         for number in range(1, splits + 1):
-            done.append(_compare_halves(arm, by_draws, config, number, threads, store))
+            done.append(_compare_halves(arm, by_draws, config, number, threads, store, lenses))
             progress.advance()
         progress.finish()
     return AAResult(
@@ -130,14 +131,14 @@ def _store(cache_dir: str | os.PathLike[str] | None) -> Iterator[Path]:
 
 
 def _compare_halves(
-    arm: Responses, by_draws: bool, config: CompareConfig, number: int, threads: int, store: Path
+    arm: Responses, by_draws: bool, config: CompareConfig, number: int, threads: int, store: Path, lenses: Lenses
 ) -> Split:
     seed = derive_seed(config.seed, f"aa {number}")
     a, b = _halves(arm, by_draws, seed)
     pairing: Pairing = "paired" if by_draws else "unpaired"
     changed = {"seed": seed, "pairing": pairing, "limit": None, "name_a": None, "name_b": None}
     prepared = prepare(a, b, config=config.model_copy(update=changed), threads=threads)
-    result = analyse(prepared, threads=threads, cache_dir=store)
+    result = analyse(prepared, threads=threads, cache_dir=store, lenses=lenses)
     p_values: dict[str, tuple[float, ...]] = {
         lens: tuple(finding.p_value for finding in result.tested if finding.lens == lens) for lens in config.lenses
     }

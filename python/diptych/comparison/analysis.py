@@ -16,6 +16,7 @@ from diptych.comparison import inference
 from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings, mark_replicated
 from diptych.comparison.hypotheses import Ledger
+from diptych.comparison.lenses import Lenses
 from diptych.comparison.lenses.clusters import ClustersProposal
 from diptych.comparison.measures import Measure, Proposal, Repeatable
 from diptych.comparison.overall import compare_as_wholes, principal_axes
@@ -83,10 +84,15 @@ class Analysis:
     """One pair's state. Everything is computed in the canonical order of the arms, and turned at the end."""
 
     def __init__(
-        self, prepared: Prepared, threads: int, cache_dir: str | os.PathLike[str] | None, progress: Progress
+        self,
+        prepared: Prepared,
+        lenses: Lenses,
+        threads: int,
+        cache_dir: str | os.PathLike[str] | None,
+        progress: Progress,
     ) -> None:
         self.prepared, self.config = prepared, prepared.config
-        self.threads, self.progress = threads, progress
+        self.lenses, self.threads, self.progress = lenses, threads, progress
         self.swapped = not prepared.table.is_canonical()
         self.table = prepared.table.turned() if self.swapped else prepared.table
         self.service = EmbeddingService(
@@ -104,6 +110,7 @@ class Analysis:
         with self._stage("propose"):
             parts = propose_parts(
                 self.config,
+                self.lenses,
                 table,
                 self.prepared.discovery,
                 lambda texts: vectors[[index[text] for text in texts]],

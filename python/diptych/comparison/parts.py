@@ -10,7 +10,7 @@ import numpy as np
 from diptych._types import Mask, Progress, Vectors
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.inference import MAX_REGIONS
-from diptych.comparison.lenses import make_lens
+from diptych.comparison.lenses import Lenses
 from diptych.comparison.measures import Half, Measure, Proposal, Scan, Tools
 from diptych.comparison.pairing import Table
 from diptych.comparison.split import discovery_view
@@ -58,6 +58,7 @@ class Part:
 
 def propose_parts(
     config: CompareConfig,
+    lenses: Lenses,
     table: Table,
     first_half: Mask,
     embed: Callable[[Sequence[str]], Vectors],
@@ -69,6 +70,7 @@ def propose_parts(
     Parameters
     ----------
     config : which lenses, seed, whether halves change places
+    lenses : new ones, or those of an earlier comparison
     table : the responses
     first_half : bool (n_units,)
     embed : texts to unit vectors
@@ -90,7 +92,7 @@ def propose_parts(
     progress.start("propose", len(config.lenses))
     for name in config.lenses:
         tools = Tools(embed, derive_seed(config.seed, f"lens {name}") % 2**32, progress, config.score_fields, threads)
-        lens = make_lens(name)
+        lens = lenses[name]
         if lens.blinded:
             proposal = lens.propose(texts, tools)
             if isinstance(proposal, Scan):

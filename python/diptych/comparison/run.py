@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from diptych._types import Progress, Silent
 from diptych.comparison.analysis import Analysis, analyse_as_one_family
 from diptych.comparison.config import CompareConfig, CompareOptions
+from diptych.comparison.lenses import Lenses
 from diptych.comparison.prepare import Prepared, prepare
 from diptych.comparison.result import Result
 
@@ -65,6 +66,7 @@ def analyse(
     threads: int,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    lenses: Lenses | None = None,
 ) -> Result:
     """Propose, measure, test.
 
@@ -72,8 +74,9 @@ def analyse(
     ----------
     prepared : what ``prepare`` gave
     threads, cache_dir, progress : as for ``compare``
+    lenses : those of an earlier comparison, where texts are the same; no result depends on it
     """
-    [result] = analyse_together([prepared], threads=threads, cache_dir=cache_dir, progress=progress)
+    [result] = analyse_together([prepared], threads=threads, cache_dir=cache_dir, progress=progress, lenses=lenses)
     return result
 
 
@@ -83,6 +86,7 @@ def analyse_together(
     threads: int,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    lenses: Lenses | None = None,
 ) -> list[Result]:
     """Several pairs of arms as one family: a result for each.
 
@@ -90,8 +94,12 @@ def analyse_together(
     ----------
     pairs : what ``prepare`` gave, under the same settings
     threads, cache_dir, progress : as for ``compare``
+    lenses : those of an earlier comparison, where texts are the same; no result depends on it
     """
     from threadpoolctl import threadpool_limits
 
+    shared = Lenses() if lenses is None else lenses
     with threadpool_limits(1):  # sums over several BLAS threads differ in the last digits
-        return analyse_as_one_family([Analysis(pair, threads, cache_dir, progress or Silent()) for pair in pairs])
+        return analyse_as_one_family(
+            [Analysis(pair, shared, threads, cache_dir, progress or Silent()) for pair in pairs]
+        )

@@ -19,6 +19,16 @@ LENSES = {
 DEFAULT_LENSES = ("surface", "phrases", "clusters", "regions")
 
 
+class Lenses(dict[str, Lens]):
+    """Lenses by name, each made when it is first asked for.
+
+    Some remember what they counted in a text, so comparisons that share texts are quicker with the same lenses.
+    """
+
+    def __missing__(self, name: str) -> Lens:
+        return self.setdefault(name, make_lens(name))
+
+
 def make_lens(name: str) -> Lens:
     """The lens of that name.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from diptych._types import FloatMatrix, FloatVector, Span
@@ -29,6 +29,10 @@ MAX_OVERLAP = 0.8
 _BREAK = re.compile(r"[.!?:;\n()\[\]{}|\"“”*#`]")
 
 
+_TOKEN = re.compile(f"{WORD.pattern}|{_BREAK.pattern}")
+_END = -1
+
+
 class PhrasesLens:
     """Proposes phrases by log-odds with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008, eq. 16, 22)."""
 
@@ -38,7 +42,7 @@ class PhrasesLens:
         self._words = Words()
 
     def propose(self, discovery: Discovery, tools: Tools) -> PhrasesProposal:
-        phrases, matrix = frequent_phrases([self._words[row.response] for row in discovery])
+        phrases, matrix = frequent_phrases([row.response for row in discovery], self._words)
         if not phrases:
             return PhrasesProposal((), discovery.half, self._words)
         is_b = np.array(discovery.is_b)
@@ -54,19 +58,16 @@ class PhrasesProposal:
     def __init__(self, phrases: tuple[str, ...], half: Half, words: Words | None = None) -> None:
         self._words = Words() if words is None else words
         self.measures = tuple(_as_measure(half, number, phrase) for number, phrase in enumerate(phrases, start=1))
-        self._phrases = [tuple(phrase.split(" ")) for phrase in phrases]
+        self._phrases = [[self._words.numbers[word] for word in phrase.split(" ")] for phrase in phrases]
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
-        starting_with: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
-        for column, words in enumerate(self._phrases):
-            starting_with.setdefault(words[0], []).append((column, words))
+        tokens, text_of = self._words.joined([row.response for row in responses])
         values = np.zeros((len(responses), len(self._phrases)))
-        for i, row in enumerate(responses):
-            for run in self._words[row.response]:
-                for start, word in enumerate(run):
-                    for column, words in starting_with.get(word, ()):
-                        if run[start : start + len(words)] == words:
-                            values[i, column] = 1.0
+        for column, (first, *others) in enumerate(self._phrases):
+            at = np.flatnonzero(tokens == first)
+            for i, number in enumerate(others, start=1):
+                at = at[tokens[at + i] == number]
+            values[text_of[at], column] = 1.0
         return values
 
     def evidence(self, measure: Measure, text: str) -> list[Span]:
@@ -103,21 +104,51 @@ def runs_of_words(text: str) -> Iterator[Run]:
         begin = end
 
 
-class Words(dict[str, tuple[tuple[str, ...], ...]]):
-    """The runs of words of each text, taken apart when they are first asked for."""
+class Numbers(dict[str, int]):
+    """The number of each lower-case word, by the word as it is written; the end of a run has -1.
 
-    def __missing__(self, text: str) -> tuple[tuple[str, ...], ...]:
-        runs = tuple(tuple(sys.intern(word) for word in run.words) for run in runs_of_words(text))
-        self[text] = runs
-        return runs
+    Parameters
+    ----------
+    words : by number
+    """
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def __missing__(self, token: str) -> int:
+        if _BREAK.match(token):
+            return self.setdefault(token, _END)
+        word = token.lower()
+        if word not in self:
+            self[word] = len(self.words)
+            self.words.append(word)
+        return self.setdefault(token, self[word])
 
 
-def frequent_phrases(runs: Sequence[Sequence[tuple[str, ...]]]) -> tuple[list[str], sparse.csr_array]:
+class Words(dict[str, NDArray[np.int32]]):
+    """The words of each text by number, -1 where a run ends, int32; taken apart when they are first asked for."""
+
+    def __init__(self) -> None:
+        self.numbers = Numbers()
+
+    def __missing__(self, text: str) -> NDArray[np.int32]:
+        numbers = [*map(self.numbers.__getitem__, _TOKEN.findall(text)), _END]
+        return self.setdefault(text, np.array(numbers, dtype=np.int32))
+
+    def joined(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """All words of some texts, one text after another, and for each word the index of its text."""
+        parts = [self[text] for text in texts]
+        tokens = np.concatenate([np.zeros(0, np.int32), *parts])
+        return tokens, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+
+def frequent_phrases(texts: Sequence[str], words: Words) -> tuple[list[str], sparse.csr_array]:
     """Phrases of 1 to 4 words that occur in enough texts.
 
     Parameters
     ----------
-    runs : the runs of words of n texts
+    texts : n texts
+    words : takes texts apart, or has done so
 
     Returns
     -------
@@ -129,29 +160,25 @@ def frequent_phrases(runs: Sequence[Sequence[tuple[str, ...]]]) -> tuple[list[st
     Level by level (Agrawal & Srikant 1994): a phrase can only be frequent if it is when its last word is left off, so
     longer ones are looked for only where a frequent shorter one stands.
     """
-    # level[t][r][i] is the phrase of the present length that begins at word i of run r of text t, or None
-    level: list[list[list[str | None]]] = [[[""] * len(run) for run in text] for text in runs]
-    found: dict[str, list[int]] = {}
+    tokens, text_of = words.joined(texts)
+    names, found = words.numbers.words, dict[str, NDArray[np.int64]]()
+    at, phrase_at = np.arange(len(tokens)), np.zeros(len(tokens), np.int64)
     for n_words in range(1, MAX_WORDS + 1):
-        level = [
-            [
-                [None if head is None or i + n_words > len(run) else f"{head} {run[i + n_words - 1]}"
-                 for i, head in enumerate(heads)]
-                for heads, run in zip(text_level, text, strict=True)
-            ]
-            for text_level, text in zip(level, runs, strict=True)
-        ]  # fmt: skip
-        where: dict[str, list[int]] = {}
-        for t, text_level in enumerate(level):
-            for phrase in {phrase for heads in text_level for phrase in heads if phrase is not None}:
-                where.setdefault(phrase, []).append(t)
-        frequent = {phrase: ts for phrase, ts in where.items() if len(ts) >= MIN_RESPONSES}
-        level = [[[p if p in frequent else None for p in heads] for heads in text_level] for text_level in level]
-        found.update((phrase[1:], ts) for phrase, ts in frequent.items())
+        last = tokens[at + n_words - 1]  # a run's end stands behind every phrase
+        at, phrase_at, last = at[last != _END], phrase_at[last != _END], last[last != _END]
+        _, example, phrase_at = np.unique(phrase_at * len(names) + last, return_index=True, return_inverse=True)
+        phrase, text = np.divmod(np.unique(phrase_at * len(texts) + text_of[at]), max(len(texts), 1))
+        n_texts = np.bincount(phrase, minlength=len(example))
+        frequent = n_texts >= MIN_RESPONSES
+        stops = np.cumsum(n_texts)
+        for j in np.flatnonzero(frequent).tolist():
+            numbers = tokens[at[example[j]] :][:n_words].tolist()
+            found[" ".join(names[number] for number in numbers)] = text[stops[j] - n_texts[j] : stops[j]]
+        at, phrase_at = at[frequent[phrase_at]], phrase_at[frequent[phrase_at]]
     phrases = sorted(found)
-    indices = np.array([t for phrase in phrases for t in found[phrase]], dtype=np.int64)
+    indices = np.concatenate([np.zeros(0, np.int64), *(found[phrase] for phrase in phrases)])
     indptr = np.cumsum([0, *(len(found[phrase]) for phrase in phrases)])
-    by_phrase = sparse.csc_array((np.ones(len(indices)), indices, indptr), shape=(len(runs), len(phrases)))
+    by_phrase = sparse.csc_array((np.ones(len(indices)), indices, indptr), shape=(len(texts), len(phrases)))
     return phrases, by_phrase.tocsr()
 
 

@@ -193,11 +193,13 @@ class SurfaceLens:
 
     blinded: ClassVar[Literal[True]] = True
 
+    def __init__(self) -> None:
+        self._counted: dict[str, FloatVector] = {}
+
     def propose(self, texts: Sequence[str], tools: Tools) -> SurfaceProposal:
-        counted: dict[str, FloatVector] = {}
-        values = _measure(texts, counted)
+        values = _measure(texts, self._counted)
         varies = [len(np.unique(column[~np.isnan(column)])) > 1 for column in values.T]
-        return SurfaceProposal(np.flatnonzero(varies).tolist(), counted)
+        return SurfaceProposal(np.flatnonzero(varies).tolist(), self._counted)
 
 
 class SurfaceProposal:
