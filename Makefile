@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: demo test check static bench bench-quick bench-rust test-real fuzz fmt docs help needs-python needs-cargo
+.PHONY: demo test check static bench bench-quick bench-stats bench-rust test-real fuzz fmt docs help needs-python needs-cargo
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,6 +50,9 @@ bench: $(PEERS) $(BUILT)  ## every kernel against its peers, kept in benches/rec
 
 bench-quick: $(PEERS) $(BUILT)  ## the same on small jobs, in under a minute; nothing is kept
 	$(BIN)/python benches/python/kernels.py --quick $(ARGS)
+
+bench-stats: $(DEV) $(BUILT)  ## what the statistics promise, measured: false alarms, coverage, memory; kept; ARGS="--quick"
+	$(BIN)/python benches/python/stats.py $(ARGS)
 
 bench-rust: needs-cargo  ## the inner loops of the kernels, by criterion, against their last run; ARGS="store" picks some
 	cargo bench --quiet --package diptych-core -- $(ARGS)

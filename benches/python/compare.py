@@ -74,13 +74,6 @@ def corpora(*, quick: bool) -> tuple[str, Path, Path]:
     return "compare before, after of the demo (150 prompts)", demo / "before.jsonl", demo / "after.jsonl"
 
 
-def commit() -> str:
-    """What the figures were taken of."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    return done.stdout.strip()
-
-
 def main() -> None:
     """Measure, print, and with ``--record`` keep."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -102,7 +95,7 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         record = {
             "date": f"{now:%Y-%m-%d}",
-            "commit": commit(),
+            "commit": machine.commit(ROOT),
             "machine": machine.describe(LIBRARIES),
             "figures": [asdict(figure) for figure in figures],
         }

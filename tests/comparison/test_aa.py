@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from diptych import Responses
@@ -19,16 +17,9 @@ from diptych.comparison.split import discovery_view
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.encoders import LexicalEncoder
 from diptych.errors import ConfigError, DataError
-from tests.helpers.records import Record, records
+from tests.helpers.records import Record, random_words, records
 
 QUICK: Any = {"lenses": "surface", "resamples": 100, "threads": 1}
-
-
-def random_words(n: int, *, n_words: int, seed: int) -> list[Record]:
-    """Answers without any pattern: words drawn from sixty."""
-    words = [a + b + c for a, b, c in product(("ba", "do", "ki", "mu", "re"), ("la", "no", "ti"), "nrst")]
-    rng = np.random.default_rng(seed)
-    return [{"prompt": f"Question {i}?", "response": " ".join(rng.choice(words, n_words))} for i in range(n)]
 
 
 def with_draws(n: int, n_draws: int) -> list[Record]:

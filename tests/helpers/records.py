@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 Record = dict[str, Any]
 
@@ -17,6 +20,13 @@ def records(n: int = 24, *, answer: str = "Yes, {i} it is.", first: int = 0, **f
         {"prompt": f"Question {i}?", "response": answer.format(i=i), **{k: _filled(v, i) for k, v in fields.items()}}
         for i in range(first, first + n)
     ]
+
+
+def random_words(n: int, *, n_words: int, seed: int) -> list[Record]:
+    """Answers without any pattern: words drawn from sixty."""
+    words = [a + b + c for a, b, c in product(("ba", "do", "ki", "mu", "re"), ("la", "no", "ti"), "nrst")]
+    rng = np.random.default_rng(seed)
+    return [{"prompt": f"Question {i}?", "response": " ".join(rng.choice(words, n_words))} for i in range(n)]
 
 
 def _filled(value: Any, i: int) -> Any:

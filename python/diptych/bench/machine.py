@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,6 +37,20 @@ def describe(libraries: Sequence[str]) -> Json:
         "diptych": version("diptych"),
         "libraries": {name: _version(name) for name in libraries},
     }
+
+
+def commit(folder: Path) -> str:
+    """The commit that a folder is checked out at, and whether files were changed; "" outside of a repository.
+
+    Parameters
+    ----------
+    folder : anywhere in the working tree
+    """
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _version(name: str) -> str:

@@ -1,0 +1,1 @@
+"""What the statistics promise, measured: false alarms, uniform p, coverage, family-wise error, memory, recall."""

@@ -1,0 +1,80 @@
+"""Wrong designs of a comparison, to show that they fail. Nothing but the benchmark and the tests may switch them on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+from diptych._types import Mask
+from diptych.comparison import aa, parts
+from diptych.comparison.measures import Discovery
+from diptych.comparison.pairing import Table
+from diptych.comparison.prepare import prepare
+from diptych.comparison.split import discovery_view
+from diptych.data import Responses
+
+
+@dataclass(frozen=True)
+class Design:
+    """A way to compare a model with itself.
+
+    Parameters
+    ----------
+    key, title : of the section of the record
+    holds : whether its false alarms should stay within alpha
+    switch : inside this context every comparison has the design
+    draws : of each prompt in the corpus; 1 stands for the corpus that the benchmark was given
+    """
+
+    key: str
+    title: str
+    holds: bool
+    switch: Callable[[], AbstractContextManager[None]] = nullcontext
+    draws: int = 1
+
+
+@contextmanager
+def without_a_split() -> Iterator[None]:
+    """Lenses that see the arms choose their measures on the very prompts that these are tested on."""
+
+    def same_half(table: Table, half: Mask, *names: Any) -> Discovery:
+        return discovery_view(table, ~half, *names)
+
+    with _replaced(parts, "discovery_view", same_half):
+        yield
+
+
+@contextmanager
+def draws_as_prompts() -> Iterator[None]:
+    """Prompts are dealt whole, and then each draw is tested as if it were a prompt of its own."""
+
+    def renamed(arm: Responses) -> Responses:
+        rows = (replace(row, prompt_id=f"{row.prompt_id}, draw {row.draw}", draw=0) for row in arm)
+        return replace(arm, rows=tuple(rows))
+
+    def pooled(a: Responses, b: Responses, **options: Any) -> Any:
+        return prepare(renamed(a), renamed(b), **options)
+
+    with _replaced(aa, "prepare", pooled):
+        yield
+
+
+@contextmanager
+def _replaced(module: ModuleType, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, function)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+DESIGNS = (
+    Design("aa", "as it is", True),
+    Design("aa_no_split", "without the split: phrases tested on the half that chose them", False, without_a_split),
+    Design("aa_draws", "eight draws a prompt, averaged", True, draws=8),
+    Design("aa_pooled_draws", "eight draws a prompt, each taken for a prompt", False, draws_as_prompts, draws=8),
+)
