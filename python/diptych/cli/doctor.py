@@ -25,7 +25,7 @@ _CORE = (
     "jinja2",
     "threadpoolctl",
 )
-_OPTIONAL = {"pandas": "frames", "polars": "frames", "pyarrow": "parquet"}
+_OPTIONAL = {"pandas": "frames", "polars": "frames", "pyarrow": "parquet", "sentence-transformers": "local"}
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", "HF_TOKEN")
 
 

@@ -45,7 +45,9 @@ Limit = Annotated[int | None, option("limit", "Use at most so many prompts.", IN
 Lenses = Annotated[
     str | None, option("lenses", "Who proposes measures, by commas.", METHOD, "surface,phrases,clusters,regions")
 ]
-Embedder = Annotated[str | None, option("embedder", "Turns responses into vectors.", METHOD, "lexical")]
+Embedder = Annotated[
+    str | None, option("embedder", "Turns responses into vectors; st/MODEL or st/FOLDER.", METHOD, "lexical")
+]
 Labeller = Annotated[str | None, option("labeller", "Names clusters.", METHOD, "keywords")]
 Alpha = Annotated[float | None, option("alpha", "False discovery rate.", METHOD, "0.05")]
 Fdr = Annotated[str | None, option("fdr", "Correction: 'bh', or 'by', under any dependence.", METHOD, "bh")]

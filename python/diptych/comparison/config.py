@@ -61,7 +61,7 @@ class CompareConfig(Settings):
     lenses: tuple[str, ...] = DEFAULT_LENSES
     """Who proposes measures."""
     embedder: str = "lexical"
-    """What turns responses into vectors."""
+    """What turns responses into vectors: ``lexical``, or ``st/`` and a sentence-transformers model (name or folder)."""
     labeller: str = "keywords"
     """What names clusters: ``keywords`` is c-TF-IDF."""
     limit: int | None = Field(default=None, ge=1)
@@ -115,9 +115,9 @@ class CompareConfig(Settings):
     @field_validator("embedder")
     @classmethod
     def _known_embedder(cls, name: str) -> str:
-        from diptych.embeddings.encoders import ENCODERS
+        from diptych.embeddings.encoders import check_encoder
 
-        return check_name("embedder", name, ENCODERS)
+        return check_encoder(name)
 
     @model_validator(mode="after")
     def _scores_need_their_lens(self) -> CompareConfig:

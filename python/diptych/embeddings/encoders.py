@@ -67,6 +67,23 @@ def _projection(n_in: int, n_out: int) -> Vectors:
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {"lexical": LexicalEncoder}
 """Name of each encoder and how to make it."""
+SENTENCES = "st/"
+"""What the name of a sentence-transformers model begins with."""
+
+
+def check_encoder(name: str) -> str:
+    """Return ``name`` if it can be that of an encoder; whether such a model exists is seen when it is loaded.
+
+    Raises
+    ------
+    UnknownNameError
+        Names the near ones.
+    """
+    if name.startswith(SENTENCES) and len(name) > len(SENTENCES):
+        return name
+    if name in ENCODERS:
+        return name
+    return check_name("embedder", name, [*ENCODERS, f"{SENTENCES}MODEL"])
 
 
 def make_encoder(name: str) -> Encoder:
@@ -76,10 +93,18 @@ def make_encoder(name: str) -> Encoder:
     ------
     UnknownNameError
         Names the near ones.
+    MissingExtraError
+        If its library is not installed.
+    ModelError
+        If its model cannot be loaded.
 
     Examples
     --------
     >>> make_encoder("lexical").dim
     384
     """
-    return ENCODERS[check_name("embedder", name, ENCODERS)]()
+    if check_encoder(name) in ENCODERS:
+        return ENCODERS[name]()
+    from diptych.embeddings.sentences import load_sentence_encoder
+
+    return load_sentence_encoder(name.removeprefix(SENTENCES))
