@@ -178,6 +178,39 @@ SCORES = [
             ("a.jsonl", "b.jsonl", "--score-field", "reward"), HALVES),
 ]  # fmt: skip
 
+
+def grouped(name: str, says: tuple[str, ...], rows: list[Record], *more: str) -> Refused:
+    """A good file with topics against one with something wrong."""
+    arguments = ("a.jsonl", "b.jsonl", "--group-field", "topic", *more)
+    return Refused(name, says, arguments, {"a.jsonl": jsonl(records(topic="t{i}")), "b.jsonl": jsonl(rows)})
+
+
+TOPICS = records(answer="No.", topic="t{i}")
+
+GROUPS = [
+    Refused("group field nowhere", ("a.jsonl: no record has a field 'topik', which --group-field names",
+            "other fields found: 'topic'. Did you mean 'topic'?"), ("a.jsonl", "b.jsonl", "--group-field", "topik"),
+            {"a.jsonl": jsonl(TOPICS), "b.jsonl": jsonl(TOPICS)}),
+    Refused("group field nowhere, from the environment", ("a.jsonl: no record has a field 'topic'",
+            "other fields found: none", "leave out --group-field"), env={"DIPTYCH_GROUP_FIELD": "topic"}),
+    grouped("group lacking", ("b.jsonl, line 4: no field 'topic'", "other fields found: none"),
+            [*TOPICS[:3], *records(answer="No.")[3:]]),
+    grouped("group null", ("b.jsonl, line 4: field 'topic' is null", "Give the group of every prompt"),
+            [*TOPICS[:3], {**TOPICS[3], "topic": None}, *TOPICS[4:]]),
+    grouped("group empty", ("b.jsonl, line 4: field 'topic' is empty",),
+            [*TOPICS[:3], {**TOPICS[3], "topic": ""}, *TOPICS[4:]]),
+    grouped("group a list", ("b.jsonl, line 4: field 'topic' is a list, expected text or a number",),
+            [*TOPICS[:3], {**TOPICS[3], "topic": ["t3"]}, *TOPICS[4:]]),
+    grouped("two groups", ("prompt 'Question 3?' is in two groups", "'t3' in a.jsonl, line 4", "'x' in b.jsonl, line 4"),
+            [*TOPICS[:3], {**TOPICS[3], "topic": "x"}, *TOPICS[4:]]),
+    Refused("too few groups", ("too few groups of prompts: 3 of 'a'", "of 6 in all", "Give more groups of prompts"),
+            ("a.jsonl", "b.jsonl", "--group-field", "topic"),
+            {name: jsonl([{**row, "topic": i % 6} for i, row in enumerate(TOPICS)]) for name in ("a.jsonl", "b.jsonl")}),
+    Refused("no whole group within the limit", ("limit = 3: groups are taken whole, and the first has 4 prompts",),
+            ("a.jsonl", "b.jsonl", "--group-field", "topic", "--limit", "3"),
+            {name: jsonl([{**row, "topic": i % 6} for i, row in enumerate(TOPICS)]) for name in ("a.jsonl", "b.jsonl")}),
+]  # fmt: skip
+
 PAIRS = [
     Refused("one prompt", ("too few prompts: 1 of 'a'", "of 1 in all", "at least 4 are needed", "Give more prompts"),
             files={"a.jsonl": jsonl(records(1)), "b.jsonl": jsonl(records(1))}),
@@ -194,7 +227,9 @@ PAIRS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [*UNREADABLE, *MALFORMED, *FIELDS, *SCORES, *PAIRS], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [*UNREADABLE, *MALFORMED, *FIELDS, *SCORES, *GROUPS, *PAIRS], ids=lambda case: case.name
+)
 def test_bad_input_is_refused_with_its_place_and_remedy_and_leaves_nothing(
     case: Refused, tmp_path: Path, forge: Forge
 ) -> None:

@@ -19,6 +19,7 @@ SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]
     ("prompt_field", "prompt-field", ("p1", "p1"), ("p2", "p2"), ("p3", "p3")),
     ("response_field", "response-field", ("r1", "r1"), ("r2", "r2"), ("r3", "r3")),
     ("score_fields", "score-field", ("[s1]", ["s1"]), ("s2 s3", ["s2", "s3"]), ("s3", ["s3"])),
+    ("group_field", "group-field", ("g1", "g1"), ("g2", "g2"), ("g3", "g3")),
     ("on_bad_line", "on-bad-line", ("skip", "skip"), ("error", "error"), ("skip", "skip")),
     ("max_bad", "max-bad", ("0.1%", 0.001), ("0.5", 0.5), ("7", 7)),
     ("limit", "limit", ("21", 21), ("22", 22), ("23", 23)),
@@ -46,7 +47,7 @@ def settings_of_run(forge: Forge, folder: Path, *flags: str, env: dict[str, str]
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
-    other: dict[str, Any] = {f"{letter}{n}": "Text {i}." for letter in "pr" for n in (1, 2, 3)}
+    other: dict[str, Any] = {f"{letter}{n}": "Text {i}." for letter in "prg" for n in (1, 2, 3)}
     scores = {f"s{n}": n for n in (1, 2, 3)}
     rows = [records(answer=answer, **other, **scores) for answer in ("Yes.", "No, {i}.")]
     write(tmp_path, {"a.jsonl": jsonl(rows[0]), "b.jsonl": jsonl(rows[1])})
@@ -63,7 +64,7 @@ def test_flag_before_environment_before_file(
     inputs: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Through ``--dry-run``'s parsing, in this process: each of the three sources alone, then the better of two."""
-    import diptych.comparison.run as run_module
+    import diptych.comparison.prepare as prepare_module
     from tests.helpers.cli import invoke
 
     seen: list[CompareConfig] = []
@@ -72,7 +73,7 @@ def test_flag_before_environment_before_file(
         seen.append(config)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_module, "prepare", stop)
+    monkeypatch.setattr(prepare_module, "prepare", stop)
     (inputs / "c.yaml").write_text(f"{name}: {in_file[0]}\n")
     variable = {"DIPTYCH_" + flag.upper().replace("-", "_"): in_env[0]}
     file, given = ("-c", str(inputs / "c.yaml")), (f"--{flag}", as_flag[0])

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from diptych import Responses
+from diptych import Responses, compare
 from diptych.bench.corpora import generate_corpus, generate_prompts
-from diptych.comparison.aa import aa
+from diptych.comparison.aa import _halves, aa
+from diptych.comparison.groups import unit_names
 from diptych.comparison.prepare import prepare
 from diptych.comparison.split import discovery_view
+from diptych.data import Records
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.encoders import LexicalEncoder
 from diptych.errors import ConfigError, DataError
@@ -103,6 +105,78 @@ def test_draws_are_set_against_draws_of_the_same_prompt(dealt: list[tuple[Respon
         assert set(draws.values()) == {1}
         assert {row.draw for row in a} == {0, 1, 2}
         assert ({row.arm for row in a}, {row.arm for row in b}) == ({"a"}, {"b"})
+
+
+def in_topics(rows: list[Record], n: int = 10) -> list[Record]:
+    return [{**row, "topic": f"t{int(row['prompt'].split()[1][:-1]) % n}"} for row in rows]
+
+
+def test_groups_are_split_whole(dealt: list[tuple[Responses, Responses]]) -> None:
+    result = aa(in_topics(random_words(66, n_words=5, seed=0), 21), splits=5, group_field="topic", **QUICK)
+    assert (result.pairing, result.n_prompts, result.n_groups) == ("unpaired", 66, 21)
+    assert result.as_json()["n_groups"] == 21
+    sides = set()
+    for a, b in dealt:
+        topics = [{row.meta["topic"] for row in arm} for arm in (a, b)]
+        assert not topics[0] & topics[1]
+        assert abs(len(topics[0]) - len(topics[1])) == 1
+        assert len(a) + len(b) == 66
+        sides.add(frozenset(topics[0]))
+    assert len(sides) == 5
+
+
+def test_draws_of_one_number_stay_together_in_a_group(dealt: list[tuple[Responses, Responses]]) -> None:
+    rows = in_topics(with_draws(40, 3))
+    rows = [row for row in rows if not (row["draw"] == 1 and row["prompt"] == "Question 7?")]
+    result = aa(rows, splits=6, group_field="topic", **QUICK)
+    assert (result.pairing, result.n_prompts, result.n_groups) == ("paired", 40, 10)
+    together = set()
+    for a, b in dealt:
+        counts = [Counter(row.prompt_id for row in arm) for arm in (a, b)]
+        assert {(counts[0][prompt], counts[1][prompt]) for prompt in counts[0]} <= {(1, 2), (2, 1), (1, 1)}
+        by_prompt: dict[str, dict[str, tuple[int, ...]]] = {}
+        for row in sorted(a, key=lambda row: row.draw):
+            topic = by_prompt.setdefault(row.meta["topic"], {})
+            topic[row.prompt] = (*topic.get(row.prompt, ()), row.draw)
+        for prompts in by_prompt.values():
+            prompts.pop("Question 7?", None)  # has no draw 1
+            dealt_alike = set(prompts.values())
+            assert len(dealt_alike) == 1
+            together |= dealt_alike
+    assert together == {(0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
+
+
+def test_conversations_that_are_drawn_as_wholes_need_groups() -> None:
+    """Turns of one conversation share its mood: by prompts that is a false alarm, by conversations none."""
+    rng = np.random.default_rng(1)
+    moods = rng.normal(size=(24, 2))
+    rows = [
+        {
+            "prompt": f"Turn {turn} of {talk}",
+            "response": ".",
+            "draw": draw,
+            "talk": talk,
+            "mood": float(moods[talk, draw] + rng.normal() / 3),
+        }
+        for talk in range(24)
+        for turn in range(8)
+        for draw in range(2)
+    ]
+    settings: Any = {"splits": 40, "threads": 1, "lenses": "scores", "score_fields": "mood", "resamples": 200}
+    grouped = aa(rows, group_field="talk", **settings)
+    assert (grouped.pairing, grouped.n_groups) == ("paired", 24)
+    assert grouped.warnings == ()
+    seeds = [split.seed for split in grouped.splits]
+    by_prompts = [compare_by_prompts(rows, seed) for seed in seeds]
+    assert np.mean(by_prompts) > 0.3 > 0.15 > grouped.false_alarms.value
+
+
+def compare_by_prompts(rows: list[Record], seed: int) -> bool:
+    """Whether a comparison finds something that deals whole conversations but takes turns for independent."""
+    arm = Responses.from_records(Records(rows, "x", range(len(rows)), "row"), arm="a")
+    a, b = _halves(arm, unit_names([arm], "talk"), by_draws=True, seed=seed)
+    result = compare(a, b, lenses="scores", score_fields="mood", resamples=200, threads=1, name_a="a", name_b="b")
+    return bool(result.findings)
 
 
 def test_prompts_with_one_response_are_left_out_on_request() -> None:

@@ -16,7 +16,7 @@ from diptych.comparison.lenses import LENSES, Lenses, make_lens
 from diptych.comparison.measures import Discovery, Measure, Proposal, Tools
 from diptych.comparison.pairing import Table, pair_arms
 from diptych.comparison.parts import Part, propose_parts
-from diptych.comparison.split import MIN_PROMPTS, discovery_view, split_units
+from diptych.comparison.split import MIN_UNITS, discovery_view, split_units
 from diptych.data import Records, Responses
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import DataError, SealedError
@@ -69,11 +69,11 @@ def test_unpaired_all_answers_to_a_prompt_fall_into_one_half() -> None:
     assert all(len(found) == 1 for found in halves.values())
 
 
-@pytest.mark.parametrize("n", range(1, 2 * MIN_PROMPTS))
+@pytest.mark.parametrize("n", range(1, 2 * MIN_UNITS))
 def test_fewer_prompts_than_can_show_anything_are_refused(n: int) -> None:
-    with pytest.raises(DataError, match=f"too few prompts: .* at least {MIN_PROMPTS} are needed. Give more prompts"):
+    with pytest.raises(DataError, match=f"too few prompts: .* at least {MIN_UNITS} are needed. Give more prompts"):
         split_units(table(n), fraction=0.5, seed=0)
-    assert split_units(table(2 * MIN_PROMPTS), fraction=0.5, seed=0).sum() == MIN_PROMPTS
+    assert split_units(table(2 * MIN_UNITS), fraction=0.5, seed=0).sum() == MIN_UNITS
 
 
 class CuriousLens:
@@ -153,14 +153,37 @@ def test_a_lens_that_compares_proposes_the_same_whatever_the_prompts_say_that_it
 @settings(max_examples=5, deadline=None)
 def test_a_blind_lens_proposes_the_same_whoever_wrote_what(name: str, flips: int) -> None:
     """Why its test may use the prompts it looked at: exchanging the arms in any prompt changes no measure."""
+    as_they_are, exchanged = (exchanged_table(f, each=1) for f in (0, flips))
+    check_same_proposals(as_they_are, exchanged, name)
+
+
+@pytest.mark.parametrize("name", BLIND)
+@given(st.integers(1, 2**10 - 2))
+@settings(max_examples=5, deadline=None)
+def test_a_blind_lens_proposes_the_same_whoever_wrote_what_in_a_group(name: str, flips: int) -> None:
+    """The exchanges that a test of groups considers are of whole groups, here of four prompts each."""
+    as_they_are, exchanged = (exchanged_table(f, each=4, group_field="group") for f in (0, flips))
+    assert len(as_they_are.units) == 10
+    check_same_proposals(as_they_are, exchanged, name)
+
+
+def exchanged_table(flips: int, *, each: int, **options: Any) -> Table:
+    """Both arms, exchanged in the prompts of each number whose bit is set; numbers are of ``each`` prompts."""
     left = records(40, answer="Yes, {i} it is.")
     answers = [(x["response"], y["response"]) for x, y in zip(left, PLAIN, strict=True)]
-    turned = [pair[::-1] if flips >> i & 1 else pair for i, pair in enumerate(answers)]
-    a, b = ([{**row, "response": pair[side]} for row, pair in zip(left, turned, strict=True)] for side in (0, 1))
-    made = [
-        Responses.from_records(Records(rows, name, range(40), "row"), arm=name) for name, rows in (("a", a), ("b", b))
-    ]
-    (as_they_are,), (exchanged,) = parts_of(arms(PLAIN), name), parts_of(pair_arms(*made), name)
+    turned = [pair[::-1] if flips >> i // each & 1 else pair for i, pair in enumerate(answers)]
+    made = []
+    for side, name in enumerate("ab"):
+        rows = [
+            {**row, "response": pair[side], "group": i // each}
+            for i, (row, pair) in enumerate(zip(left, turned, strict=True))
+        ]
+        made.append(Responses.from_records(Records(rows, name, range(40), "row"), arm=name))
+    return pair_arms(*made, **options)
+
+
+def check_same_proposals(before: Table, after: Table, name: str) -> None:
+    (as_they_are,), (exchanged,) = parts_of(before, name), parts_of(after, name)
     assert as_they_are.tested.all()
     assert definitions(as_they_are) == definitions(exchanged)
     assert len(definitions(as_they_are)) > 0

@@ -24,6 +24,7 @@ def aa(
     on_bad_line: flags.OnBadLine = None,
     max_bad: flags.MaxBad = None,
     score_field: flags.ScoreField = None,
+    group_field: flags.GroupField = None,
     paired: Annotated[
         bool | None,
         option("paired/--unpaired", "Set draws against draws / split the prompts.", INPUT, "paired if all have draws"),
@@ -67,11 +68,14 @@ def aa(
 
 
 def _lines(result: AAResult) -> Iterator[str]:
+    from diptych.cli.runs import in_groups
     from diptych.comparison.report.format import percent, probability
 
     share = result.false_alarms
-    dealt = "draws against draws, paired" if result.pairing == "paired" else "prompts against prompts, unpaired"
-    yield f"{result.source} against itself: {result.n_prompts} prompts, {result.n_responses} responses; {dealt}"
+    units = "prompts" if result.n_groups is None else "groups"
+    dealt = "draws against draws, paired" if result.pairing == "paired" else f"{units} against {units}, unpaired"
+    prompts = in_groups(result.n_prompts, result.n_groups, result.config.group_field)
+    yield f"{result.source} against itself: {prompts}, {result.n_responses} responses; {dealt}"
     interval = f"95 % interval {100 * share.low:.1f} to {100 * share.high:.1f} %"
     yield f"{share.n_hits} of {share.n} splits with a finding: {100 * share.value:.1f} %, {interval}"
     yield f"wanted: at most {percent(result.config.alpha)}"

@@ -23,6 +23,7 @@ def compare(
     on_bad_line: flags.OnBadLine = None,
     max_bad: flags.MaxBad = None,
     score_field: flags.ScoreField = None,
+    group_field: flags.GroupField = None,
     paired: Annotated[
         bool | None,
         option(

@@ -17,6 +17,7 @@ from diptych.cli.console import errors_as_messages, say
 from diptych.errors import ConfigError
 
 if TYPE_CHECKING:
+    from diptych.comparison.folder import Documents
     from diptych.stats.planning import Design, Model
 
 _POWERS = (0.8, 0.9)
@@ -24,7 +25,9 @@ _DRAWS = (1, 2, 4, 8)
 
 
 def plan(
-    prompts: Annotated[int, typer.Option("--prompts", help="Prompts that both arms answer.", min=1)] = 500,
+    prompts: Annotated[
+        int, typer.Option("--prompts", help="Prompts that both arms answer; groups, if the pilot's are.", min=1)
+    ] = 500,
     draws: Annotated[int, typer.Option("--draws", help="Responses to each prompt by each arm.", min=1)] = 1,
     share: Annotated[float, typer.Option("--share", help="A behaviour that so large a share has now.")] = 0.1,
     spread: Annotated[
@@ -50,6 +53,7 @@ def plan(
     By simulation with the very test that compare uses, for a change that is the only one among all measures.
     """
     with errors_as_messages():
+        from diptych.comparison.folder import read_run
         from diptych.stats.multiplicity import resamples_for
         from diptych.stats.planning import Design
 
@@ -64,8 +68,9 @@ def plan(
         design = Design(
             level=alpha / measures, n_resamples=resamples_for(measures, alpha), runs=runs, seed=seed, threads=threads
         )
-        model = partial(_model, share, spread, pilot, measure)
-        result: Json = {"level": design.level, "prompts": prompts, "draws": draws}
+        documents = None if pilot is None else read_run(pilot)
+        model = partial(_model, share, spread, documents, measure)
+        result: Json = {"level": design.level, "prompts": prompts, "draws": draws, **_groups(documents)}
         result["smallest_change"] = _smallest(model(draws), prompts, design)
         if change is not None:
             options = _DRAWS if pilot is None else (1,)
@@ -78,16 +83,23 @@ def plan(
             say(line)
 
 
-def _model(share: float, spread: float | None, pilot: Path | None, measure: str | None, draws: int) -> Model:
+def _model(share: float, spread: float | None, pilot: Documents | None, measure: str | None, draws: int) -> Model:
     """How the differences would come out."""
     from diptych.stats.planning import Numbers, Pilot, Shares
 
     if pilot is not None and measure is not None:
-        from diptych.comparison.folder import read_run
         from diptych.comparison.pilot import paired_differences
 
-        return Pilot(paired_differences(read_run(pilot), measure))
+        return Pilot(paired_differences(pilot, measure))
     return Shares(share, draws=draws) if spread is None else Numbers(spread, draws)
+
+
+def _groups(pilot: Documents | None) -> Json:
+    """The field of the pilot's groups, where they are what is counted in place of prompts."""
+    from diptych.comparison.pilot import pilot_groups
+
+    field = None if pilot is None else pilot_groups(pilot)
+    return {} if field is None else {"group_field": field}
 
 
 def _smallest(model: Model, prompts: int, design: Design) -> dict[str, float | None]:
@@ -113,6 +125,10 @@ def _lines(result: Json, measures: int, alpha: float, *, is_share: bool) -> Iter
             return "no change, however large"
         return f"{100 * value:.1f} points" if is_share else f"{value:.3g}"
 
+    units = "prompts"
+    if "group_field" in result:
+        units = f"groups of prompts by {result['group_field']!r}"
+
     def prompts(value: int | None) -> str:
         return "more than 20,000" if value is None else f"{value:,}"
 
@@ -120,11 +136,11 @@ def _lines(result: Json, measures: int, alpha: float, *, is_share: bool) -> Iter
     yield f"one true difference among {measures} measures, false discovery rate {rate}: p <= {level}"
     small = result["smallest_change"]
     answers = "1 response" if result["draws"] == 1 else f"{result['draws']} responses"
-    yield f"{result['prompts']:,} prompts, {answers} to each by each arm, find"
+    yield f"{result['prompts']:,} {units}, {answers} to each by each arm, find"
     for power in _POWERS:
         yield f"  with {100 * power:.0f} % power  {amount(small[str(power)])}"
     if "change" in result:
-        yield f"to find {amount(result['change'])}, prompts for 80 % and 90 % power:"
+        yield f"to find {amount(result['change'])}, {units} for 80 % and 90 % power:"
         for row in result["prompts_needed"]:
             draws = "1 draw " if row["draws"] == 1 else f"{row['draws']} draws"
             yield f"  {draws}  {prompts(row['0.8']):>18}  {prompts(row['0.9']):>18}"

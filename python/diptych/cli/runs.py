@@ -122,15 +122,27 @@ def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
     table, config = prepared.table, prepared.config
     for arm in table.arms:
         yield f"{arm.name}: {arm.n_responses} responses from {arm.source}"
-    yield f"{table.n_prompts} prompts, {table.pairing}"
+    yield f"{in_groups(table.n_prompts, table.n_groups(), table.group_field)}, {table.pairing}"
     yield from (f"note: {notice}" for notice in table.notices)
     first, second = prepared.n_prompts(prepared.discovery), prepared.n_prompts(~prepared.discovery)
     turn = "each looked at for a test on the other" if config.cross_fit else "one looked at, the other tested on"
-    yield f"lenses that compare: halves of {first} and {second} prompts, {turn}; the others: all prompts"
+    whole = ", groups kept whole" if table.is_grouped else ""
+    yield f"lenses that compare: halves of {first} and {second} prompts{whole}, {turn}; the others: all prompts"
     resamples = config.resamples or "as many as the family asks for"
     lenses = ", ".join(config.lenses)
     yield f"lenses {lenses}; embedder {config.embedder}; resamples: {resamples}; seed {config.seed}"
     yield f"would write {out or _free_folder(prepared)}; calls no model, costs nothing"
+
+
+def in_groups(n_prompts: int, n_groups: int | None, field: str | None) -> str:
+    """How many prompts, and in how many groups, where groups are the units.
+
+    Examples
+    --------
+    >>> in_groups(240, 24, "topic"), in_groups(240, None, None)
+    ("240 prompts in 24 groups by 'topic'", '240 prompts')
+    """
+    return f"{n_prompts} prompts" + ("" if n_groups is None else f" in {n_groups} groups by {field!r}")
 
 
 def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None:
@@ -141,7 +153,8 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
         return
     a, b = findings["arms"]
     found, family = findings["findings"], findings["family_size"]
-    say(f"{a['name']} against {b['name']}: {findings['n_prompts']} prompts, {findings['pairing']}")
+    prompts = in_groups(findings["n_prompts"], findings.get("n_groups"), findings.get("groups", {}).get("field"))
+    say(f"{a['name']} against {b['name']}: {prompts}, {findings['pairing']}")
     say(f"{len(found)} of {family} measures differ (false discovery rate {percent(findings['alpha'])}).")
     whole = f"As a whole: {findings['global']['statistic']}, p {probability(findings['global']['p_value']).text}"
     say(whole + (", prompts and all." if findings["pairing"] == "unpaired" else "."))

@@ -41,7 +41,13 @@ MaxBad = Annotated[str | None, option("max-bad", "Lines of a file that may be le
 ScoreField = Annotated[
     list[str] | None, option("score-field", "Numeric field to test as a measure; repeat for more.", INPUT)
 ]
-Limit = Annotated[int | None, option("limit", "Use at most so many prompts.", INPUT, "all")]
+GroupField = Annotated[
+    str | None,
+    option(
+        "group-field", "Field that names families of prompts, to be tested as wholes.", INPUT, "each prompt by itself"
+    ),
+]
+Limit = Annotated[int | None, option("limit", "Use at most so many prompts; groups whole.", INPUT, "all")]
 Lenses = Annotated[
     str | None, option("lenses", "Who proposes measures, by commas.", METHOD, "surface,phrases,clusters,regions")
 ]

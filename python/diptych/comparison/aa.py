@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from diptych._types import Progress, Silent
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.false_alarms import AAResult, Split
+from diptych.comparison.groups import unit_names
 from diptych.comparison.lenses import Lenses
 from diptych.comparison.pairing import Pairing, limit_prompts
 from diptych.comparison.prepare import prepare, read_arm
@@ -100,19 +101,26 @@ def calibrate(
     if not 1 <= splits <= MAX_SPLITS:
         raise ConfigError(f"splits = {splits}: it should be from 1 to {MAX_SPLITS:,}")
     arm = read_arm(source, "a", threads, config)
-    arm, by_draws = _to_split(arm, config)
+    units = unit_names([arm], config.group_field)
+    arm, by_draws = _to_split(arm, config, units)
+    pairing: Pairing = "paired" if by_draws else "unpaired"
+    settings = {"pairing": pairing, "limit": None, "name_a": None, "name_b": None}
     done, lenses = [], Lenses()
     with _store(cache_dir) as store:
         EmbeddingService(store, config.embedder, progress=progress).get_embeddings([row.response for row in arm])
         progress.start("split", splits)
         for number in range(1, splits + 1):
-            done.append(_compare_halves(arm, by_draws, config, number, threads, store, lenses))
+            seed = derive_seed(config.seed, f"aa {number}")
+            halves = _halves(arm, units, by_draws, seed)
+            changed = config.model_copy(update={**settings, "seed": seed})
+            done.append(_compare_halves(halves, changed, number, threads, store, lenses))
             progress.advance()
         progress.finish()
     return AAResult(
         source=arm.source,
-        pairing="paired" if by_draws else "unpaired",
+        pairing=pairing,
         n_prompts=len({row.prompt_id for row in arm}),
+        n_groups=len({units[row.prompt_id] for row in arm}) if config.group_field is not None else None,
         n_responses=len(arm),
         config=config,
         splits=tuple(done),
@@ -131,21 +139,17 @@ def _store(cache_dir: str | os.PathLike[str] | None) -> Iterator[Path]:
 
 
 def _compare_halves(
-    arm: Responses, by_draws: bool, config: CompareConfig, number: int, threads: int, store: Path, lenses: Lenses
+    halves: tuple[Responses, Responses], config: CompareConfig, number: int, threads: int, store: Path, lenses: Lenses
 ) -> Split:
-    seed = derive_seed(config.seed, f"aa {number}")
-    a, b = _halves(arm, by_draws, seed)
-    pairing: Pairing = "paired" if by_draws else "unpaired"
-    changed = {"seed": seed, "pairing": pairing, "limit": None, "name_a": None, "name_b": None}
-    prepared = prepare(a, b, config=config.model_copy(update=changed), threads=threads)
+    prepared = prepare(*halves, config=config, threads=threads)
     result = analyse(prepared, threads=threads, cache_dir=store, lenses=lenses)
     p_values: dict[str, tuple[float, ...]] = {
         lens: tuple(finding.p_value for finding in result.tested if finding.lens == lens) for lens in config.lenses
     }
-    return Split(number, seed, tuple(result.findings), p_values)
+    return Split(number, config.seed, tuple(result.findings), p_values)
 
 
-def _to_split(arm: Responses, config: CompareConfig) -> tuple[Responses, bool]:
+def _to_split(arm: Responses, config: CompareConfig, units: Mapping[str, str]) -> tuple[Responses, bool]:
     """The rows to split, in an order that no file decides; and whether draws are set against draws."""
     prompts = _by_prompt(arm)
     several = {prompt_id for prompt_id, rows in prompts.items() if len(rows) > 1}
@@ -158,7 +162,7 @@ def _to_split(arm: Responses, config: CompareConfig) -> tuple[Responses, bool]:
     notices = list(arm.notices)
     if by_draws and len(several) < len(prompts):
         notices.append(f"{len(prompts) - len(several)} prompts have one response only and were left out")
-    kept = limit_prompts(several if by_draws else set(prompts), config.limit, config.seed)
+    kept = limit_prompts(several if by_draws else set(prompts), config.limit, config.seed, units)
     rows = tuple(row for prompt_id, rows in prompts.items() if prompt_id in kept for row in rows)
     return replace(arm, rows=rows, notices=tuple(notices), rejects=()), by_draws
 
@@ -170,23 +174,46 @@ def _by_prompt(arm: Responses) -> dict[str, list[Response]]:
     return prompts
 
 
-def _halves(arm: Responses, by_draws: bool, seed: int) -> tuple[Responses, Responses]:
-    """Draws of each prompt, or prompts with all their draws, dealt to two arms at random."""
+def _halves(arm: Responses, units: Mapping[str, str], by_draws: bool, seed: int) -> tuple[Responses, Responses]:
+    """Draws of each prompt, or units with all their prompts and draws, dealt to two arms at random.
+
+    What is dealt together is what the test exchanges: the arms of a whole unit. So draws of one number, which may have
+    come of one conversation, stay on one side in all prompts of a group.
+    """
     rng = np.random.Generator(np.random.Philox(key=derive_seed(seed, "halves")))
-    prompts = list(_by_prompt(arm).values())
+    members: dict[str, list[list[Response]]] = defaultdict(list)
+    for prompt_id, rows in _by_prompt(arm).items():
+        members[units[prompt_id]].append(rows)
     sides: tuple[list[Response], list[Response]] = ([], [])
-    for rows in prompts if by_draws else ():
-        for side, dealt in zip(sides, _deal(rows, rng), strict=True):
+    for prompts in members.values() if by_draws else ():
+        for side, dealt in zip(sides, _deal_draws(prompts, rng), strict=True):
             side.extend(dealt)
     if not by_draws:
-        for side, chosen in zip(sides, _deal(prompts, rng), strict=True):
-            side.extend(row for rows in chosen for row in rows)
+        for side, chosen in zip(sides, _deal(list(members.values()), rng), strict=True):
+            side.extend(row for prompts in chosen for rows in prompts for row in rows)
     a, b = (replace(arm, rows=tuple(side), notices=()) for side in sides)
     return a, replace(b, rows=tuple(replace(row, arm="b") for row in b))
 
 
-def _deal(items: Sequence[_T], rng: np.random.Generator) -> tuple[list[_T], list[_T]]:
+def _deal_draws(prompts: Sequence[Sequence[Response]], rng: np.random.Generator) -> tuple[list[Response], ...]:
+    """One order of the draws' numbers cuts every prompt of a unit, so each has draws on both sides."""
+    numbers = sorted({row.draw for rows in prompts for row in rows})
+    order = {numbers[i]: place for place, i in enumerate(rng.permutation(len(numbers)).tolist())}
+    more = int(rng.integers(2))
+    sides: tuple[list[Response], list[Response]] = ([], [])
+    for rows in prompts:
+        for side, dealt in zip(sides, _cut(sorted(rows, key=lambda row: order[row.draw]), more), strict=True):
+            side.extend(dealt)
+    return sides
+
+
+def _deal(items: Sequence[_T], rng: np.random.Generator) -> tuple[Sequence[_T], Sequence[_T]]:
     """Two halves at random; of an odd number, chance says which side has one more, so that they can be exchanged."""
     order = rng.permutation(len(items)).tolist()
-    cut = (len(items) + int(rng.integers(2))) // 2
-    return [items[i] for i in order[:cut]], [items[i] for i in order[cut:]]
+    return _cut([items[i] for i in order], int(rng.integers(2)))
+
+
+def _cut(items: Sequence[_T], more: int) -> tuple[Sequence[_T], Sequence[_T]]:
+    """Two halves; of an odd number, the first has one more if ``more`` is 1."""
+    middle = (len(items) + more) // 2
+    return items[:middle], items[middle:]

@@ -25,6 +25,7 @@ from diptych.comparison.parts import Part, propose_parts
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.reach import out_of_reach
 from diptych.comparison.result import Result
+from diptych.comparison.units import UnitMeans, unit_means
 from diptych.data import Response
 from diptych.embeddings.service import EmbeddingService
 from diptych.stats.multiplicity import resamples_for
@@ -50,7 +51,7 @@ class MeasuredPart:
     part: Part
     proposals: tuple[Proposal, ...]
     values: FloatMatrix
-    means: inference.UnitMeans
+    means: UnitMeans
     tested: inference.Tested
 
     @property
@@ -196,7 +197,7 @@ class Analysis:
             with self._stage(f"test {part.name}"):
                 chosen, tested = inference.infer_scan(table, values, part.tested, resampling)
             values = values[:, chosen]
-            means = inference.unit_means(table, values)
+            means = unit_means(table, values)
             return MeasuredPart(part, (part.scan.chosen(chosen.tolist()),), values, means, tested)
         with self._stage(f"measure {part.name}"):
             columns = [self._values(proposal.values, len(proposal.measures)) for proposal in part.proposals]
@@ -204,7 +205,7 @@ class Analysis:
         measures = tuple(part.hypotheses)
         inference.check_finite(values, table, measures)
         with self._stage(f"test {part.name}"):
-            means = inference.unit_means(table, values)
+            means = unit_means(table, values)
             tested = inference.infer(table, means, part.tested, measures, resampling)
         return MeasuredPart(part, part.proposals, values, means, tested)
 
@@ -226,9 +227,8 @@ class Analysis:
             [measure for part in measured for measure in part.measures],
             tested,
             [part.part.tested_on for part in measured for _ in part.measures],
-            arm_b=table.arms[1].name,
+            table=table,
             swapped=self.swapped,
-            paired=table.pairing == "paired",
         )
         start = 0
         for part in measured:
@@ -239,7 +239,8 @@ class Analysis:
 
     def _illustrated(self, part: MeasuredPart, findings: Sequence[Finding]) -> Iterator[Finding]:
         """Those that passed, with the responses behind them."""
-        a, b = (part.means.second, part.means.first) if self.swapped else (part.means.first, part.means.second)
+        means = part.means.prompts
+        a, b = (means.second, means.first) if self.swapped else (means.first, means.second)
         proposal_of = {measure.id: proposal for proposal in part.proposals for measure in proposal.measures}
         for j, (measure, finding) in enumerate(zip(part.measures, findings, strict=True)):
             if finding.q_value > self.config.alpha:

@@ -26,6 +26,7 @@ class CompareOptions(TypedDict, total=False):
     on_bad_line: Literal["error", "skip"]
     max_bad: float | str | None
     score_fields: Sequence[str] | str
+    group_field: str | None
     pairing: Literal["auto", "paired", "unpaired"]
     lenses: Sequence[str] | str
     embedder: str
@@ -56,6 +57,9 @@ class CompareConfig(Settings):
     """Lines of one file that may be left out: a number such as 5, or a share such as 0.001 or ``0.1%``."""
     score_fields: tuple[str, ...] = ()
     """Numeric fields of the records to test as measures, such as a reward."""
+    group_field: str | None = None
+    """Field that names the group of a prompt (its template, topic or conversation): groups, not prompts, are then the
+    units of the test. Draws weigh equally in a prompt, prompts in a group, and groups in the result."""
     pairing: Literal["auto", "paired", "unpaired"] = "auto"
     """``auto`` pairs by prompt when the arms have prompts in common."""
     lenses: tuple[str, ...] = DEFAULT_LENSES
@@ -65,7 +69,7 @@ class CompareConfig(Settings):
     labeller: str = "keywords"
     """What names clusters: ``keywords`` is c-TF-IDF."""
     limit: int | None = Field(default=None, ge=1)
-    """Use at most so many prompts, chosen by a seeded hash."""
+    """Use at most so many prompts, chosen by a seeded hash; whole groups where there is a ``group_field``."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Of everything random. Same seed, same bits."""
     alpha: float = Field(default=0.05, gt=0.0, lt=1.0)

@@ -95,8 +95,10 @@ class AAResult:
     Parameters
     ----------
     source : where the responses came from
-    pairing : ``"paired"`` sets draws against draws of the same prompts, ``"unpaired"`` prompts against prompts
+    pairing : ``"paired"`` sets draws against draws of the same prompts, ``"unpaired"`` prompts against prompts, or
+        groups against groups
     n_prompts, n_responses : that were split
+    n_groups : of those prompts, where groups were split; else None
     config : of every comparison, but for the seed, which each split derives from this one
     splits : each comparison
     notices : what a reader should know about rows that were left out
@@ -109,6 +111,7 @@ class AAResult:
     config: CompareConfig
     splits: tuple[Split, ...]
     notices: tuple[str, ...]
+    n_groups: int | None = None
 
     @cached_property
     def false_alarms(self) -> Share:
@@ -144,6 +147,7 @@ class AAResult:
             "source": self.source,
             "pairing": self.pairing,
             "n_prompts": self.n_prompts,
+            **({} if self.n_groups is None else {"n_groups": self.n_groups}),
             "n_responses": self.n_responses,
             "alpha": self.config.alpha,
             "n_splits": share.n,

@@ -12,6 +12,7 @@ import numpy as np
 from diptych._types import Json, Span
 from diptych.comparison.inference import Tested
 from diptych.comparison.measures import Measure
+from diptych.comparison.pairing import Table
 
 DROP_OUT_ALPHA = 0.01
 
@@ -66,9 +67,10 @@ class Finding:
     p_exact : whether ``p_value`` is free of Monte-Carlo error
     tested_on : all prompts, or the half that had no part in choosing the measure
     n_prompts, n_missing : of those, with and without a measurement
-    n_up, n_down : of those, where b is above or below a; None when unpaired
+    n_up, n_down : of those, or of the groups, where b is above or below a; None when unpaired
     minimum_detectable_effect : the smallest change this run had 80 % power to find; None where there is
         none
+    n_groups : groups of those prompts, where groups are the units; else None
     is_replicated : whether both halves proposed it, and each was confirmed on the other
     n_survived, n_repetitions : of a cluster that was found, in how many clusterings with other seeds it came out again;
         None where nothing random is in the measure
@@ -97,6 +99,7 @@ class Finding:
     n_up: int | None
     n_down: int | None
     minimum_detectable_effect: float | None
+    n_groups: int | None = None
     is_replicated: bool = False
     n_survived: int | None = None
     n_repetitions: int | None = None
@@ -105,12 +108,22 @@ class Finding:
 
     def as_json(self) -> Json:
         """As in ``findings.json``."""
-        names = [name for name in self.__slots__ if name not in ("warnings", "examples")]
         return {
-            **{name: getattr(self, name) for name in names},
+            **{name: getattr(self, name) for name in columns(is_grouped=self.n_groups is not None)},
             "warnings": list(self.warnings),
             "examples": [example.as_json() for example in self.examples],
         }
+
+
+def columns(*, is_grouped: bool) -> list[str]:
+    """What is said of a finding in one line: everything but its warnings and examples.
+
+    Parameters
+    ----------
+    is_grouped : whether groups are the units, so that they are counted
+    """
+    left_out = {"warnings", "examples", *(() if is_grouped else ("n_groups",))}
+    return [name for name in Finding.__slots__ if name not in left_out]
 
 
 def build_findings(
@@ -118,26 +131,22 @@ def build_findings(
     tested: Tested,
     tested_on: Sequence[str],
     *,
-    arm_b: str,
+    table: Table,
     swapped: bool,
-    paired: bool,
 ) -> list[Finding]:
     """Tested measures as findings, in the order of ``measures``, without examples.
 
     Parameters
     ----------
     measures, tested, tested_on : one entry each
-    arm_b : name of the second arm, which the statements are about
+    table : the responses; the statements are about its second arm
     swapped : whether the analysis took b as its first arm, so that every sign must be turned
-    paired : whether counts of prompts up and down mean anything
     """
     pairs = zip(measures, tested_on, strict=True)
-    return [_finding(j, m, tested, on, arm_b, swapped, paired) for j, (m, on) in enumerate(pairs)]
+    return [_finding(j, m, tested, on, table, swapped) for j, (m, on) in enumerate(pairs)]
 
 
-def _finding(
-    j: int, measure: Measure, tested: Tested, tested_on: str, arm_b: str, swapped: bool, paired: bool
-) -> Finding:
+def _finding(j: int, measure: Measure, tested: Tested, tested_on: str, table: Table, swapped: bool) -> Finding:
     means = (float(tested.mean_first[j]), float(tested.mean_second[j]))
     bounds = (float(tested.low[j]), float(tested.high[j]))
     counts = (int(tested.n_up[j]), int(tested.n_down[j]))
@@ -150,7 +159,7 @@ def _finding(
     return Finding(
         id=measure.id,
         lens=measure.lens,
-        statement=measure.statement(arm_b, effect),
+        statement=measure.statement(table.arms[1].name, effect),
         unit=measure.unit,
         mean_a=means[0],
         mean_b=means[1],
@@ -166,9 +175,10 @@ def _finding(
         tested_on=tested_on,
         n_prompts=int(tested.n_prompts[j]),
         n_missing=int(tested.n_missing[j]),
-        n_up=counts[0] if paired else None,
-        n_down=counts[1] if paired else None,
+        n_up=counts[0] if table.pairing == "paired" else None,
+        n_down=counts[1] if table.pairing == "paired" else None,
         minimum_detectable_effect=None if math.isnan(detectable) else detectable,
+        n_groups=int(tested.n_units[j]) if table.is_grouped else None,
         warnings=_warnings(j, tested),
     )
 

@@ -7,14 +7,14 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from diptych._types import FloatMatrix, Json, Labels, Vectors
-from diptych.comparison.findings import Finding
+from diptych.comparison.findings import columns
 from diptych.comparison.hypotheses import check_ledger
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
@@ -96,7 +96,7 @@ def write_run(documents: Documents, folder: Path) -> Path:
         "measures.json": _json(documents.measures),
         "hypotheses.jsonl": documents.hypotheses,
         "findings.json": _json(documents.findings),
-        "findings.csv": findings_csv(documents.findings["findings"]),
+        "findings.csv": findings_csv(documents.findings),
         "report.html": render(documents),
         "events.jsonl": documents.events,
     }
@@ -175,13 +175,16 @@ def rewrite_report(folder: Path) -> Path:
     return path
 
 
-def findings_csv(findings: Sequence[Json]) -> str:
-    """Findings for spreadsheets: what looks like a formula gets an apostrophe in front, controls become hexadecimal."""
-    names = [field.name for field in fields(Finding) if field.name not in ("examples", "warnings")]
+def findings_csv(document: Json) -> str:
+    """The findings of ``findings.json`` for spreadsheets.
+
+    What looks like a formula gets an apostrophe in front, controls become hexadecimal.
+    """
+    names = columns(is_grouped="n_groups" in document)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    for finding in findings:
+    for finding in document["findings"]:
         writer.writerow([_cell(finding[name]) for name in names])
     return out.getvalue()
 

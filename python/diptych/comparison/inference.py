@@ -1,4 +1,4 @@
-"""From measurements to tested measures: prompts are the unit, all measures form one family."""
+"""From measurements to tested measures: prompts, or groups of them, are the unit; all measures form one family."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from diptych._types import FloatMatrix, FloatVector, Mask, Progress
 from diptych.comparison.measures import Measure
 from diptych.comparison.pairing import Table
+from diptych.comparison.units import ArmMeans, PromptCounts, UnitMeans, count_prompts, unit_means
 from diptych.errors import DataError
 from diptych.stats.effect_sizes import cohen_h, standardised_mean
-from diptych.stats.exact import shares_test, sign_test
 from diptych.stats.intervals import (
     fill_in,
     paired_intervals,
@@ -72,13 +72,13 @@ class Tested:
     ----------
     test : statistic, p and family-wise p
     q_value : false discovery rate over all measures of all parts; NaN until they are joined
-    mean_first, mean_second : over the prompts where both are present
+    mean_first, mean_second : over the units where both are present
     low, high : 95 % interval of the difference
     effect_size : Cohen's h for shares, d_z or d for numbers; NaN where there is no spread to divide by
     detectable : smallest true difference found with 80 % power by a single true difference; NaN where there is none
-    n_prompts : prompts with a measurement (paired: in both arms)
-    n_missing : prompts without
-    n_up, n_down : prompts where the second arm scores higher or lower; 0 when unpaired
+    n_units : prompts, or groups of them, with a measurement (paired: in both arms)
+    n_prompts, n_missing : prompts with and without
+    n_up, n_down : units where the second arm scores higher or lower; 0 when unpaired
     drop_out_p : exact p that measurements are missing equally often in both arms
     """
 
@@ -90,37 +90,12 @@ class Tested:
     high: FloatVector
     effect_size: FloatVector
     detectable: FloatVector
+    n_units: NDArray[np.int64]
     n_prompts: NDArray[np.int64]
     n_missing: NDArray[np.int64]
     n_up: NDArray[np.int64]
     n_down: NDArray[np.int64]
     drop_out_p: FloatVector
-
-
-@dataclass(frozen=True)
-class UnitMeans:
-    """Mean over draws of each unit and arm: (n_units, m), NaN where the arm has no measurement there."""
-
-    first: FloatMatrix
-    second: FloatMatrix
-
-    @property
-    def differences(self) -> FloatMatrix:
-        """Second minus first; NaN where either is missing."""
-        return self.second - self.first
-
-
-def unit_means(table: Table, values: FloatMatrix) -> UnitMeans:
-    """Average the draws of each prompt and arm, leaving missing measurements out."""
-    n_units = len(table.units)
-    sums = np.zeros((2, n_units, values.shape[1]))
-    counts = np.zeros_like(sums)
-    where = (table.is_b.astype(np.int64), table.unit_of_row)
-    np.add.at(sums, where, np.nan_to_num(values, nan=0.0))
-    np.add.at(counts, where, (~np.isnan(values)).astype(np.float64))
-    with np.errstate(invalid="ignore"):
-        means = np.where(counts > 0, sums / counts, np.nan)
-    return UnitMeans(means[0], means[1])
 
 
 def check_finite(values: FloatMatrix, table: Table, measures: Sequence[Measure]) -> None:
@@ -149,7 +124,8 @@ def infer(table: Table, means: UnitMeans, tested: Mask, measures: Sequence[Measu
     """
     sample = _Sample.of(table, means, tested, np.array([m.kind == "indicator" for m in measures], dtype=np.bool_))
     test = sample.test(resampling)
-    return sample.describe(test, resampling, level=_LEVEL, detectable_at=resampling.first_step)
+    counts = count_prompts(table, means.prompts, tested)
+    return sample.describe(test, counts, resampling, level=_LEVEL, detectable_at=resampling.first_step)
 
 
 def infer_scan(
@@ -171,7 +147,8 @@ def infer_scan(
         have level ``1 - 0.05 / m``, for the same reason
     """
     m = values.shape[1]
-    sample = _Sample.of(table, unit_means(table, values), tested, np.ones(m, dtype=np.bool_))
+    means = unit_means(table, values)
+    sample = _Sample.of(table, means, tested, np.ones(m, dtype=np.bool_))
     test = sample.test(resampling)
     chosen = _strongest_apart(test.statistic, values > 0.5)
     corrected = TestResult(
@@ -181,9 +158,11 @@ def infer_scan(
         exact=np.zeros(len(chosen), dtype=np.bool_),
         n_resamples=test.n_resamples,
     )
+    prompts = ArmMeans(means.prompts.first[:, chosen], means.prompts.second[:, chosen])
+    counts = count_prompts(table, prompts, tested)
     level = resampling.first_step / max(m, 1)
     described = sample.only(chosen).describe(
-        corrected, resampling, level=1.0 - (1.0 - _LEVEL) / max(m, 1), detectable_at=level
+        corrected, counts, resampling, level=1.0 - (1.0 - _LEVEL) / max(m, 1), detectable_at=level
     )
     return chosen, described
 
@@ -279,13 +258,22 @@ class _Sample:
         present = ~np.isnan(values)
         return np.where(present, values, 0.0), present
 
-    def describe(self, test: TestResult, resampling: Resampling, *, level: float, detectable_at: float) -> Tested:
+    def describe(
+        self, test: TestResult, counts: PromptCounts, resampling: Resampling, *, level: float, detectable_at: float
+    ) -> Tested:
         """Effects with their intervals, and what could have been found."""
         describe = _paired if self.in_first is None else _unpaired
-        return describe(self, test, resampling, level, detectable_at)
+        return describe(self, test, counts, resampling, level, detectable_at)
 
 
-def _paired(sample: _Sample, test: TestResult, resampling: Resampling, level: float, detectable_at: float) -> Tested:
+def _paired(
+    sample: _Sample,
+    test: TestResult,
+    counts: PromptCounts,
+    resampling: Resampling,
+    level: float,
+    detectable_at: float,
+) -> Tested:
     first, second, indicator, differences = sample.first, sample.second, sample.indicator, sample.differences
     present = ~np.isnan(first) & ~np.isnan(second)
     n = present.sum(axis=0)
@@ -298,7 +286,6 @@ def _paired(sample: _Sample, test: TestResult, resampling: Resampling, level: fl
     )
     mean_first, mean_second = _mean(first, present), _mean(second, present)
     effect, spread = _mean(differences, present), _spread(differences, present)
-    missing_first, missing_second = np.isnan(first), np.isnan(second)
     return Tested(
         test=test,
         q_value=np.full(len(n), np.nan),
@@ -312,17 +299,23 @@ def _paired(sample: _Sample, test: TestResult, resampling: Resampling, level: fl
             detectable_paired_shares(np.where(indicator, n_up + n_down, 0), n, level=detectable_at),
             detectable_means(interval.error, n, level=detectable_at, smallest_p=_smallest_p(test, resampling)),
         ),
-        n_prompts=n,
-        n_missing=len(first) - n,
+        n_units=n,
+        n_prompts=counts.n_prompts,
+        n_missing=counts.n_missing,
         n_up=n_up,
         n_down=n_down,
-        drop_out_p=sign_test(
-            (missing_second & ~missing_first).sum(axis=0), (missing_first & ~missing_second).sum(axis=0)
-        ),
+        drop_out_p=counts.drop_out_p,
     )
 
 
-def _unpaired(sample: _Sample, test: TestResult, resampling: Resampling, level: float, detectable_at: float) -> Tested:
+def _unpaired(
+    sample: _Sample,
+    test: TestResult,
+    counts: PromptCounts,
+    resampling: Resampling,
+    level: float,
+    detectable_at: float,
+) -> Tested:
     indicator, in_first = sample.indicator, sample.in_first
     assert in_first is not None
     values, present = sample.values
@@ -353,11 +346,12 @@ def _unpaired(sample: _Sample, test: TestResult, resampling: Resampling, level: 
             ),
             detectable_means(interval.error, sum(sizes), level=detectable_at, smallest_p=_smallest_p(test, resampling)),
         ),
-        n_prompts=present.sum(axis=0),
-        n_missing=(~present).sum(axis=0),
+        n_units=present.sum(axis=0),
+        n_prompts=counts.n_prompts,
+        n_missing=counts.n_missing,
         n_up=zeros,
         n_down=zeros,
-        drop_out_p=shares_test((~present).astype(np.int64), in_first),
+        drop_out_p=counts.drop_out_p,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from diptych._types import Vectors
 from diptych.comparison.pairing import Table
+from diptych.comparison.units import unit_means
 from diptych.stats.two_sample import GlobalTest, median_bandwidth, mmd_paired, mmd_unpaired
 from diptych.utils.hashing import derive_seed
 
@@ -60,10 +61,6 @@ def _at_most(indices: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDA
 
 def _unit_vectors(vectors: Vectors, table: Table) -> tuple[Vectors, Vectors]:
     """Mean vector of each unit in each arm, zero where the arm did not answer: float32 (n_units, d) each."""
-    sums = np.zeros((2, len(table.units), vectors.shape[1]))
-    counts = np.zeros((2, len(table.units), 1))
-    where = (table.is_b.astype(np.int64), table.unit_of_row)
-    np.add.at(sums, where, vectors.astype(np.float64))
-    np.add.at(counts, where, 1.0)
-    first, second = (sums / np.maximum(counts, 1.0)).astype(np.float32)
+    means = unit_means(table, vectors.astype(np.float64))
+    first, second = (np.nan_to_num(side).astype(np.float32) for side in (means.first, means.second))
     return first, second

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diptych._types import Mask
+from diptych.comparison.groups import unit_names
 from diptych.data import Response, Responses
 from diptych.errors import DataError
 from diptych.utils.hashing import hash_rows, hex_digests
@@ -42,10 +44,14 @@ class Table:
     pairing : whether both arms answered the same prompts
     rows : all responses; sorted by prompt id, then by content, so that neither the order of rows in a file nor which
         arm is called a changes anything computed from them
-    units : prompt id of each unit of the test. Paired: one unit per prompt. Unpaired: one per prompt and arm
+    units : name of each unit of the test, which is a prompt (its id), or a group of prompts. Paired: one unit per name.
+        Unpaired: one per name and arm
     unit_of_row : int64 (n_rows,), index into ``units``
+    prompt_of_row : int64 (n_rows,), which prompt of its unit; where prompts are the units, the same
+    unit_of_prompt : int64 (n,), index into ``units`` for each value of ``prompt_of_row``
     is_b : bool (n_rows,)
     notices : what a reader should know about rows that were left out
+    group_field : of the records, where it names the groups that are the units
     """
 
     arms: tuple[Arm, Arm]
@@ -53,8 +59,21 @@ class Table:
     rows: tuple[Response, ...]
     units: tuple[str, ...]
     unit_of_row: NDArray[np.int64]
+    prompt_of_row: NDArray[np.int64]
+    unit_of_prompt: NDArray[np.int64]
     is_b: NDArray[np.bool_]
     notices: tuple[str, ...]
+    group_field: str | None = None
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether units are groups of prompts."""
+        return self.group_field is not None
+
+    @property
+    def noun(self) -> str:
+        """What several units are called."""
+        return "groups of prompts" if self.is_grouped else "prompts"
 
     @property
     def first_units(self) -> Mask:
@@ -82,7 +101,19 @@ class Table:
     @property
     def n_prompts(self) -> int:
         """Number of different prompts."""
-        return len(set(self.units))
+        return len({row.prompt_id for row in self.rows})
+
+    def prompt_ids(self, units: Mask) -> frozenset[str]:
+        """Ids of the prompts of some units, bool (n_units,)."""
+        chosen = units[self.unit_of_row].tolist()
+        return frozenset(row.prompt_id for row, is_in in zip(self.rows, chosen, strict=True) if is_in)
+
+    def n_groups(self, units: Mask | None = None) -> int | None:
+        """Number of different groups, among some units, bool (n_units,), or all; None where prompts are the units."""
+        if not self.is_grouped:
+            return None
+        chosen = [True] * len(self.units) if units is None else units.tolist()
+        return len({name for name, is_in in zip(self.units, chosen, strict=True) if is_in})
 
 
 def pair_arms(
@@ -93,6 +124,7 @@ def pair_arms(
     pairing: Literal["auto", "paired", "unpaired"] = "auto",
     limit: int | None = None,
     seed: int = 0,
+    group_field: str | None = None,
 ) -> Table:
     """Bring two arms into one table.
 
@@ -104,13 +136,15 @@ def pair_arms(
     a, b : the arms
     names : what to call them; by default the models they name, else their files
     pairing : ``"auto"`` pairs when there are common prompts
-    limit : use at most so many prompts, chosen by a seeded hash of their ids
+    limit : use at most so many prompts, in whole units, chosen by a seeded hash of the units' names
     seed : of that choice
+    group_field : of the records; prompts that are equal there are one unit of the test
 
     Raises
     ------
     DataError
-        If ``pairing`` is ``"paired"`` and no prompt is common, or one prompt id has two different prompts.
+        If ``pairing`` is ``"paired"`` and no prompt is common, one prompt id has two different prompts, or a prompt is
+        in no group, or in two.
     """
     a, b = _same_ids(a, b)
     common = {row.prompt_id for row in a} & {row.prompt_id for row in b}
@@ -128,17 +162,23 @@ def pair_arms(
     elif pairing == "auto":
         notices.append("no common prompts: the comparison is unpaired")
     kept = common if paired else {row.prompt_id for arm in (a, b) for row in arm}
-    kept = limit_prompts(kept, limit, seed)
+    units = unit_names([a, b], group_field)
+    kept = limit_prompts(kept, limit, seed, units)
     rows = [(row, is_b) for arm, is_b in ((a, False), (b, True)) for row in arm if row.prompt_id in kept]
-    return _table(rows, _arms(a, b, names), "paired" if paired else "unpaired", notices)
+    table = _table(rows, units, _arms(a, b, names), "paired" if paired else "unpaired")
+    return replace(table, notices=tuple(notices), group_field=group_field)
 
 
-def _table(rows: list[tuple[Response, bool]], arms: tuple[Arm, Arm], pairing: Pairing, notices: Sequence[str]) -> Table:
+def _table(
+    rows: list[tuple[Response, bool]], units: Mapping[str, str], arms: tuple[Arm, Arm], pairing: Pairing
+) -> Table:
     digests = hash_rows("diptych/row/1", [[row.response for row, _ in rows], [str(row.draw) for row, _ in rows]])
     order = sorted(range(len(rows)), key=lambda i: (rows[i][0].prompt_id, digests[i].tobytes()))
     ordered = [rows[i] for i in order]
-    keys = [(row.prompt_id, pairing == "unpaired" and is_b) for row, is_b in ordered]
+    keys = [(units[row.prompt_id], pairing == "unpaired" and is_b) for row, is_b in ordered]
     index = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    prompts = [(index[key], row.prompt_id) for key, (row, _) in zip(keys, ordered, strict=True)]
+    index_of_prompt = {prompt: number for number, prompt in enumerate(dict.fromkeys(prompts))}
     counts = [sum(is_b is side for _, is_b in ordered) for side in (False, True)]
     return Table(
         arms=(
@@ -147,10 +187,12 @@ def _table(rows: list[tuple[Response, bool]], arms: tuple[Arm, Arm], pairing: Pa
         ),
         pairing=pairing,
         rows=tuple(row for row, _ in ordered),
-        units=tuple(prompt_id for prompt_id, _ in index),
+        units=tuple(name for name, _ in index),
         unit_of_row=np.array([index[key] for key in keys], dtype=np.int64),
+        prompt_of_row=np.array([index_of_prompt[prompt] for prompt in prompts], dtype=np.int64),
+        unit_of_prompt=np.array([unit for unit, _ in index_of_prompt], dtype=np.int64),
         is_b=np.array([is_b for _, is_b in ordered], dtype=np.bool_),
-        notices=tuple(notices),
+        notices=(),
     )
 
 
@@ -177,19 +219,40 @@ def _default_names(a: Responses, b: Responses) -> tuple[str, str]:
     return "a", "b"
 
 
-def limit_prompts(ids: set[str], limit: int | None, seed: int) -> set[str]:
-    """At most ``limit`` of the prompts, chosen by a seeded hash of their ids; all of them without a limit.
+def limit_prompts(ids: set[str], limit: int | None, seed: int, units: Mapping[str, str]) -> set[str]:
+    """At most ``limit`` of the prompts, in whole units, chosen by a seeded hash of their names; all without a limit.
+
+    Units are taken in the order of the hash until the next would be too many, so a greater limit only adds prompts.
 
     Parameters
     ----------
     ids : of the prompts
     limit, seed : as in ``pair_arms``
+    units : name of the unit of each prompt
+
+    Raises
+    ------
+    DataError
+        If the first group has more prompts than the limit.
     """
     if limit is None or limit >= len(ids):
         return ids
-    ordered = sorted(ids)
-    digests = hash_rows("diptych/limit/1", [[str(seed)] * len(ordered), ordered])
-    return {ordered[i] for i in sorted(range(len(ordered)), key=lambda i: digests[i].tobytes())[:limit]}
+    members: dict[str, list[str]] = defaultdict(list)
+    for prompt_id in sorted(ids):
+        members[units[prompt_id]].append(prompt_id)
+    names = sorted(members)
+    digests = hash_rows("diptych/limit/1", [[str(seed)] * len(names), names])
+    kept: set[str] = set()
+    for i in sorted(range(len(names)), key=lambda i: digests[i].tobytes()):
+        if len(kept) + len(members[names[i]]) > limit:
+            break
+        kept.update(members[names[i]])
+    if not kept:
+        n = len(members[names[i]])
+        raise DataError(
+            f"limit = {limit}: groups are taken whole, and the first has {n} prompts. Give a greater limit."
+        )
+    return kept
 
 
 def _refuse_conflicts(*arms: Responses) -> None:

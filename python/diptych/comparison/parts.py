@@ -115,5 +115,4 @@ def propose_parts(
 
 
 def _hash(table: Table, mask: Mask) -> str:
-    seen = {unit for unit, chosen in zip(table.units, mask, strict=True) if chosen}
-    return content_hash("diptych/discovery/1", sorted(seen))
+    return content_hash("diptych/discovery/1", sorted(table.prompt_ids(mask)))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from diptych._types import FloatVector
 from diptych.comparison.folder import Documents
+from diptych.comparison.groups import group_name
 from diptych.errors import RunError
 from diptych.utils.names import check_name
 
 
 def paired_differences(documents: Documents, measure_id: str) -> FloatVector:
-    """The differences of a measure by prompt, second arm minus first, draws averaged: float64 (n_prompts,).
+    """The differences of a measure by unit, second arm minus first: float64 (n_units,).
+
+    Units are those of the run: prompts, their draws averaged, or groups of prompts, their prompts averaged.
 
     Parameters
     ----------
@@ -21,7 +26,7 @@ def paired_differences(documents: Documents, measure_id: str) -> FloatVector:
     Raises
     ------
     RunError
-        If the run is unpaired, or fewer than two prompts have the measurement in both arms.
+        If the run is unpaired, or fewer than two units have the measurement in both arms.
     UnknownNameError
         If the run has no such measure; names the near ones.
     """
@@ -38,7 +43,25 @@ def paired_differences(documents: Documents, measure_id: str) -> FloatVector:
             sums[place] += value
             counts[place] += 1
     both = (counts > 0).all(axis=0)
-    if both.sum() < 2:
-        raise RunError(f"the pilot has {measure_id} in both arms of {int(both.sum())} prompts; at least 2 are needed.")
     first, second = sums[:, both] / counts[:, both]
-    return np.asarray(second - first)
+    differences, units, field = np.asarray(second - first), "prompts", pilot_groups(documents)
+    if field is not None:
+        units = "groups of prompts"
+        measured = np.array(list(prompts))[both].tolist()
+        differences = _by_group(differences, documents, measured, field)
+    if len(differences) < 2:
+        raise RunError(f"the pilot has {measure_id} in both arms of {len(differences)} {units}; at least 2 are needed.")
+    return differences
+
+
+def pilot_groups(documents: Documents) -> str | None:
+    """The field that names the groups of a run, where they are its units."""
+    field = documents.findings.get("groups", {}).get("field")
+    return None if field is None else str(field)
+
+
+def _by_group(differences: FloatVector, documents: Documents, prompts: Sequence[str], field: str) -> FloatVector:
+    """Means over the prompts of each group."""
+    group_of = {row["prompt_id"]: group_name(row["meta"][field]) for row in documents.responses}
+    _, index = np.unique([group_of[prompt_id] for prompt_id in prompts], return_inverse=True)
+    return np.asarray(np.bincount(index, differences) / np.bincount(index))

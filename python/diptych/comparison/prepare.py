@@ -37,7 +37,7 @@ class Prepared:
 
     def n_prompts(self, mask: Mask) -> int:
         """Different prompts among the units of a mask."""
-        return len({unit for unit, chosen in zip(self.table.units, mask, strict=True) if chosen})
+        return len(self.table.prompt_ids(mask))
 
 
 def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepared:
@@ -63,6 +63,7 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
         pairing=config.pairing,
         limit=config.limit,
         seed=config.seed,
+        group_field=config.group_field,
     )
     check_common_scores(table, config.score_fields)
     discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
@@ -84,6 +85,7 @@ def read_arm(source: Any, arm: str, threads: int, config: CompareConfig) -> Resp
         arm=arm,
         prompt_field=config.prompt_field,
         response_field=config.response_field,
+        group_field=config.group_field,
         threads=threads,
         on_bad_line=config.on_bad_line,
         max_bad=config.max_bad,

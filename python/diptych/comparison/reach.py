@@ -35,7 +35,7 @@ def _notices(part: Part, table: Table, resampling: Resampling) -> Iterator[str]:
         return
     sizes = _sizes(table, part.tested)
     least = smallest_paired_p(sizes[0]) if table.pairing == "paired" else smallest_unpaired_p(*sizes)
-    units = " and ".join(map(str, sizes)) + " prompts"
+    units = " and ".join(map(str, sizes)) + f" {table.noun}"
     if least > resampling.first_step:
         yield _notice("measures", part.tested_on, units, least, resampling)
         return

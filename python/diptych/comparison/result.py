@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych._types import FloatMatrix, Json, Labels, Mask, Vectors
-from diptych.comparison.findings import Finding, median_share_detectable, strongest_first
+from diptych.comparison.findings import Finding, columns, median_share_detectable, strongest_first
 from diptych.comparison.measures import Measure
 from diptych.comparison.pairing import Table
 from diptych.stats.two_sample import GlobalTest
@@ -88,6 +88,7 @@ class Result:
             "arms": [{"name": arm.name, "source": arm.source, "n_responses": arm.n_responses} for arm in table.arms],
             "pairing": table.pairing,
             "n_prompts": table.n_prompts,
+            **self._groups(),
             "split": {
                 "discovery": self.n_discovery,
                 "validation": self.n_validation,
@@ -111,6 +112,14 @@ class Result:
             },
         }
 
+    def _groups(self) -> Json:
+        """What ``findings.json`` says of groups, where they are the units."""
+        table = self.table
+        if not table.is_grouped:
+            return {}
+        halves = {"discovery": table.n_groups(self.discovery), "validation": table.n_groups(~self.discovery)}
+        return {"n_groups": table.n_groups(), "groups": {"field": table.group_field, **halves}}
+
     def to_pandas(self) -> pandas.DataFrame:
         """One row per finding, strongest first, without examples.
 
@@ -122,9 +131,9 @@ class Result:
         require_extra("pandas", extra="frames")
         import pandas
 
-        columns = [name for name in Finding.__slots__ if name not in ("examples", "warnings")]
-        rows = [{name: getattr(finding, name) for name in columns} for finding in self.findings]
-        return pandas.DataFrame(rows, columns=columns)
+        names = columns(is_grouped=self.table.is_grouped)
+        rows = [{name: getattr(finding, name) for name in names} for finding in self.findings]
+        return pandas.DataFrame(rows, columns=names)
 
     def documents(self) -> Documents:
         """Everything that a run's folder holds."""

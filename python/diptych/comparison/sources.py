@@ -20,6 +20,7 @@ def load_arm(
     arm: str,
     prompt_field: str | None,
     response_field: str | None,
+    group_field: str | None = None,
     threads: int,
     **options: Unpack[SkipOptions],
 ) -> Responses:
@@ -30,6 +31,7 @@ def load_arm(
     source : path of a file; list of dicts; pandas or polars data frame; ``Responses``
     arm : ``"a"`` or ``"b"``
     prompt_field, response_field : field names, where they are not among the usual ones
+    group_field : kept with each response, whatever else it is
     threads : for parsing
     **options : which lines of a file may be left out
 
@@ -41,7 +43,13 @@ def load_arm(
     if isinstance(source, Responses):
         return source
     records = _records(source, arm, threads, options)
-    return Responses.from_records(records, arm=arm, prompt_field=prompt_field, response_field=response_field)
+    return Responses.from_records(
+        records,
+        arm=arm,
+        prompt_field=prompt_field,
+        response_field=response_field,
+        keep=() if group_field is None else (group_field,),
+    )
 
 
 def _records(source: Any, arm: str, threads: int, options: SkipOptions) -> Records:

@@ -1,4 +1,4 @@
-"""Discovery and validation: which prompts may be looked at, and which are tested on."""
+"""Discovery and validation: which prompts may be looked at, and which are tested on. Groups of prompts stay whole."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from diptych.comparison.pairing import Table
 from diptych.errors import DataError
 from diptych.utils.hashing import hash_rows
 
-MIN_PROMPTS = 4
-"""Fewer prompts than this, in either half, cannot show anything."""
+MIN_UNITS = 4
+"""Fewer units than this (prompts, or groups of them), in either half, cannot show anything."""
 
 
 def split_units(table: Table, *, fraction: float, seed: int) -> Mask:
     """Which units are for discovery: bool (n_units,).
 
-    Prompts are ranked by a seeded hash of their ids and the first share of them taken, so the split depends on
-    neither the order of rows nor the names of the arms.
+    Units are ranked by a seeded hash of their names (prompts by their ids) and the first share of them taken, so the
+    split depends on neither the order of rows nor the names of the arms.
 
     Raises
     ------
     DataError
-        If a half is left with too few prompts of an arm.
+        If a half is left with too few units of an arm.
     """
-    prompts = sorted(set(table.units))
-    digests = hash_rows("diptych/split/1", [[str(seed)] * len(prompts), prompts])
-    ranked = sorted(range(len(prompts)), key=lambda i: digests[i].tobytes())
-    chosen = {prompts[i] for i in ranked[: math.ceil(fraction * len(prompts))]}
+    names = sorted(set(table.units))
+    digests = hash_rows("diptych/split/1", [[str(seed)] * len(names), names])
+    ranked = sorted(range(len(names)), key=lambda i: digests[i].tobytes())
+    chosen = {names[i] for i in ranked[: math.ceil(fraction * len(names))]}
     discovery = np.array([unit in chosen for unit in table.units], dtype=np.bool_)
     for half, mask in (("discovery", discovery), ("validation", ~discovery)):
         for side, arm in enumerate(table.arms):
             n = len(np.unique(table.unit_of_row[mask[table.unit_of_row] & (table.is_b == bool(side))]))
-            if n < MIN_PROMPTS:
+            if n < MIN_UNITS:
                 raise DataError(
-                    f"too few prompts: {n} of {arm.name!r} in the {half} half, of {len(prompts)} in all; "
-                    f"at least {MIN_PROMPTS} are needed. "
-                    "Give more prompts, a greater --limit, or another --discovery-fraction."
+                    f"too few {table.noun}: {n} of {arm.name!r} in the {half} half, of {len(names)} in all; "
+                    f"at least {MIN_UNITS} are needed. "
+                    f"Give more {table.noun}, a greater --limit, or another --discovery-fraction."
                 )
     return discovery
 
@@ -47,6 +47,5 @@ def split_units(table: Table, *, fraction: float, seed: int) -> Mask:
 def discovery_view(table: Table, discovery: Mask, half: Half = "first") -> Discovery:
     """The responses that a lens may see which looks at the arms."""
     seen = discovery[table.unit_of_row]
-    sealed = {unit for unit, is_open in zip(table.units, discovery, strict=True) if not is_open}
     rows = [row for row, is_open in zip(table.rows, seen, strict=True) if is_open]
-    return Discovery(rows, table.is_b[seen].tolist(), frozenset(sealed), half)
+    return Discovery(rows, table.is_b[seen].tolist(), table.prompt_ids(~discovery), half)

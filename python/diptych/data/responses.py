@@ -121,6 +121,7 @@ class Responses(Sequence[Response]):
         arm: str,
         prompt_field: str | None = None,
         response_field: str | None = None,
+        keep: Sequence[str] = (),
     ) -> Responses:
         """Build the table of one arm.
 
@@ -129,6 +130,7 @@ class Responses(Sequence[Response]):
         records : what was read
         arm : name of the arm
         prompt_field, response_field : field names, where they are not among the usual ones
+        keep : fields to have in ``meta`` even where a column holds them too
 
         Raises
         ------
@@ -148,7 +150,7 @@ class Responses(Sequence[Response]):
         if not len(records):
             raise DataError(f"{records.source} has no rows. Give at least one response.")
         fields = recognise(records.rows[0], records.source, prompt=prompt_field, response=response_field)
-        rows = [_response(records, index, fields, arm) for index in range(len(records))]
+        rows = [_response(records, index, fields, arm, keep) for index in range(len(records))]
         if fields.prompt_id is None:
             ids = prompt_digests([row.prompt for row in rows])
             rows = [replace(row, prompt_id=prompt_id) for row, prompt_id in zip(rows, ids, strict=True)]
@@ -169,7 +171,7 @@ def prompt_digests(prompts: Sequence[str]) -> list[str]:
     return hex_digests("diptych/prompt/1", [prompts], length=16)
 
 
-def _response(records: Records, index: int, fields: Fields, arm: str) -> Response:
+def _response(records: Records, index: int, fields: Fields, arm: str, keep: Sequence[str]) -> Response:
     return Response(
         prompt_id=_identifier(records, index, fields.prompt_id),
         prompt=_text(records, index, fields.prompt),
@@ -178,7 +180,7 @@ def _response(records: Records, index: int, fields: Fields, arm: str) -> Respons
         draw=_draw(records, index, fields.draw),
         system=_optional_text(records, index, fields.system),
         finish_reason=_optional_text(records, index, fields.finish_reason),
-        meta=MappingProxyType(_other_fields(records, index, fields)),
+        meta=MappingProxyType(_other_fields(records, index, fields.used.difference(keep))),
         place=records.place(index),
     )
 
@@ -205,9 +207,9 @@ def _optional_text(records: Records, index: int, name: str | None) -> str | None
     return _text(records, index, name)
 
 
-def _other_fields(records: Records, index: int, fields: Fields) -> Json:
+def _other_fields(records: Records, index: int, used: frozenset[str]) -> Json:
     """What no column holds, as JSON values: what is not one (a date, a decimal) becomes text."""
-    other = {key: value for key, value in records.rows[index].items() if key not in fields.used}
+    other = {key: value for key, value in records.rows[index].items() if key not in used}
     for name, value in other.items():
         try:
             json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

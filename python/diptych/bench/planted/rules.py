@@ -16,8 +16,8 @@ import numpy as np
 from diptych._types import FloatMatrix, FloatVector, Labels, Mask, Vectors
 from diptych.bench.planted.scoring import Claim
 from diptych.clustering.algorithms import kmeans, nearest_centroid, number_of_clusters
-from diptych.comparison.inference import unit_means
 from diptych.comparison.result import Result
+from diptych.comparison.units import unit_means
 from diptych.utils.hashing import derive_seed
 
 Z_CRITICAL: Final = 1.959963984540054

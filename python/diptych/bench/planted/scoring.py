@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from diptych._types import FloatVector, Mask
-from diptych.comparison.inference import unit_means
 from diptych.comparison.pairing import Table
+from diptych.comparison.units import unit_means
 
 AGREES = 0.5
 """A measure stands for a plant when its correlation with it is at least this."""

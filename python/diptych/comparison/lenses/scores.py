@@ -95,9 +95,9 @@ def check_common_scores(table: Table, fields: Sequence[str]) -> None:
     """
     for name in fields:
         scored: tuple[set[int], set[int]] = (set(), set())
-        for row, unit, is_b in zip(table.rows, table.unit_of_row.tolist(), table.is_b.tolist(), strict=True):
+        for row, prompt, is_b in zip(table.rows, table.prompt_of_row.tolist(), table.is_b.tolist(), strict=True):
             if row.meta.get(name) is not None:
-                scored[is_b].add(unit)
+                scored[is_b].add(prompt)
         paired = table.pairing == "paired"
         if (paired and not scored[0] & scored[1]) or not all(scored):
             a, b = table.arms

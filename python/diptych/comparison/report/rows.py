@@ -119,17 +119,19 @@ def axis_ends(entries: Sequence[Json]) -> dict[str, float]:
 
 
 def _counts(entry: Json) -> str:
-    """How many prompts go which way, where prompts are paired; and how often it came out again."""
+    """How many prompts, or groups, go which way, where they are paired; and how often it came out again."""
     again = f"; the cluster comes out in {entry['n_survived']} of {entry['n_repetitions']} clusterings with other seeds"
     again = again if entry.get("n_repetitions") else ""
+    total, units = fmt.count(entry["n_prompts"]), "prompts"
+    if "n_groups" in entry:
+        total, units = fmt.count(entry["n_groups"]), "groups of prompts"
     if entry["n_up"] is None or entry["n_down"] is None:
-        return f"{fmt.count(entry['n_prompts'])} prompts, unpaired{again}"
+        return f"{total} {units}, unpaired{again}"
     this, other = int(entry["n_up"]), int(entry["n_down"])
     if float(entry["effect"]) < 0:
         this, other = other, this
-    total = fmt.count(entry["n_prompts"])
     twice = "; found in either half" if entry["is_replicated"] else ""
-    return f"{fmt.count(this)} of {total} prompts go this way, {fmt.count(other)} the other{twice}{again}"
+    return f"{fmt.count(this)} of {total} {units} go this way, {fmt.count(other)} the other{twice}{again}"
 
 
 def detectable(unit: str, value: float | None) -> Figure:

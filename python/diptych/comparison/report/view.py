@@ -56,13 +56,20 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The page. ``highlights`` are the strongest findings of different lenses, for the opening paragraph."""
+    """The page. ``highlights`` are the strongest findings of different lenses, for the opening paragraph.
+
+    ``unit`` is what the test exchanges, a prompt or a group of them; ``units`` are several, ``n_units`` how many.
+    """
 
     a: Arm
     b: Arm
     is_paired: bool
     created: str
     n_prompts: str
+    unit: str
+    units: str
+    n_units: str
+    group_field: str | None
     n_discovery: str
     n_validation: str
     cross_fit: bool
@@ -108,6 +115,7 @@ def build_view(documents: Documents) -> View:
     found = tuple(row for row in rows if row.is_found)
     not_found = tuple(row for row in rows if not row.is_found)
     clusters = _clusters(rows, measures)
+    groups = findings.get("groups")
     names = (str(findings["arms"][0]["name"]), str(findings["arms"][1]["name"]))
     a, b = (_arm(arm, entry) for arm, entry in zip(findings["arms"], manifest["inputs"], strict=True))
     share = findings["not_found"]["minimum_detectable_effect"]["median_share"]
@@ -118,6 +126,10 @@ def build_view(documents: Documents) -> View:
         is_paired=findings["pairing"] == "paired",
         created=visible(fmt.moment(str(findings["created"]))),
         n_prompts=fmt.count(findings["n_prompts"]),
+        unit="group" if groups else "prompt",
+        units="groups of prompts" if groups else "prompts",
+        n_units=fmt.count(findings["n_groups"] if groups else findings["n_prompts"]),
+        group_field=visible(str(groups["field"])) if groups else None,
         n_discovery=fmt.count(findings["split"]["discovery"]),
         n_validation=fmt.count(findings["split"]["validation"]),
         cross_fit=bool(findings["split"]["cross_fit"]),
