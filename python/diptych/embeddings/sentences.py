@@ -30,7 +30,7 @@ class SentenceEncoder:
     MissingExtraError
         If sentence-transformers is not installed.
     ModelError
-        If there is no such model, or it comes as a pickle or with code of its own, which are never run.
+        If there is no such model, or it brings code: its weights are not safetensors, or it has modules of its own.
 
     Notes
     -----
