@@ -150,7 +150,7 @@ def golden_tests() -> dict[str, _core.PermutationTest]:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 8])
-@pytest.mark.parametrize("chunk", [1000, 333, 64])
+@pytest.mark.parametrize("chunk", [1000, 333, 64, 1])
 def test_null_statistics_are_those_stored_bit_for_bit(threads: int, chunk: int) -> None:
     for name, test in golden_tests().items():
         parts = [test.null(start, min(start + chunk, 1000), threads) for start in range(0, 1000, chunk)]

@@ -32,18 +32,18 @@ def everything(values: FloatMatrix) -> np.ndarray:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_95_percent_interval_covers_about_95_percent(shape: str) -> None:
     draw, truth = SHAPES[shape]
-    values = draw(np.random.default_rng(1), 200, 800)
+    values = draw(np.random.default_rng(1), 200, 3000)
     interval = paired_intervals(values, everything(values), seed=0, n_resamples=1000)
     covered = ((interval.low <= truth) & (truth <= interval.high)).mean()
-    assert 0.92 <= covered <= 0.98
+    assert 0.93 <= covered <= 0.97
 
 
 def test_unpaired_intervals_cover_too() -> None:
     rng = np.random.default_rng(2)
     first = np.arange(220) < 80
-    values = np.where(first[:, None], rng.exponential(1.0, (220, 800)), rng.normal(3.0, 2.0, (220, 800)))
+    values = np.where(first[:, None], rng.exponential(1.0, (220, 3000)), rng.normal(3.0, 2.0, (220, 3000)))
     interval = unpaired_intervals(values, everything(values), first, seed=0, n_resamples=1000)
-    assert 0.92 <= ((interval.low <= 2.0) & (interval.high >= 2.0)).mean() <= 0.98
+    assert 0.93 <= ((interval.low <= 2.0) & (interval.high >= 2.0)).mean() <= 0.97
 
 
 def test_turning_the_signs_turns_the_interval_exactly() -> None:

@@ -54,31 +54,39 @@ def absolute_welch(x: FloatVector, y: FloatVector, axis: int = -1) -> FloatVecto
     return np.asarray(np.round(np.abs(t), 7), dtype=np.float64)
 
 
-@pytest.mark.parametrize("case", range(40))
-def test_enumerated_sign_flips_equal_scipy(case: int) -> None:
-    rng = np.random.default_rng(case)
-    n = int(rng.integers(2, 9))
-    d = rng.integers(-3, 4, n).astype(float) if case % 2 else rng.normal(size=n)
-    expected = stats.permutation_test(
-        (d,), absolute_z, permutation_type="samples", alternative="greater", n_resamples=np.inf, vectorized=True
-    )
-    found = paired(d[:, None], MANY)
-    assert found.exact.all()
-    assert found.n_resamples == 2**n
-    assert found.p_value[0] == pytest.approx(expected.pvalue, abs=1e-12)
+def some_values(rng: np.random.Generator, n: int, kind: int) -> FloatVector:
+    """Whole numbers or shares of five draws, both full of ties, or measurements."""
+    drawn = [rng.integers(-3, 4, n).astype(float), rng.integers(-5, 6, n) / 5.0, rng.normal(size=n)]
+    return np.asarray(drawn[kind])
 
 
-@pytest.mark.parametrize("case", range(40))
-def test_enumerated_label_permutations_equal_scipy(case: int) -> None:
-    rng = np.random.default_rng(case)
-    n_x, n_y = (int(n) for n in rng.integers(2, 6, 2))
-    pooled = rng.integers(0, 4, n_x + n_y).astype(float) if case % 2 else rng.normal(size=n_x + n_y)
-    expected = stats.permutation_test(
-        (pooled[:n_x], pooled[n_x:]), absolute_welch, permutation_type="independent", alternative="greater",
-        n_resamples=np.inf, vectorized=True,
-    )  # fmt: skip
-    found = unpaired(pooled[:, None], np.arange(n_x + n_y) < n_x, MANY)
-    assert found.p_value[0] == pytest.approx(expected.pvalue, abs=1e-12)
+def test_enumerated_sign_flips_equal_scipy() -> None:
+    """250 cases; those of the label permutations make it 500."""
+    rng = np.random.default_rng(0)
+    for case in range(250):
+        n = int(rng.integers(2, 9))
+        d = some_values(rng, n, case % 3)
+        expected = stats.permutation_test(
+            (d,), absolute_z, permutation_type="samples", alternative="greater", n_resamples=np.inf, vectorized=True
+        )
+        found = paired(d[:, None], MANY)
+        assert found.exact.all()
+        assert found.n_resamples == 2**n
+        assert found.p_value[0] == pytest.approx(expected.pvalue, abs=1e-12)
+
+
+def test_enumerated_label_permutations_equal_scipy() -> None:
+    rng = np.random.default_rng(1)
+    for case in range(250):
+        n_x, n_y = (int(n) for n in rng.integers(2, 6, 2))
+        pooled = some_values(rng, n_x + n_y, case % 3)
+        expected = stats.permutation_test(
+            (pooled[:n_x], pooled[n_x:]), absolute_welch, permutation_type="independent", alternative="greater",
+            n_resamples=np.inf, vectorized=True,
+        )  # fmt: skip
+        found = unpaired(pooled[:, None], np.arange(n_x + n_y) < n_x, MANY)
+        assert found.exact.all()
+        assert found.p_value[0] == pytest.approx(expected.pvalue, abs=1e-12)
 
 
 def test_sampled_p_agrees_with_the_enumerated_one() -> None:
