@@ -22,7 +22,9 @@ QUICK = ("--lenses", "surface", "--resamples", "100", "--threads", "1")
 def rows(tmp_path: Path) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
     words = [a + b for a in ("ba", "do", "ki", "mu", "re", "so") for b in ("lan", "nor", "tis", "pek", "dum")]
-    made = [{"prompt": f"Question {i}?", "response": " ".join(rng.choice(words, 12))} for i in range(60)]
+    made = [
+        {"prompt": f"Question {i}?", "response": " ".join(rng.choice(words, 12)), "reward": None} for i in range(60)
+    ]
     write(tmp_path, {"a.jsonl": jsonl(made)})
     return made
 
@@ -68,6 +70,11 @@ def test_settings_come_from_flags_variables_and_files(forge: Forge, tmp_path: Pa
         (("--paired",), "diptych: a.jsonl has one response to each prompt, so there are no draws"),
         (("--alpha", "2"), "diptych: --alpha = 2"),
         (("--limit", "9"), "diptych: too few prompts"),
+        (
+            ("--limit", "1"),
+            "diptych: too few prompts: 0 of 'a' in the discovery half, of 1 in all; at least 4 are needed",
+        ),
+        (("--score-field", "reward", "--lenses", "scores"), "diptych: a.jsonl: score field 'reward' is null in every"),
     ],
 )
 def test_what_does_not_fit_is_said_and_exits_2(

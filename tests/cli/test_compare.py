@@ -137,6 +137,20 @@ def test_arms_that_say_the_same_again_and_again_are_compared_without_a_warning(f
     assert {(measure["tested"]["effect"], measure["tested"]["p_value"]) for measure in tested} == {(0.0, 1.0)}
 
 
+@pytest.mark.parametrize("pairing", ["--paired", "--unpaired"])
+def test_scores_that_never_vary_differ_where_the_arms_do(forge: Forge, tmp_path: Path, pairing: str) -> None:
+    rows = records(answer="Yes.", one=1, two=1), records(answer="Yes.", one=1, two=2)
+    write(tmp_path, {"a.jsonl": jsonl(rows[0]), "b.jsonl": jsonl(rows[1])})
+    scores = ("--lenses", "scores", "--score-field", "one", "--score-field", "two")
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", *scores, pairing, "--json", cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    (found,) = json.loads(outcome.out, parse_constant=pytest.fail)["findings"]
+    assert (found["id"], found["effect"], found["ci_low"], found["ci_high"]) == ("scores.two", 1.0, 1.0, 1.0)
+    assert (found["effect_size"], found["p_value"] <= 0.001) == (None, True)
+    tested = json.loads((tmp_path / "runs" / "a-vs-b" / "measures.json").read_bytes())["measures"]
+    assert next(m["tested"]["p_value"] for m in tested if m["id"] == "scores.one") == 1.0
+
+
 def test_too_few_prompts_for_alpha_are_a_note_and_stand_in_the_findings(forge: Forge, tmp_path: Path) -> None:
     write_pair(tmp_path, n=9)
     outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--alpha", "0.001", "--json", cwd=tmp_path)
