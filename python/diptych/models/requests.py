@@ -174,3 +174,27 @@ def request_key(identity: Json, sampling: Sampling, request: Request) -> str:
         "draw": request.draw,
     }
     return content_hash("diptych/request/1", asked)
+
+
+def draw_seed(sampling: Sampling, request: Request) -> int:
+    """The seed of one draw of one request: whatever is asked beside it, and in whatever order.
+
+    Parameters
+    ----------
+    sampling : its ``seed`` is that of the run
+    request : the question and the number of the draw
+
+    Returns
+    -------
+    int
+        from 0 to 2³¹ − 1
+
+    Examples
+    --------
+    >>> question = Request((Message("user", "Why?"),))
+    >>> draw_seed(Sampling(), question) == draw_seed(Sampling(), Request(question.messages, draw=1))
+    False
+    """
+    messages = [[message.role, message.content] for message in request.messages]
+    digest = content_hash("diptych/draw/1", {"seed": sampling.seed, "messages": messages, "draw": request.draw})
+    return int(digest[:8], 16) & 0x7FFFFFFF

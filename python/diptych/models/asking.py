@@ -1,0 +1,77 @@
+"""Many requests at once, from a thread with an event loop of its own; answers are handed over in the calling thread."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from queue import SimpleQueue
+
+from diptych.errors import ModelError
+from diptych.models.limiter import AdaptiveLimiter
+from diptych.models.requests import Answer, Deliver
+
+Ask = Callable[[int], Awaitable[Answer]]
+
+
+def run_in_thread(run: Callable[[Deliver], Awaitable[None]], deliver: Deliver) -> None:
+    """Run a coroutine function to its end, whether or not an event loop runs in this thread (as in a notebook).
+
+    Whatever ``deliver`` raises, and an interrupt, cancels what is still under way.
+
+    Parameters
+    ----------
+    run : takes a function that it calls with the number of each request and its answer
+    deliver : is called for each of them, from this thread, so that a slow one holds up no call
+    """
+    from anyio.from_thread import start_blocking_portal
+
+    answers: SimpleQueue[tuple[int, Answer] | None] = SimpleQueue()
+    with start_blocking_portal() as portal:
+        running = portal.start_task_soon(run, lambda index, answer: answers.put((index, answer)))
+        running.add_done_callback(lambda _: answers.put(None))
+        try:
+            while (answered := answers.get()) is not None:
+                deliver(*answered)
+        except BaseException:
+            running.cancel()
+            raise
+        running.result()
+
+
+async def ask_each(ask: Ask, n_requests: int, limiter: AdaptiveLimiter, deliver: Deliver, *, first_alone: bool) -> None:
+    """Ask in order, as many at once as the limiter bears.
+
+    Parameters
+    ----------
+    ask : asks the request of a number
+    n_requests : how many there are
+    limiter : how many are out at once
+    deliver : takes each answer
+    first_alone : whether the first goes ahead alone: a wrong key then costs one call
+
+    Raises
+    ------
+    ModelError
+        What ``ask`` raised first; what was out is cancelled.
+    """
+    import anyio
+
+    stopped: list[ModelError] = []
+    async with anyio.create_task_group() as tasks:
+
+        async def one(index: int) -> None:
+            try:
+                deliver(index, await ask(index))
+            except ModelError as error:
+                stopped.append(error)
+                tasks.cancel_scope.cancel()
+            finally:
+                limiter.release(index)
+
+        for index in range(n_requests):
+            await limiter.acquire(index)
+            if first_alone and index == 0:
+                await one(index)
+            else:
+                tasks.start_soon(one, index)
+    if stopped:
+        raise stopped[0]
