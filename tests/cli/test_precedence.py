@@ -117,3 +117,37 @@ def test_a_mistake_in_the_file_is_told_even_where_a_flag_replaces_it(forge: Forg
     outcome = forge.run("compare", "a.jsonl", "b.jsonl", "-c", "c.yaml", "--alpha", "0.1", cwd=inputs)
     assert outcome.code == 2
     assert "c.yaml:1: alpha = 7" in outcome.err
+
+
+PLANNED = [
+    # flag, (in the environment), (as flag)
+    ("prompts", "80", "90"),
+    ("draws", "2", "3"),
+    ("share", "0.2", "0.3"),
+    ("spread", "2", "3"),
+    ("change", "0.2", "0.3"),
+    ("measures", "6", "7"),
+    ("alpha", "0.1", "0.2"),
+    ("runs", "30", "40"),
+    ("seed", "1", "2"),
+]
+
+
+@pytest.mark.parametrize(("flag", "in_env", "as_flag"), PLANNED, ids=[case[0] for case in PLANNED])
+def test_a_flag_of_a_plan_goes_before_the_environment(flag: str, in_env: str, as_flag: str) -> None:
+    from tests.helpers.cli import invoke
+
+    usual = {"prompts": "60", "measures": "5", "runs": "20", "change": "0.5"}
+    flags = [text for name, value in usual.items() if name != flag for text in (f"--{name}", value)]
+
+    def planned(value: str | None, variable: str | None) -> Any:
+        given = [] if value is None else [f"--{flag}", value]
+        env = {} if variable is None else {f"DIPTYCH_{flag.upper()}": variable}
+        outcome = invoke("plan", *flags, *given, "--json", env=env)
+        assert outcome.code == 0, outcome.err
+        return json.loads(outcome.out)
+
+    by_env, by_flag = planned(None, in_env), planned(as_flag, None)
+    assert by_env == planned(in_env, None)
+    assert by_flag == planned(as_flag, in_env)
+    assert by_env != by_flag

@@ -10,47 +10,48 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from diptych._types import Json
 from diptych.cli.console import errors_as_messages, say
+from diptych.cli.settings import METHOD, OUTPUT, option
 from diptych.errors import ConfigError
 
 if TYPE_CHECKING:
     from diptych.comparison.folder import Documents
     from diptych.stats.planning import Design, Model
 
+_ASKED, _NOW = "What is asked", "What is known"
 _POWERS = (0.8, 0.9)
 _DRAWS = (1, 2, 4, 8)
 
 
 def plan(
     prompts: Annotated[
-        int, typer.Option("--prompts", help="Prompts that both arms answer; groups, if the pilot's are.", min=1)
+        int, option("prompts", "Prompts that both arms answer; groups, if the pilot's are.", _ASKED, True, least=1)
     ] = 500,
-    draws: Annotated[int, typer.Option("--draws", help="Responses to each prompt by each arm.", min=1)] = 1,
-    share: Annotated[float, typer.Option("--share", help="A behaviour that so large a share has now.")] = 0.1,
+    draws: Annotated[int, option("draws", "Responses to each prompt by each arm.", _ASKED, True, least=1)] = 1,
+    change: Annotated[
+        float | None, option("change", "A change that you want to find: how many prompts does it take?", _ASKED)
+    ] = None,
+    share: Annotated[float, option("share", "A behaviour that so large a share has now.", _NOW, True)] = 0.1,
     spread: Annotated[
         float | None,
-        typer.Option("--spread", help="Instead of a share a number, with this standard deviation within a prompt."),
+        option("spread", "Instead of a share a number, with this standard deviation within a prompt.", _NOW),
     ] = None,
     pilot: Annotated[
-        Path | None, typer.Option("--pilot", help="Folder of a paired run: take the spread of --measure from it.")
+        Path | None, option("pilot", "Folder of a paired run: take the spread of --measure from it.", _NOW)
     ] = None,
-    measure: Annotated[str | None, typer.Option("--measure", help="A measure of the pilot: surface.words.")] = None,
-    change: Annotated[
-        float | None, typer.Option("--change", help="A change that you want to find: how many prompts does it take?")
-    ] = None,
-    measures: Annotated[int, typer.Option("--measures", help="Hypotheses that are tested with it.", min=1)] = 250,
-    alpha: Annotated[float, typer.Option("--alpha", help="False discovery rate.")] = 0.05,
-    runs: Annotated[int, typer.Option("--runs", help="Simulated runs for each answer.", min=20)] = 400,
-    seed: Annotated[int, typer.Option("--seed", help="Of the simulation.", min=0)] = 0,
-    threads: Annotated[int, typer.Option("--threads", help="Threads; changes no result.", min=1)] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
+    measure: Annotated[str | None, option("measure", "A measure of the pilot: surface.words.", _NOW)] = None,
+    measures: Annotated[int, option("measures", "Hypotheses that are tested with it.", METHOD, True, least=1)] = 250,
+    alpha: Annotated[float, option("alpha", "False discovery rate.", METHOD, True)] = 0.05,
+    runs: Annotated[int, option("runs", "Simulated runs for each answer.", METHOD, True, least=20)] = 400,
+    seed: Annotated[int, option("seed", "Of the simulation.", METHOD, True, least=0)] = 0,
+    threads: Annotated[int, option("threads", "Threads; changes no result.", METHOD, True, least=1)] = 1,
+    json: Annotated[bool, option("json", "Print the same as JSON.", OUTPUT)] = False,
 ) -> None:
     """Say the smallest change that a paired comparison would find, and what it takes to find a wanted one.
 
     By simulation with the very test that compare uses, for a change that is the only one among all measures.
+    Every flag is also a DIPTYCH_<FLAG> environment variable.
     """
     with errors_as_messages():
         from diptych.comparison.folder import read_run

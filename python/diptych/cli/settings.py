@@ -15,7 +15,9 @@ METHOD = "Method"
 OUTPUT = "Output"
 
 
-def option(flag: str, text: str, panel: str, default: str | bool = False, *, short: str = "") -> Any:
+def option(
+    flag: str, text: str, panel: str, default: str | bool = False, *, short: str = "", least: int | None = None
+) -> Any:
     """An option that is also ``DIPTYCH_<FLAG>`` in the environment.
 
     Parameters
@@ -24,11 +26,12 @@ def option(flag: str, text: str, panel: str, default: str | bool = False, *, sho
     text, panel : of the help
     default : what stands there when it is not given, in words
     short : one letter with its dash
+    least : that a number may be
     """
     names = [f"--{flag}", *([short] if short else [])]
     variable = "DIPTYCH_" + flag.partition("/")[0].upper().replace("-", "_")
     return typer.Option(
-        *names, help=text, rich_help_panel=panel, envvar=variable, show_envvar=False, show_default=default
+        *names, help=text, rich_help_panel=panel, envvar=variable, show_envvar=False, show_default=default, min=least
     )
 
 
