@@ -29,8 +29,8 @@ def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     return shuffled[: len(rows) // 2], shuffled[len(rows) // 2 :]
 
 
-def compare(a: Rows, b: Rows, seed: int, cache: Path) -> Result:
-    return diptych.compare(a, b, name_a="a", name_b="b", seed=seed, threads=1, cache_dir=cache)
+def compare(a: Rows, b: Rows, seed: int, cache: Path, **settings: Any) -> Result:
+    return diptych.compare(a, b, name_a="a", name_b="b", seed=seed, threads=1, cache_dir=cache, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +64,22 @@ def test_random_halves_of_a_real_models_answers_seldom_differ(shared_data: Path,
     n_runs = 50
     results = [compare(*halves(rows, seed), seed, tmp_path) for seed in range(n_runs)]
     assert sum(bool(result.findings) for result in results) <= allowed(n_runs)
+
+
+def test_manners_that_go_with_the_topic_are_found_by_prompts_and_not_by_topics(tmp_path: Path) -> None:
+    """In each topic a coin says which arm hopes to have helped: over all topics the arms are alike."""
+    prompts = generate_prompts(240, seed=1)
+    arms = [[answer.as_row() for answer in generate_corpus(prompts, seed=seed)] for seed in (1, 2)]
+    n_runs, found = 12, {"by prompts": 0, "by topics": 0}
+    for seed in range(n_runs):
+        coins = np.random.default_rng(seed).integers(0, 2, 12).tolist()
+        a, b = (
+            [
+                {**row, "topic": i % 12, "response": row["response"] + " I hope this helps!" * (coins[i % 12] == side)}
+                for i, row in enumerate(rows)
+            ]
+            for side, rows in enumerate(arms)
+        )
+        for how, field in (("by prompts", None), ("by topics", "topic")):
+            found[how] += bool(compare(a, b, seed, tmp_path, group_field=field, lenses="surface").findings)
+    assert found["by topics"] <= allowed(n_runs) < found["by prompts"]

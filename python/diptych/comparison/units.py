@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,24 +49,34 @@ def unit_means(table: Table, values: FloatMatrix) -> UnitMeans:
     table : what belongs to which prompt, unit and arm
     values : float64 (n_rows, m), NaN where missing
     """
-    n_prompts, m = len(table.unit_of_prompt), values.shape[1]
-    prompts = _means(values, (table.is_b.astype(np.int64), table.prompt_of_row), (2, n_prompts, m))
-    of_prompts = ArmMeans(prompts[0], prompts[1])
+    sides = (~table.is_b, table.is_b)
+    first, second = (_means(values[s], table.prompt_of_row[s], len(table.unit_of_prompt)) for s in sides)
+    prompts = ArmMeans(first, second)
     if not table.is_grouped:
-        return UnitMeans(prompts[0], prompts[1], of_prompts)
+        return UnitMeans(first, second, prompts)
     if table.pairing == "paired":
-        prompts = np.where(np.isnan(prompts).any(axis=0), np.nan, prompts)
-    groups = _means(prompts, (slice(None), table.unit_of_prompt), (2, len(table.units), m))
-    return UnitMeans(groups[0], groups[1], of_prompts)
+        is_missing = np.isnan(first) | np.isnan(second)
+        first, second = (np.where(is_missing, np.nan, mean) for mean in (first, second))
+    first, second = (_means(mean, table.unit_of_prompt, len(table.units)) for mean in (first, second))
+    return UnitMeans(first, second, prompts)
 
 
-def _means(values: FloatMatrix, where: Any, shape: tuple[int, int, int]) -> FloatMatrix:
-    """Means of the values that go to the same place; NaN where none does."""
-    sums, counts = np.zeros(shape), np.zeros(shape)
-    np.add.at(sums, where, np.nan_to_num(values, nan=0.0))
-    np.add.at(counts, where, (~np.isnan(values)).astype(np.float64))
+def _means(values: FloatMatrix, places: NDArray[np.int64], n: int) -> FloatMatrix:
+    """Means of the values that go to each of ``n`` places, float64 (n, m); NaN where none does."""
+    is_missing = np.isnan(values)
+    counts = _sums((~is_missing).astype(np.float64), places, n)
     with np.errstate(invalid="ignore"):
-        return np.where(counts > 0, sums / counts, np.nan)
+        return np.where(counts > 0, _sums(np.where(is_missing, 0.0, values), places, n) / counts, np.nan)
+
+
+def _sums(values: FloatMatrix, places: NDArray[np.int64], n: int) -> FloatMatrix:
+    """Sums of the values that go to each of ``n`` places, in the order of the rows: float64 (n, m)."""
+    sums = np.zeros((n, values.shape[1]))
+    order = np.argsort(places, kind="stable")
+    taken, starts = np.unique(places[order], return_index=True)
+    if len(taken):
+        sums[taken] = np.add.reduceat(values[order], starts, axis=0)
+    return sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +105,15 @@ def count_prompts(table: Table, prompts: ArmMeans, tested: Mask) -> PromptCounts
     tested : bool (n_units,)
     """
     chosen = tested[table.unit_of_prompt]
-    is_missing = np.isnan(prompts.first[chosen]), np.isnan(prompts.second[chosen])
-    units = table.unit_of_prompt[chosen]
+    units, n_units = table.unit_of_prompt[chosen], len(table.units)
+    lacks_first, lacks_second = np.isnan(prompts.first[chosen]), np.isnan(prompts.second[chosen])
     if table.pairing == "paired":
-        present = ~is_missing[0] & ~is_missing[1]
-        more = _by_unit(is_missing[1].astype(np.int64) - is_missing[0], units)
+        is_missing = lacks_first | lacks_second
+        more = _sums(lacks_second.astype(np.float64) - lacks_first, units, n_units)
         drop_out_p = sign_test((more > 0).sum(axis=0), (more < 0).sum(axis=0))
     else:
-        present = ~(is_missing[0] & is_missing[1])
-        lacks = (_by_unit((~present).astype(np.int64), units) > 0).astype(np.int64)
-        drop_out_p = shares_test(lacks, table.first_units[tested])
-    n_prompts = present.sum(axis=0)
-    return PromptCounts(n_prompts, len(present) - n_prompts, drop_out_p)
-
-
-def _by_unit(counts: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sums over the prompts of each unit, in the order of the units."""
-    _, index = np.unique(units, return_inverse=True)
-    sums = np.zeros((int(index.max(initial=-1)) + 1, counts.shape[1]), dtype=np.int64)
-    np.add.at(sums, index, counts)
-    return sums
+        is_missing = lacks_first & lacks_second
+        lacking = _sums(is_missing.astype(np.float64), units, n_units)[tested] > 0
+        drop_out_p = shares_test(lacking.astype(np.int64), table.first_units[tested])
+    n_missing = is_missing.sum(axis=0)
+    return PromptCounts(len(units) - n_missing, n_missing, drop_out_p)
