@@ -67,6 +67,8 @@ class BaseAPIClient(ABC):
     options : see `ApiOptions`
     """
 
+    _sdk_name: ClassVar[str]
+    _path: ClassVar[str]
     provider: ClassVar[str]
     key_variable: ClassVar[str]
     key_needed: ClassVar[bool] = True
@@ -139,7 +141,7 @@ class BaseAPIClient(ABC):
         self.check(sampling)
         if not requests:
             return
-        for module in (self._sdk_name, "anyio", "tenacity"):
+        for module in (self._sdk_name, "httpx2", "anyio", "tenacity"):
             require_extra(module, extra="api")
         key = self._found_key()
 
@@ -208,15 +210,13 @@ class BaseAPIClient(ABC):
             raise ModelError(f"{self.name}: {answer.reason} ({answer.kind}, after {answer.n_attempts} calls)")
         return answer
 
-    _sdk_name: ClassVar[str]
-
     @abstractmethod
     def _connect(self, key: SecretStr | None) -> AbstractAsyncContextManager[Any]:
         """The SDK's asynchronous client, its own retries off."""
 
     @abstractmethod
-    async def _send(self, connection: Any, request: Request, parameters: Json) -> Any:
-        """Make one call; the HTTP response, unread by the SDK."""
+    def _body(self, request: Request) -> Json:
+        """The question, as the interface takes it."""
 
     @abstractmethod
     def _read(self, value: Json, sent: Json) -> Reply:
@@ -265,17 +265,21 @@ class BaseAPIClient(ABC):
     ) -> Reply:
         """One call. What is raised here has no cause: an SDK's exception holds the request with its headers."""
         tally.n_attempts += 1
+        n_cuts = limiter.n_cuts
         outcome = await self._outcome(connection, request, parameters)
         if isinstance(outcome, AgainError):
-            limiter.trouble(refused=outcome.slow_down)
+            limiter.trouble(refused=outcome.slow_down, n_cuts=n_cuts)
         if isinstance(outcome, Exception):
             raise outcome
         limiter.good()
         return outcome
 
     async def _outcome(self, connection: Any, request: Request, parameters: Json) -> Reply | AgainError | GivenUpError:
+        from httpx2 import Response
+
+        body = {"model": self.model_name, **self._body(request), **parameters}
         try:
-            response = await self._send(connection, request, parameters)
+            response = await connection.post(self._path, body=body, cast_to=Response)  # unread by the SDK
         except import_module(self._sdk_name).APIError as error:
             self._n_heard += getattr(error, "response", None) is not None
             return failures.of_error(error)
@@ -293,9 +297,11 @@ class BaseAPIClient(ABC):
     def _told(self, reason: str, request: Request) -> str:
         """A reason that quotes neither the key nor the question."""
         reason = without_key(reason, self._key)
-        asked = " ".join(" ".join(message.content.split()) for message in request.messages)
-        quotes = any(reason[start : start + 20] in asked for start in range(0, max(1, len(reason) - 19)))
-        return reason.partition(":")[0] + ": (the provider quotes the question)" if quotes else reason
+        head, _, said = reason.partition(": ")
+        asked = [" ".join(message.content.split()) for message in request.messages]
+        runs = {said[start : start + 16] for start in range(max(1, len(said) - 15))} if said else set()
+        quotes = any(run in text for run in runs for text in asked) or any(text in said for text in asked if text)
+        return f"{head}: (the provider quotes the question)" if said and quotes else reason
 
 
 class APIClientFactory:
@@ -305,6 +311,7 @@ class APIClientFactory:
         "anthropic": ("diptych.models.providers.anthropic", "AnthropicClient"),
         "openai": ("diptych.models.providers.openai", "OpenAIClient"),
         "openai-api": ("diptych.models.providers.openai", "CompatibleClient"),
+        "openrouter": ("diptych.models.providers.openrouter", "OpenRouterClient"),
         "vllm": ("diptych.models.providers.openai", "VLLMClient"),
     }
     """Module and class of each provider; imported when asked for."""

@@ -14,7 +14,8 @@ class AdaptiveLimiter:
     The limit doubles with each round of as many good calls as it allows, until the first cut or ``highest``; from then
     on it grows by a twentieth, at least 1, a round. It grows only in a round in which four fifths of it were once in
     use, and in which no call was refused or failed for the server's sake. A refusal takes it to four fifths, at most
-    once in ``window_s``: calls that were out together are refused together, and are one piece of news.
+    once in ``window_s``, and only if the call went out after the last cut: calls that were out together are refused
+    together, and are one piece of news.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ class AdaptiveLimiter:
     START, CUT, USED, GROWTH = 8, 0.8, 0.8, 0.05
 
     def __init__(
-        self, highest: int, *, start: int = START, window_s: float = 15.0, clock: Callable[[], float] = time.monotonic
+        self, highest: int, *, start: int = START, window_s: float = 3.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         require_extra("anyio", extra="api")
         import anyio
@@ -36,6 +37,7 @@ class AdaptiveLimiter:
         self._tokens = anyio.CapacityLimiter(self.limit)
         self._window_s, self._clock = window_s, clock
         self._cut_at: float | None = None
+        self.n_cuts = 0
         self._n_good, self._most_used, self._clean = 0, 0, True
 
     async def acquire(self, holder: object) -> None:
@@ -57,12 +59,19 @@ class AdaptiveLimiter:
             self._set(self.limit + max(1, round(self.GROWTH * self.limit)) if slow else 2 * self.limit)
         self._n_good, self._most_used, self._clean = 0, self._tokens.borrowed_tokens, True
 
-    def trouble(self, *, refused: bool) -> None:
-        """A call failed: ``refused`` for too many at once, or for the server's own sake, which only stops growth."""
+    def trouble(self, *, refused: bool, n_cuts: int) -> None:
+        """A call failed.
+
+        Parameters
+        ----------
+        refused : because too many were out; otherwise for the server's own sake, which only stops growth
+        n_cuts : the limiter's ``n_cuts`` when the call went out
+        """
         self._clean = False
         now = self._clock()
-        if refused and (self._cut_at is None or now - self._cut_at >= self._window_s):
+        if refused and n_cuts == self.n_cuts and (self._cut_at is None or now - self._cut_at >= self._window_s):
             self._cut_at = now
+            self.n_cuts += 1
             self._set(int(self.CUT * self.limit))
 
     def _set(self, limit: int) -> None:

@@ -36,12 +36,12 @@ def find_key(variable: str, *, folder: Path | None = None) -> SecretStr | None:
     >>> print(find_key("HOME"))
     **********
     """
-    value = os.environ.get(variable) or _read(Path(folder or Path.cwd()) / ".env").get(variable, "")
-    if not value.strip():
+    value = os.environ.get(variable, "").strip() or _read((folder or Path.cwd()) / ".env").get(variable, "")
+    if not value:
         return None
-    if not re.fullmatch(r"[\x21-\x7e]+", value.strip()):
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise ConfigError(f"{variable} holds characters that no key has (blanks or letters beyond ASCII). Set it anew.")
-    return SecretStr(value.strip())
+    return SecretStr(value)
 
 
 def _read(path: Path) -> dict[str, str]:

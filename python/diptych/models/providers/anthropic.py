@@ -56,6 +56,7 @@ class AnthropicClient(BaseAPIClient):
     options_type: ClassVar[type[ApiOptions]] = AnthropicOptions
     options: AnthropicOptions
     _sdk_name = "anthropic"
+    _path = "/v1/messages"
 
     @property
     def identity(self) -> Json:
@@ -79,17 +80,10 @@ class AnthropicClient(BaseAPIClient):
             default_headers={"anthropic-version": self.options.api_version},
         )
 
-    async def _send(self, connection: Any, request: Request, parameters: Json) -> Any:
-        system = "\n\n".join(message.content for message in request.messages if message.role == "system")
-        turns = [
-            {"role": message.role, "content": message.content}
-            for message in request.messages
-            if message.role != "system"
-        ]
-        max_tokens, rest = parameters["max_tokens"], {**parameters, **({"system": system} if system else {})}
-        create = connection.messages.with_raw_response.create
-        raw = await create(model=self.model_name, messages=turns, max_tokens=max_tokens, extra_body=rest)
-        return raw.http_response
+    def _body(self, request: Request) -> Json:
+        turns = [{"role": turn.role, "content": turn.content} for turn in request.messages if turn.role != "system"]
+        system = "\n\n".join(turn.content for turn in request.messages if turn.role == "system")
+        return {"messages": turns, **({"system": system} if system else {})}
 
     def _read(self, value: Json, sent: Json) -> Reply:
         try:

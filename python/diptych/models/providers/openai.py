@@ -51,6 +51,7 @@ class OpenAIClient(BaseAPIClient):
     key_variable = "OPENAI_API_KEY"
     default_url: ClassVar[str | None] = "https://api.openai.com/v1"
     _sdk_name = "openai"
+    _path = "/chat/completions"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -64,11 +65,8 @@ class OpenAIClient(BaseAPIClient):
         secret = key.get_secret_value() if key else "none"  # servers without keys take any
         return AsyncOpenAI(api_key=secret, base_url=self.base_url, max_retries=0, timeout=timeout)
 
-    async def _send(self, connection: Any, request: Request, parameters: Json) -> Any:
-        turns = [{"role": message.role, "content": message.content} for message in request.messages]
-        create = connection.chat.completions.with_raw_response.create
-        raw = await create(model=self.model_name, messages=turns, extra_body=parameters)
-        return raw.http_response
+    def _body(self, request: Request) -> Json:
+        return {"messages": [{"role": message.role, "content": message.content} for message in request.messages]}
 
     def _read(self, value: Json, sent: Json) -> Reply:
         try:
