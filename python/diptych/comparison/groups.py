@@ -52,13 +52,15 @@ def unit_names(arms: Sequence[Responses], field: str | None) -> dict[str, str]:
 
 
 def group_name(value: str | float) -> str:
-    """A group as text: 3 and ``"3"`` are one.
+    """A group as text: 3, 3.0 and ``"3"`` are one.
 
     Examples
     --------
-    >>> group_name(3), group_name("3"), group_name(True)
-    ('3', '3', 'true')
+    >>> group_name(3), group_name(3.0), group_name("3"), group_name(True)
+    ('3', '3', '3', 'true')
     """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 
