@@ -12,6 +12,7 @@
     ├── ShapeError         (ValueError)    an array of the wrong shape or dtype, or with values that are not finite
     ├── SealedError        (PermissionError) a proposer asked for validation responses
     ├── RunError           (OSError)       a run folder that cannot be written or read
+    │   └── LedgerError                    the ledger of a run: in use, damaged, or its disk is full
     ├── ModelError         (RuntimeError)  a model that cannot be asked: wrong key, no credit, no such model, no server
     ├── BudgetError        (RuntimeError)  the next request could cross the budget; the same command resumes
     ├── StoreError         (OSError)       the embedding store
@@ -140,6 +141,10 @@ class SealedError(DiptychError, PermissionError):
 
 class RunError(DiptychError, OSError):
     """A run folder cannot be written or read."""
+
+
+class LedgerError(RunError):
+    """The ledger of a run cannot be opened or written; what it holds is whole."""
 
 
 class ModelError(DiptychError, RuntimeError):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from diptych.errors import DiptychError, RunError, StoreError
+from diptych.errors import BudgetError, DiptychError, LedgerError, ModelError, StoreError
 from diptych.utils.text import printable
 
 if TYPE_CHECKING:
@@ -48,24 +48,37 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def errors_as_messages() -> Iterator[None]:
+def errors_as_messages(*, resumes: bool = False) -> Iterator[None]:
     """Turn what diptych raises on purpose into a message of a few lines and an exit code; never a traceback.
 
+    Parameters
+    ----------
+    resumes : whether the same command goes on where it was interrupted, rather than start again
+
+    Notes
+    -----
     ``DIPTYCH_DEBUG=1`` prints the traceback too. What it warns of becomes a note.
     """
     try:
         with _warnings_as_notes():
             yield
     except KeyboardInterrupt:
-        note("interrupted; nothing was left half-written. The same command starts again:")
+        kept = "what was answered is kept. The same command goes on:"
+        note(f"interrupted; {kept if resumes else 'nothing was left half-written. The same command starts again:'}")
         note(f"  {shlex.join(['diptych', *sys.argv[1:]])}")
         raise typer.Exit(Exit.INTERRUPTED) from None
     except (DiptychError, MemoryError) as error:
         if os.environ.get("DIPTYCH_DEBUG"):
             traceback.print_exc()
         note(f"diptych: {str(error) or 'out of memory'}")
-        failed = isinstance(error, StoreError | MemoryError) and not isinstance(error, RunError)
-        raise typer.Exit(Exit.ERROR if failed else Exit.BAD_INPUT) from None
+        raise typer.Exit(_exit_code(error)) from None
+
+
+def _exit_code(error: DiptychError | MemoryError) -> Exit:
+    if isinstance(error, BudgetError):
+        return Exit.BUDGET
+    failed = isinstance(error, StoreError | LedgerError | ModelError | MemoryError)
+    return Exit.ERROR if failed else Exit.BAD_INPUT
 
 
 @contextmanager

@@ -80,7 +80,12 @@ def _config_error(
     """The first mistake that was found, in our words."""
     path = [str(part) for part in detail["loc"]]
     place = places.get(path[0], f"{source}: {path[0]}") if path else source
+    within = ".".join(path[1:]) if not all(part.isdecimal() for part in path[1:]) else ""  # an item of a list: no
+    if within:
+        place += f": {within}"
     if detail["type"] == "extra_forbidden":
+        if within:
+            return ConfigError(f"{place}: there is no such setting")
         return _unknown(path[0], settings, place.removesuffix(f": {path[0]}"))
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, UnknownNameError):

@@ -262,8 +262,8 @@ class DataLoader:
     def load_records(self, path: str | Path, **options: Unpack[SkipOptions]) -> Records:
         """Records of a file of any format we read, recognised by its content and name.
 
-        ``.parquet`` and ``.csv`` go by name; else a file that begins with ``[`` is a JSON array, any other is
-        JSON lines. Compression is recognised by content.
+        ``.parquet``, ``.csv`` and ``.txt`` (a prompt a line) go by name; else a file that begins with ``[`` is a JSON
+        array, any other is JSON lines. Compression is recognised by content.
 
         Parameters
         ----------
@@ -293,6 +293,8 @@ class DataLoader:
         parsing.refuse_other_encodings(data, name)
         if ".csv" in suffixes:
             records = parsing.parse_csv(data, name)
+        elif ".txt" in suffixes:
+            records = parsing.parse_text(data, name)
         elif data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[":
             records = parsing.parse_array(data, name)
         else:

@@ -95,6 +95,19 @@ def parse_array(data: bytes, name: str) -> Records:
     return records
 
 
+def parse_text(data: bytes, name: str) -> Records:
+    """Lines of a text file as the field ``prompt``; lines of white space are left out.
+
+    Raises
+    ------
+    RecordError
+        For bytes that are not UTF-8.
+    """
+    lines = decode_utf8(data, name).replace("\r\n", "\n").split("\n")
+    kept = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    return Records([{"prompt": line} for _, line in kept], name, [number for number, _ in kept], "line")
+
+
 def parse_csv(data: bytes, name: str) -> Records:
     """Rows of a CSV file with a header; every value is text.
 

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from diptych._types import Json
-from diptych.data.fields import Fields, no_field, recognise
+from diptych.data.fields import Fields, recognise
 from diptych.data.records import Records
 from diptych.data.rejects import BadLine
+from diptych.data.values import identifier, kind_of, optional_text, other_fields, text_of
 from diptych.errors import DataError
 from diptych.utils.hashing import hex_digests
 from diptych.utils.text import shorten
@@ -173,66 +174,16 @@ def prompt_digests(prompts: Sequence[str]) -> list[str]:
 
 def _response(records: Records, index: int, fields: Fields, arm: str, keep: Sequence[str]) -> Response:
     return Response(
-        prompt_id=_identifier(records, index, fields.prompt_id),
-        prompt=_text(records, index, fields.prompt),
-        response=_text(records, index, fields.response),
+        prompt_id=identifier(records, index, fields.prompt_id),
+        prompt=text_of(records, index, fields.prompt),
+        response=text_of(records, index, fields.response),
         arm=arm,
         draw=_draw(records, index, fields.draw),
-        system=_optional_text(records, index, fields.system),
-        finish_reason=_optional_text(records, index, fields.finish_reason),
-        meta=MappingProxyType(_other_fields(records, index, fields.used.difference(keep))),
+        system=optional_text(records, index, fields.system),
+        finish_reason=optional_text(records, index, fields.finish_reason),
+        meta=MappingProxyType(other_fields(records, index, fields.used.difference(keep))),
         place=records.place(index),
     )
-
-
-def _text(records: Records, index: int, name: str) -> str:
-    row = records.rows[index]
-    if name not in row:
-        raise records.error(index, no_field(name, row))
-    value = row[name]
-    if not isinstance(value, str):
-        remedy = "remove the row or give its text" if value is None else "give one text per row"
-        raise records.error(index, f"field {name!r} is {_kind(value)}, expected text; {remedy}", name)
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        where = f"at character {error.start}"
-        raise records.error(index, f"field {name!r} holds half of a surrogate pair {where}", name) from error
-    return value
-
-
-def _optional_text(records: Records, index: int, name: str | None) -> str | None:
-    if name is None or records.rows[index].get(name) is None:
-        return None
-    return _text(records, index, name)
-
-
-def _other_fields(records: Records, index: int, used: frozenset[str]) -> Json:
-    """What no column holds, as JSON values: what is not one (a date, a decimal) becomes text."""
-    other = {key: value for key, value in records.rows[index].items() if key not in used}
-    for name, value in other.items():
-        try:
-            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-        except UnicodeEncodeError as error:
-            raise records.error(
-                index, f"field {name!r} holds half of a surrogate pair; mend or remove it", name
-            ) from error
-        except ValueError as error:
-            raise records.error(
-                index, f"field {name!r} holds NaN or an infinity; remove it, or give null", name
-            ) from error
-        except TypeError:
-            other[name] = json.loads(json.dumps(value, default=str))
-    return other
-
-
-def _identifier(records: Records, index: int, name: str | None) -> str:
-    if name is None:
-        return ""
-    value = records.rows[index].get(name)
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise records.error(index, f"field {name!r} is {_kind(value)}, expected text or a whole number", name)
-    return str(value) if isinstance(value, int) else _text(records, index, name)
 
 
 def _draw(records: Records, index: int, name: str | None) -> int:
@@ -243,14 +194,8 @@ def _draw(records: Records, index: int, name: str | None) -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LAST_DRAW:
         expected = f"expected a whole number from 0 to {_LAST_DRAW}"
-        raise records.error(index, f"field {name!r} is {_kind(value)}, {expected}", name)
+        raise records.error(index, f"field {name!r} is {kind_of(value)}, {expected}", name)
     return value
-
-
-def _kind(value: Any) -> str:
-    names = {type(None): "null", bool: "true/false", list: "a list", dict: "an object"}
-    shown = f"{value!r:.40}" if isinstance(value, str | int | float) else type(value).__name__
-    return names.get(type(value), shown)
 
 
 def _refuse_duplicates(rows: Iterable[Response], source: str, *, has_draws: bool) -> None:

@@ -1,0 +1,170 @@
+"""Flags that say which models are asked, what, and how; shared by the verbs that ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diptych.cli.settings import option
+from diptych.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diptych.comparison.generated import Generation
+    from diptych.data.prompts import Prompts
+    from diptych.models.prices import Estimate
+    from diptych.models.registry import ModelSpec, Registry
+    from diptych.models.requests import Sampling
+
+ASKING = "Asking models"
+
+Draws = Annotated[int, option("draws", "Answers to each prompt.", ASKING, "1")]
+System = Annotated[str | None, option("system", "System prompt, in place of the prompts' own.", ASKING, "each its own")]
+MaxTokens = Annotated[int | None, option("max-tokens", "Longest answer, in tokens.", ASKING, "512")]
+Temperature = Annotated[float | None, option("temperature", "0 is greedy.", ASKING, "the model's")]
+TopP = Annotated[float | None, option("top-p", "Share of probability that is drawn from.", ASKING, "the model's")]
+TopK = Annotated[int | None, option("top-k", "Number of tokens that are drawn from.", ASKING, "the model's")]
+Stop = Annotated[list[str] | None, option("stop", "Text at which an answer ends; repeat for more.", ASKING)]
+SamplingSeed = Annotated[int | None, option("sampling-seed", "Of the answers, where a model takes one.", ASKING, "0")]
+BaseUrl = Annotated[str | None, option("base-url", "Address of an OpenAI-compatible server.", ASKING, "the provider's")]
+ModelArg = Annotated[list[str] | None, option("model-arg", "name=value for the provider; repeat for more.", ASKING)]
+Models = Annotated[Path | None, option("models", "YAML file that names models.", ASKING, "none")]
+PriceFlag = Annotated[
+    str | None, option("price", "IN,OUT: dollars for a million tokens.", ASKING, "listed, or unknown")
+]
+MaxCost = Annotated[float | None, option("max-cost", "Stop before answers cost more dollars.", ASKING, "no limit")]
+MaxFailures = Annotated[str, option("max-failures", "Requests that may fail: 5, or 10%.", ASKING, "10%")]
+
+_SECONDS_A_TOKEN = 0.02
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What those flags say, checked.
+
+    Parameters
+    ----------
+    sampling : how answers are drawn
+    registry : named models, if there is a file of them
+    base_url, price : of the model, where given
+    options : of the provider
+    draws : answers to each prompt
+    max_cost : US dollars
+    max_failures : a number of requests, or a share of them
+    """
+
+    sampling: Sampling
+    registry: Registry | None
+    base_url: str | None
+    price: str | None
+    options: Mapping[str, Any]
+    draws: int
+    max_cost: float | None
+    max_failures: float
+
+    def spec(self, name: str) -> ModelSpec:
+        """The model of a name."""
+        from diptych.models.registry import find_model
+
+        return find_model(name, registry=self.registry, base_url=self.base_url, options=self.options, price=self.price)
+
+    def generation(self, spec: ModelSpec, prompts: Prompts, *, system: str | None, limit: int | None) -> Generation:
+        """A model opened, with its prompts; nothing is asked."""
+        from diptych.comparison.generated import Generation
+        from diptych.models.prices import Budget
+
+        Budget(spec.price, self.max_cost)
+        model = spec.open()
+        model.check(self.sampling)
+        asked = prompts.with_system(system if system is not None else spec.system)
+        return Generation(model, asked, self.draws, self.sampling, spec.price, limit, self.sampling.seed)
+
+    def tolerated(self, n_requests: int) -> int:
+        """How many of the requests may fail."""
+        return self.max_failures if isinstance(self.max_failures, int) else int(self.max_failures * n_requests)
+
+
+def chosen(context: typer.Context) -> Choices:
+    """The flags of a verb, by their names in its signature.
+
+    Raises
+    ------
+    ConfigError
+        If one does not fit.
+    """
+    from diptych.cli.settings import place_of
+    from diptych.models.registry import Registry, parse_options
+    from diptych.models.requests import Sampling
+
+    given = context.params
+    flags = {name: name for name in ("max_tokens", "temperature", "top_p", "top_k", "stop")} | {"seed": "sampling_seed"}
+    values = {name: given[flag] for name, flag in flags.items() if given[flag] not in (None, [], ())}
+    places = {name: place_of(context, flag) for name, flag in flags.items()}
+    if given["draws"] < 1:
+        raise ConfigError(f"{place_of(context, 'draws')} = {given['draws']}: it should be at least 1")
+    if given["max_cost"] is not None and not given["max_cost"] >= 0:
+        raise ConfigError(f"{place_of(context, 'max_cost')} = {given['max_cost']}: it should be at least 0")
+    return Choices(
+        sampling=Sampling.parse(values, source="sampling", places=places),
+        registry=Registry.load(given["models"]) if given["models"] is not None else None,
+        base_url=given["base_url"],
+        price=given["price"],
+        options=parse_options(given["model_arg"] or ()),
+        draws=given["draws"],
+        max_cost=given["max_cost"],
+        max_failures=_number_or_share(given["max_failures"], place_of(context, "max_failures")),
+    )
+
+
+def _number_or_share(text: str, place: str) -> float:
+    """``5`` as a whole number, ``10%`` as a fraction."""
+    digits = text.strip().removesuffix("%")
+    try:
+        value = float(digits) / 100 if digits != text.strip() else int(digits)
+    except ValueError:
+        value = -1
+    if value < 0 or (isinstance(value, float) and not value <= 1):
+        raise ConfigError(f"{place} = {text!r}: give a number such as 5, or a share such as 10%")
+    return value
+
+
+def describe(generation: Generation, missing: Estimate) -> Iterator[str]:
+    """What asking will take, for ``--dry-run``."""
+    n_prompts, draws = len(generation.asked), generation.draws
+    total = n_prompts * draws
+    answers = "1 answer" if draws == 1 else f"{draws} answers"
+    left = f"{missing.n_requests} of {total} requests to ask"
+    yield f"{generation.model.name}: {n_prompts} prompts, {answers} each: {left}"
+    yield f"tokens: about {missing.input_tokens:,} in, at most {missing.max_output_tokens:,} out"
+    yield f"price: {'unknown' if missing.max_usd is None else f'at most about {dollars(missing.max_usd)}'}"
+    at_once = getattr(getattr(generation.model, "options", generation.model), "concurrency", 1)
+    seconds = missing.n_requests * (1 + _SECONDS_A_TOKEN * generation.sampling.max_tokens) / at_once
+    yield f"time: at most about {duration(seconds)}, at {1 / _SECONDS_A_TOKEN:.0f} tokens a second, {at_once} at once"
+
+
+def dollars(usd: float) -> str:
+    """A price in words.
+
+    Examples
+    --------
+    >>> dollars(0.00012), dollars(12.5), dollars(0)
+    ('0.00012 US dollars', '12.50 US dollars', '0 US dollars')
+    """
+    text = f"{usd:,.2f}" if usd >= 1 else f"{usd:.2g}"
+    return f"{text} US dollars"
+
+
+def duration(seconds: float) -> str:
+    """A time in words.
+
+    Examples
+    --------
+    >>> duration(20), duration(1800), duration(9000)
+    ('20 s', '30 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

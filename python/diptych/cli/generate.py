@@ -1,0 +1,148 @@
+"""``diptych generate MODEL --prompts F``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diptych._types import Json
+from diptych.cli import asking
+from diptych.cli import settings as flags
+from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.settings import INPUT, OUTPUT, option
+from diptych.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from diptych.comparison.generated import Generation
+    from diptych.data import Responses
+    from diptych.models.ledger import Spent
+
+
+def generate(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="provider/model[@revision], or a name from --models.")],
+    prompts: Annotated[Path, option("prompts", "File of prompts: .txt, .jsonl, .json, .csv, .parquet.", INPUT)],
+    out: Annotated[Path, option("out", "File of the responses (.jsonl).", OUTPUT)],
+    prompt_field: flags.PromptField = None,
+    limit: Annotated[int | None, option("limit", "Ask at most so many prompts.", INPUT, "all")] = None,
+    draws: asking.Draws = 1,
+    system: asking.System = None,
+    max_tokens: asking.MaxTokens = None,
+    temperature: asking.Temperature = None,
+    top_p: asking.TopP = None,
+    top_k: asking.TopK = None,
+    stop: asking.Stop = None,
+    sampling_seed: asking.SamplingSeed = None,
+    base_url: asking.BaseUrl = None,
+    model_arg: asking.ModelArg = None,
+    models: asking.Models = None,
+    price: asking.PriceFlag = None,
+    max_cost: asking.MaxCost = None,
+    max_failures: asking.MaxFailures = "10%",
+    json: Annotated[bool, option("json", "Print what was done as JSON.", OUTPUT)] = False,
+    dry_run: Annotated[bool, option("dry-run", "Say what would be asked and cost; ask nothing.", OUTPUT)] = False,
+) -> None:
+    """Ask a model every prompt and write its responses to a file; the same command again goes on where it stopped.
+
+    Providers: openai, anthropic, openrouter, openai-api (any compatible server, with --base-url), vllm, hf, scripted.
+    Each answer is kept in OUT.ledger.sqlite the moment it comes; OUT appears when all are there. Every flag is also a
+    DIPTYCH_<FLAG> environment variable. Exit codes: 0 done, 1 the model cannot be asked, 2 bad input, 3 stopped by
+    --max-cost, 130 interrupted.
+    """
+    with errors_as_messages(resumes=True):
+        from diptych.data.prompts import load_prompts
+
+        choices = asking.chosen(context)
+        if limit is not None and limit < 1:
+            raise ConfigError(f"{flags.place_of(context, 'limit')} = {limit}: it should be at least 1")
+        spec = choices.spec(model)
+        loaded = load_prompts(prompts, prompt_field=prompt_field)
+        _check_out(out)
+        generation = choices.generation(spec, loaded, system=system, limit=limit)
+        try:
+            if dry_run:
+                for line in _plan(generation, out):
+                    say(line)
+                return
+            _ask(generation, choices, out, as_json=json)
+        finally:
+            generation.model.close()
+
+
+def ledger_of(out: Path) -> Path:
+    """The ledger of a file of responses: beside it, under its name."""
+    return out.with_name(f"{out.name}.ledger.sqlite")
+
+
+def _plan(generation: Generation, out: Path) -> list[str]:
+    from diptych.models.ledger import Ledger
+
+    if not ledger_of(out).exists():
+        return [*asking.describe(generation, generation.missing(None)), f"would write {out}"]
+    with Ledger(ledger_of(out), generation.config) as ledger:
+        return [*asking.describe(generation, generation.missing(ledger)), f"would write {out}"]
+
+
+def _ask(generation: Generation, choices: asking.Choices, out: Path, *, as_json: bool) -> None:
+    from diptych.models.ledger import Ledger
+    from diptych.utils.text import json_text
+
+    n_requests = len(generation.asked) * generation.draws
+    with Ledger(ledger_of(out), generation.config) as ledger, progress_on_stderr() as progress:
+        n_asked = generation.missing(ledger).n_requests
+        responses = generation.run(
+            ledger,
+            progress=progress,
+            max_cost=choices.max_cost,
+            max_failures=choices.tolerated(n_requests),
+        )
+        spent = ledger.spent()
+        _write(responses, out)
+    for notice in responses.notices:
+        note(f"note: {notice}")
+    done = _summary(responses, n_asked, spent, out)
+    say(json_text(done)) if as_json else _say(done)
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix != ".jsonl":
+        raise ConfigError(f"--out = {str(out)!r}: responses are written as JSON lines; give a name that ends in .jsonl")
+    if not out.absolute().parent.is_dir():
+        raise RunError(f"--out: there is no folder {out.parent}. Make it, or choose another.")
+    if out.exists() and not ledger_of(out).exists():
+        raise RunError(f"{out} exists, and {ledger_of(out).name} is not beside it. Choose another --out, or delete it.")
+
+
+def _write(responses: Responses, out: Path) -> None:
+    from diptych.comparison.generated import as_record
+    from diptych.utils.files import write_atomic
+    from diptych.utils.text import json_line
+
+    try:
+        write_atomic(out, "".join(json_line(as_record(row)) for row in responses).encode())
+        out.chmod(0o644)
+    except OSError as error:
+        raise RunError(f"{out} cannot be written: {error.strerror}. The answers are in {ledger_of(out)}.") from None
+
+
+def _summary(responses: Responses, n_asked: int, spent: Spent, out: Path) -> Json:
+    return {
+        "out": str(out),
+        "model": responses.model,
+        "n_responses": len(responses),
+        "n_prompts": len({row.prompt_id for row in responses}),
+        "n_asked_now": n_asked,
+        "input_tokens": spent.usage.input_tokens,
+        "output_tokens": spent.usage.output_tokens,
+        "usd": None if spent.n_unpriced else spent.usd,
+    }
+
+
+def _say(done: Json) -> None:
+    say(f"{done['out']}: {done['n_responses']} responses to {done['n_prompts']} prompts by {done['model']}")
+    counts = [done["input_tokens"], done["output_tokens"]]
+    n_in, n_out = ("unknown" if count is None else f"{count:,}" for count in counts)
+    price = "unknown" if done["usd"] is None else asking.dollars(done["usd"])
+    say(f"{done['n_asked_now']} asked now; in all {n_in} tokens in, {n_out} out; price {price}")

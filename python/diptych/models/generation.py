@@ -1,0 +1,179 @@
+"""Prompts through a model into a ledger: each asked once, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from diptych._types import Progress, Silent
+from diptych.errors import BudgetError, ModelError
+from diptych.models.ledger import Asked, Ledger
+from diptych.models.prices import Budget, Price
+from diptych.models.requests import Answer, Failure, Message, Model, Reply, Request, Sampling, request_key
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a model, so often as there are draws.
+
+    Parameters
+    ----------
+    prompt_id : its name
+    messages : the conversation, ending with the user's turn
+    """
+
+    prompt_id: str
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One draw of one question, and what came of it."""
+
+    question: Question
+    draw: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A request that has no answer yet."""
+
+    asked: Asked
+    request: Request
+
+
+def generate(
+    model: Model,
+    questions: Sequence[Question],
+    *,
+    draws: int = 1,
+    sampling: Sampling,
+    ledger: Ledger,
+    progress: Progress | None = None,
+    price: Price | None = None,
+    max_cost: float | None = None,
+    max_failures: int | None = None,
+) -> list[Answered]:
+    """Ask what the ledger does not hold yet; give all answers, in an order that does not depend on their arrival.
+
+    Parameters
+    ----------
+    model : that is asked
+    questions : no two with the same messages
+    draws : answers to each
+    sampling : how they are drawn
+    ledger : takes each answer as it comes
+    progress : where it says how far it is
+    price : of the model's tokens; None where it is not known
+    max_cost : US dollars that all answers in the ledger together may cost
+    max_failures : requests that may fail before the rest is left unasked; None for any number
+
+    Returns
+    -------
+    list of Answered
+        question by question, draw by draw; a request that failed has a ``Failure``
+
+    Raises
+    ------
+    ConfigError
+        If the model does not take a parameter, or there is a budget and no price.
+    BudgetError
+        Before the first request that could cross ``max_cost``.
+    ModelError
+        If nothing more can be asked, or more than ``max_failures`` requests failed.
+    LedgerError
+        If an answer cannot be written.
+    """
+    model.check(sampling)
+    budget = Budget(price, max_cost)
+    wanted = [
+        _wanted(model, question, sampling, draw) for question in questions for draw in range(draws)
+    ]  # canonical order
+    replies = ledger.replies([one.asked.key for one in wanted])
+    missing = {one.asked.key: one for one in wanted if one.asked.key not in replies}
+    session = _Session(model, sampling, ledger, budget, progress or Silent(), max_failures)
+    session.ask(list(missing.values()))
+    found = replies | session.answers
+    return [
+        Answered(question, draw, found[one.asked.key])
+        for one, (question, draw) in zip(wanted, ((q, d) for q in questions for d in range(draws)), strict=True)
+    ]
+
+
+def count_failures(answers: Sequence[Answered]) -> dict[str, int]:
+    """How many requests failed, by kind, the most frequent first."""
+    kinds = Counter(str(one.answer.kind) for one in answers if isinstance(one.answer, Failure))
+    return dict(kinds.most_common())
+
+
+class _Session:
+    """One run of the command: asks what is missing, in as many batches as the budget makes necessary."""
+
+    def __init__(
+        self,
+        model: Model,
+        sampling: Sampling,
+        ledger: Ledger,
+        budget: Budget,
+        progress: Progress,
+        max_failures: int | None,
+    ) -> None:
+        self._model, self._sampling, self._ledger = model, sampling, ledger
+        self._budget, self._progress, self._max_failures = budget, progress, max_failures
+        self.answers: dict[str, Answer] = {}
+        self._n_failed = 0
+
+    def ask(self, missing: list[_Wanted]) -> None:
+        if not missing:
+            return
+        self._progress.start("ask", len(missing))
+        start = 0
+        while start < len(missing):
+            n = self._affordable(missing[start:])
+            if not n:
+                raise BudgetError(self._budget.refusal(self._ledger.spent().usd, len(missing) - start))
+            self._ask_batch(missing[start : start + n])
+            start += n
+        self._progress.finish()
+
+    def _affordable(self, rest: list[_Wanted]) -> int:
+        """How many of the next requests cannot cross the budget, even if each answer is as long as it may be."""
+        if self._budget.max_usd is None:
+            return len(rest)
+        left = self._budget.max_usd - self._ledger.spent().usd
+        for n, one in enumerate(rest):
+            left -= self._budget.most(one.request, self._sampling)
+            if left < 0:
+                return n
+        return len(rest)
+
+    def _ask_batch(self, batch: list[_Wanted]) -> None:
+        def deliver(index: int, answer: Answer) -> None:
+            self._take(batch[index], answer)
+
+        self._model.answer([one.request for one in batch], self._sampling, deliver)
+        for one in batch:
+            if one.asked.key not in self.answers:
+                self._take(one, Failure("bad_response", f"{self._model.name} did not say what came of it"))
+
+    def _take(self, one: _Wanted, answer: Answer) -> None:
+        usd = self._budget.cost(answer, one.request, self._sampling) if isinstance(answer, Reply) else None
+        self._ledger.keep(one.asked, answer, usd)
+        self.answers[one.asked.key] = answer
+        self._progress.advance()
+        if isinstance(answer, Failure):
+            self._n_failed += 1
+            if self._max_failures is not None and self._n_failed > self._max_failures:
+                raise ModelError(
+                    f"{self._n_failed} requests to {self._model.name} failed, --max-failures allows "
+                    f"{self._max_failures}; the last: {answer.kind}, {answer.reason}.\n"
+                    "What was answered is kept; the same command asks the others again."
+                )
+
+
+def _wanted(model: Model, question: Question, sampling: Sampling, draw: int) -> _Wanted:
+    request = Request(question.messages, draw)
+    key = request_key(model.identity, sampling, request)
+    return _Wanted(Asked(key, model.name, question.prompt_id, draw), request)

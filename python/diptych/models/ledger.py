@@ -1,0 +1,277 @@
+"""The ledger of a run: every answer that a model gave, kept the moment it came, so that none is asked for twice."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from diptych import __version__
+from diptych._types import Json
+from diptych.errors import LedgerError, RunError
+from diptych.models.lock import Lock
+from diptych.models.requests import Answer, Failure, Reply, Usage
+from diptych.utils.hashing import content_hash
+
+SCHEMA = 1
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE answers (
+    key TEXT PRIMARY KEY, asked TEXT NOT NULL, draw INTEGER NOT NULL, prompt_id TEXT NOT NULL,
+    text TEXT NOT NULL, finish_reason TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, usd REAL,
+    model TEXT, request_id TEXT, n_attempts INTEGER NOT NULL, sent TEXT NOT NULL, details TEXT NOT NULL
+);
+CREATE TABLE failures (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, asked TEXT NOT NULL, draw INTEGER NOT NULL, prompt_id TEXT NOT NULL,
+    kind TEXT NOT NULL, reason TEXT NOT NULL, n_attempts INTEGER NOT NULL
+);
+"""
+_REPLY = "text, finish_reason, input_tokens, output_tokens, model, request_id, n_attempts, sent, details"
+_KEYS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an answer is kept under.
+
+    Parameters
+    ----------
+    key : of the request, see ``request_key``
+    model : that was asked
+    prompt_id : of the prompt
+    draw : which of its answers
+    """
+
+    key: str
+    model: str
+    prompt_id: str
+    draw: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the answers in a ledger took.
+
+    Parameters
+    ----------
+    n_answers : how many there are
+    usage : sums over those whose provider says
+    usd : sum over those whose price is known
+    n_unpriced : answers whose price is not known
+    """
+
+    n_answers: int
+    usage: Usage
+    usd: float
+    n_unpriced: int
+
+
+class Ledger:
+    """Answers and failures of one run, in an SQLite file; one process writes it at a time.
+
+    An answer is on the disk when ``keep`` returns: what is lost when the process is killed was still under way. The
+    ledger holds texts, parameters and usage, never keys.
+
+    Parameters
+    ----------
+    path : of the file; its folder must be there
+    config : what the run asks, as JSON; a ledger of another run is refused
+
+    Raises
+    ------
+    RunError
+        If the ledger is that of a run with another ``config``: lists every difference.
+    LedgerError
+        If another process is writing it, or it cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "ledger.sqlite"
+    >>> with Ledger(path, {"model": "scripted/echo"}) as ledger:
+    ...     ledger.keep(Asked("k", "scripted/echo", "p", 0), Reply("Hi.", "stop"))
+    >>> with Ledger(path, {"model": "scripted/echo"}) as ledger:
+    ...     ledger.replies(["k"])["k"].text
+    'Hi.'
+    """
+
+    def __init__(self, path: Path, config: Json) -> None:
+        self.path = path
+        with _typed(path):
+            self._lock = Lock(path.with_name(f"{path.name}.lock"), str(path))
+        try:
+            with _typed(path):
+                self._open(config)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the next process in."""
+        try:
+            self._database.close()
+        finally:
+            self._lock.release()
+
+    def keep(self, asked: Asked, answer: Answer, usd: float | None = None) -> None:
+        """Put down what came of a request; durable on return.
+
+        Parameters
+        ----------
+        asked : the request
+        answer : a reply, or why there is none; half a surrogate pair in a text becomes U+FFFD
+        usd : price of a reply, if known
+
+        Raises
+        ------
+        LedgerError
+            If it cannot be written, as on a full disk. What was kept before stays whole.
+        """
+        place = (asked.key, asked.model, asked.draw, asked.prompt_id)
+        with _typed(self.path):
+            if isinstance(answer, Failure):
+                values = (*place, answer.kind, _whole(answer.reason), answer.n_attempts)
+                self._database.execute("INSERT INTO failures VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values)
+            else:
+                row = (*place, *_columns(answer, usd))
+                self._database.execute(f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * len(row))})", row)
+
+    def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
+        """Those of the requests that were answered, by key."""
+        found: dict[str, Reply] = {}
+        with _typed(self.path):
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                some = keys[start : start + _KEYS_AT_ONCE]
+                query = f"SELECT key, {_REPLY} FROM answers WHERE key IN ({', '.join('?' * len(some))})"
+                found.update((key, _reply(rest)) for key, *rest in self._database.execute(query, some))
+        return found
+
+    def spent(self) -> Spent:
+        """What all answers took, those of earlier runs of the command included."""
+        query = "SELECT count(*), sum(input_tokens), sum(output_tokens), sum(usd), count(usd) FROM answers"
+        with _typed(self.path):
+            n, n_in, n_out, usd, n_priced = self._database.execute(query).fetchone()
+        return Spent(n, Usage(n_in, n_out), usd or 0.0, n - n_priced)
+
+    def _open(self, config: Json) -> None:
+        self._database = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+                self._database.execute(f"PRAGMA {pragma}")
+            if not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                self._create(config)
+            self._check(config)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _create(self, config: Json) -> None:
+        meta = {
+            "schema": str(SCHEMA),
+            "diptych_version": __version__,
+            "config": json.dumps(config, sort_keys=True, ensure_ascii=False, allow_nan=False),
+            "config_hash": content_hash("diptych/asked/1", config),
+        }
+        self._database.execute("BEGIN")
+        for table in _TABLES.split(";"):
+            self._database.execute(table)
+        self._database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        self._database.execute("COMMIT")
+
+    def _check(self, config: Json) -> None:
+        meta = dict(self._database.execute("SELECT name, value FROM meta"))
+        if meta["schema"] != str(SCHEMA):
+            text = f"{self.path} was written in format {meta['schema']}, this diptych reads {SCHEMA}"
+            raise LedgerError(f"{text}. Install a newer diptych.")
+        if meta["config_hash"] != content_hash("diptych/asked/1", config):
+            changed = "; ".join(_differences(json.loads(meta["config"]), config))
+            raise RunError(
+                f"{self.path} holds the answers of another run ({changed}).\n"
+                "Choose another --out, or delete it to ask again."
+            )
+
+
+def read_config(path: Path) -> Json | None:
+    """What the run of a ledger asks; None where there is no ledger that can be read. Takes no lock.
+
+    Parameters
+    ----------
+    path : of the file
+    """
+    if not path.is_file():
+        return None
+    try:
+        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            found: Json = json.loads(database.execute("SELECT value FROM meta WHERE name = 'config'").fetchone()[0])
+            return found
+        finally:
+            database.close()
+    except (sqlite3.Error, ValueError, TypeError):
+        return None
+
+
+@contextmanager
+def _typed(path: Path) -> Iterator[None]:
+    """What SQLite and the system say, as an error of ours that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        remedy = "Free some space; the same command goes on." if full else "Is it a ledger of diptych, on a sound disk?"
+        raise LedgerError(f"{path}: {error}. {remedy}") from error
+    except RunError:
+        raise
+    except OSError as error:
+        raise LedgerError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def _columns(reply: Reply, usd: float | None) -> tuple[Any, ...]:
+    return (
+        _whole(reply.text),
+        reply.finish_reason,
+        reply.usage.input_tokens,
+        reply.usage.output_tokens,
+        usd,
+        reply.model,
+        reply.request_id,
+        reply.n_attempts,
+        _whole(json.dumps(reply.sent, ensure_ascii=False)),
+        _whole(json.dumps(reply.details, ensure_ascii=False)),
+    )
+
+
+def _reply(row: Sequence[Any]) -> Reply:
+    text, finish, n_in, n_out, model, request_id, n_attempts, sent, details = row
+    usage = Usage(n_in, n_out)
+    return Reply(text, finish, usage, model, request_id, json.loads(sent), n_attempts, json.loads(details))
+
+
+def _whole(text: str) -> str:
+    """Text that UTF-8 can hold: halves of surrogate pairs are joined, or replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _differences(there: Json, now: Json) -> Iterator[str]:
+    old, new = dict(_leaves(there)), dict(_leaves(now))
+    for name in dict.fromkeys([*old, *new]):
+        if old.get(name) != new.get(name):
+            yield f"{name}: {old.get(name)!r:.60} there, {new.get(name)!r:.60} now"
+
+
+def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _leaves(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", inner
