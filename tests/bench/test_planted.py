@@ -193,7 +193,8 @@ def test_agreement_is_phi_or_the_correlation_of_groups_of_one_size() -> None:
 @pytest.fixture(scope="module")
 def compared() -> Compared:
     pair = pair_of({"phrase": 0.3, "length": 0.5}, n=200)
-    result = compare(pair.rows("a"), pair.rows("b"), name_a="a", name_b="b", threads=2)
+    lenses = "surface,log_odds,clusters"
+    result = compare(pair.rows("a"), pair.rows("b"), name_a="a", name_b="b", threads=2, lenses=lenses)
     vectors = EmbeddingService().get_embeddings([row.response for row in result.table.rows])
     return Compared(result, vectors, 0)
 

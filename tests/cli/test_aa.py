@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_said_and_exits_2(
 @pytest.mark.usefixtures("rows")
 def test_too_many_false_alarms_are_a_warning_and_no_failure(tmp_path: Path) -> None:
     with without_a_split():
-        outcome = invoke("aa", tmp_path / "a.jsonl", "--splits", "20", "--lenses", "phrases", "--threads", "1")
+        outcome = invoke("aa", tmp_path / "a.jsonl", "--splits", "20", "--lenses", "log_odds", "--threads", "1")
     assert outcome.code == 0, outcome.err
-    assert "warning: p-values of lens phrases are too small\n" in outcome.err
+    assert "warning: p-values of lens log_odds are too small\n" in outcome.err
     assert "warning" not in outcome.out

@@ -31,11 +31,11 @@ def compare(forge: Forge, folder: Path, *more: str, **env: str) -> Outcome:
 
 
 def test_the_dry_run_says_how_many_groups(forge: Forge, inputs: Path) -> None:
-    outcome = compare(forge, inputs, *GROUPED, "--dry-run")
+    outcome = compare(forge, inputs, *GROUPED, "--lenses", "surface,log_odds", "--dry-run")
     assert outcome.code == 0, outcome.err
     lines = outcome.out.splitlines()
     assert lines[2] == "48 prompts in 12 groups by 'topic', paired"
-    assert lines[3].startswith("lenses that compare: halves of 24 and 24 prompts, groups kept whole, ")
+    assert lines[3].startswith("log_odds: halves of 24 and 24 prompts, groups kept whole, ")
     limited = compare(forge, inputs, *GROUPED, "--dry-run", "--limit", "35")
     assert "32 prompts in 8 groups by 'topic', paired" in limited.out
     assert set(listing(inputs)) == {"a.jsonl", "b.csv"}

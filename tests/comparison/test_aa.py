@@ -63,7 +63,7 @@ def test_a_made_corpus_seldom_differs_from_itself() -> None:
 
 def test_testing_phrases_on_the_half_that_chose_them_is_caught() -> None:
     rows = random_words(80, n_words=100, seed=0)
-    settings: Any = {"splits": 25, "threads": 1, "lenses": "phrases", "resamples": 100}
+    settings: Any = {"splits": 25, "threads": 1, "lenses": "log_odds", "resamples": 100}
     right = aa(rows, **settings)
     assert not right.is_above_alpha
     assert right.warnings == ()
@@ -74,7 +74,7 @@ def test_testing_phrases_on_the_half_that_chose_them_is_caught() -> None:
     assert wrong.lenses[0].n_small > 3 * right.lenses[0].n_small
     assert wrong.warnings == (
         "false alarms are more frequent than the wanted alpha = 0.05; findings of such comparisons cannot be trusted",
-        "p-values of lens phrases are too small",
+        "p-values of lens log_odds are too small",
     )
 
 

@@ -99,11 +99,11 @@ def test_removed_and_exchanged_entries_are_detected() -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in which every lens tested something, the scan of regions too."""
+    """A run in which every lens tested something, scans and what is split too."""
     folder = tmp_path_factory.mktemp("ledger") / "run"
     both = (records(80, answer="Yes, {i} it is."), records(80, answer="No, I hope that {i} is not."))
-    result = diptych.compare(*both, resamples=1000)
-    assert {finding.lens for finding in result.tested} == {"surface", "phrases", "clusters", "regions"}
+    result = diptych.compare(*both, resamples=1000, lenses=["surface", "phrases", "clusters", "regions", "log_odds"])
+    assert {finding.lens for finding in result.tested} == {"surface", "phrases", "clusters", "regions", "log_odds"}
     return result.save(folder)
 
 
@@ -172,7 +172,7 @@ EDITS: dict[str, tuple[str, Callable[[Lines], object], str]] = {
     "two exchanged": ("hypotheses.jsonl", lambda rows: rows.insert(0, rows.pop(1)), r"entry 1 \(.*does not follow"),
     "all removed": ("hypotheses.jsonl", lambda rows: rows.clear(), "no entry of hypotheses.jsonl names .* surface"),
     "no entry": ("hypotheses.jsonl", lambda rows: rows.insert(1, {"n": 2}), "entry 2: not an entry of a ledger"),
-    "forged, one less": ("hypotheses.jsonl", lambda rows: _drop_and_rechain(rows, "phrases"), "names the measure phr"),
+    "forged, one less": ("hypotheses.jsonl", lambda rows: _drop_and_rechain(rows, "log_odds"), "names the measure log"),
     "forged, no scan": ("hypotheses.jsonl", lambda rows: _drop_and_rechain(rows, "regions"), "the measure regions.01"),
     "forged, reworded": ("hypotheses.jsonl", _reword_and_rechain, r"entry 3 .* of measures.json differs in more"),
     "forged, one twice": ("hypotheses.jsonl", _double_and_rechain, r"hypotheses.jsonl: surface\..* stands there 2 times"),
@@ -181,7 +181,7 @@ EDITS: dict[str, tuple[str, Callable[[Lines], object], str]] = {
     "measure left out": ("measures.json", lambda rows: rows.pop(1), r"entry 2 \(surface.*measures.json lacks its"),
     "other definition": ("measures.json", lambda rows: rows[0].update(definition={"x": 1}), "entry 1 .* in definition"),
     "other prompts": (
-        "measures.json", lambda rows: _first(rows, "phrases")["tested"].update(tested_on="all prompts"),
+        "measures.json", lambda rows: _first(rows, "log_odds")["tested"].update(tested_on="all prompts"),
         "differs in tested_on",
     ),
     "region elsewhere": (

@@ -11,9 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych._types import Silent
-from diptych.comparison.lenses import phrases as phrases_module
 from diptych.comparison.lenses.clusters import N_RECLUSTERINGS, ClustersLens, best_overlaps
-from diptych.comparison.lenses.phrases import PhrasesLens, PhrasesProposal, Words, frequent_phrases, runs_of_words
+from diptych.comparison.lenses.log_odds import LogOddsLens
+from diptych.comparison.lenses.phrases import (
+    MIN_RESPONSES,
+    PhrasesLens,
+    PhrasesProposal,
+    Words,
+    frequent_phrases,
+    phrase_measure,
+    runs_of_words,
+)
 from diptych.comparison.lenses.scores import ScoresLens, check_scores
 from diptych.comparison.lenses.surface import FEATURES, WORD, SurfaceLens, SurfaceProposal
 from diptych.comparison.measures import Discovery, Survival, Tools, find_spans
@@ -22,6 +30,9 @@ from diptych.errors import DataError
 
 TOOLS = Tools(lambda texts: np.zeros((len(texts), 1), np.float32), 0, Silent())
 MARKDOWN = st.text(st.sampled_from("ab I.!?\n#*-`|()[]\"“”1,é漢😀'x"), max_size=60)
+
+
+LEAST = 5
 
 
 def responses(texts: Sequence[str]) -> list[Response]:
@@ -133,14 +144,14 @@ def naive_phrases(texts: Sequence[str]) -> dict[str, set[int]]:
             for n in range(1, 5):
                 for i in range(len(run.words) - n + 1):
                     found.setdefault(" ".join(run.words[i : i + n]), set()).add(t)
-    return {p: ts for p, ts in found.items() if phrases_module.MIN_RESPONSES <= len(ts) < len(texts)}
+    return {p: ts for p, ts in found.items() if len(ts) >= LEAST}
 
 
 @given(
     st.lists(st.lists(st.sampled_from(["a", "b", "c", ".", "D"]), max_size=8).map(" ".join), min_size=8, max_size=14)
 )
 def test_frequent_phrases_are_those_of_the_obvious_count(texts: list[str]) -> None:
-    phrases, matrix = frequent_phrases(texts, Words())
+    phrases, matrix = frequent_phrases(texts, Words(), least=LEAST)
     wanted = naive_phrases(texts)
     assert phrases == sorted(wanted)
     dense = matrix.toarray()
@@ -149,7 +160,9 @@ def test_frequent_phrases_are_those_of_the_obvious_count(texts: list[str]) -> No
 
 @given(st.lists(st.sampled_from(["hope", "this", "helps", ".", "THIS", "x"]), max_size=10).map(" ".join))
 def test_a_phrase_is_marked_exactly_where_it_is_measured(text: str) -> None:
-    proposal = PhrasesProposal(("hope this", "this", "this helps x"), "first")
+    phrases = ("hope this", "this", "this helps x")
+    measures = tuple(phrase_measure("phrases", str(n), phrase) for n, phrase in enumerate(phrases))
+    proposal = PhrasesProposal(measures, Words())
     values = proposal.values(responses([text]))[0]
     for measure, value in zip(proposal.measures, values, strict=True):
         spans = proposal.evidence(measure, text)
@@ -158,19 +171,33 @@ def test_a_phrase_is_marked_exactly_where_it_is_measured(text: str) -> None:
 
 
 def test_a_phrase_is_proposed_though_it_is_the_only_one() -> None:
-    lone = discovery([*(f"{i}" for i in range(20)), *["Yes."] * 20], n_b=20)
-    assert [measure.definition for measure in PhrasesLens().propose(lone, TOOLS).measures] == [{"phrase": "yes"}]
-    everywhere = discovery(["Yes."] * 40, n_b=20)
-    assert PhrasesLens().propose(everywhere, TOOLS).measures == ()
+    texts = [*(f"{i}" for i in range(20)), *["Yes."] * 20]
+    lone = discovery(texts, n_b=20)
+    assert [measure.definition for measure in LogOddsLens().propose(lone, TOOLS).measures] == [{"phrase": "yes"}]
+    scan = PhrasesLens().propose(texts, TOOLS)
+    assert [measure.definition for measure in scan.chosen([0]).measures] == [{"phrase": "yes"}]
+    assert scan.values(responses(texts)).tolist() == [[0.0]] * 20 + [[1.0]] * 20
+    assert LogOddsLens().propose(discovery(["Yes."] * 40, n_b=20), TOOLS).measures == ()
+    assert PhrasesLens().propose(["Yes."] * 40, TOOLS).n_measures == 0, "what every response says sets nothing apart"
 
 
-def test_phrases_proposes_what_sets_the_arms_apart_and_once() -> None:
-    texts = [f"It is {i}. So far so good" for i in "abcdefghij"] + [
-        f"It is {i}. I hope this helps" for i in "klmnopqrst"
-    ]
-    proposed = [measure.definition["phrase"] for measure in PhrasesLens().propose(discovery(texts, 10), TOOLS).measures]
-    assert "i hope this helps" in proposed
-    assert "hope" not in proposed, "the same responses hold the longer phrase"
+def test_of_a_phrase_and_its_pieces_in_the_same_responses_only_the_whole_is_offered() -> None:
+    texts = [f"It is {i}. So far so good" for i in range(20)] + [f"It is {i}. I hope this helps" for i in range(20)]
+    seen = [measure.definition["phrase"] for measure in LogOddsLens().propose(discovery(texts, 20), TOOLS).measures]
+    scan = PhrasesLens().propose(texts, TOOLS)
+    blind = [measure.definition["phrase"] for measure in scan.chosen(range(scan.n_measures)).measures]
+    for proposed in (seen, blind):
+        assert "i hope this helps" in proposed
+        assert "hope" not in proposed
+    assert set(blind) == {"i hope this helps", "so far so good"}
+
+
+def test_frequent_phrases_are_offered_and_rare_ones_are_not() -> None:
+    texts = [*["a sea"] * MIN_RESPONSES, *["the sky"] * (MIN_RESPONSES - 1), *(f"{i}" for i in range(40))]
+    scan = PhrasesLens().propose(texts, TOOLS)
+    assert [measure.definition["phrase"] for measure in scan.chosen(range(scan.n_measures)).measures] == ["a sea"]
+    assert scan.n_measures == 1
+    assert scan.measure.definition["n_phrases"] == 1
 
 
 def test_scores_are_read_from_the_records_and_missing_ones_are_nan() -> None:

@@ -91,7 +91,7 @@ def scanned(table: Table, seed: int, n_resamples: int) -> tuple[Any, Any, Any]:
     scan = RegionsLens().propose([row.response for row in table.rows], tools())
     values = scan.values(table.rows)
     resampling = inference.Resampling(seed, n_resamples, 0.05, 10, 1, Silent())
-    chosen, tested = inference.infer_scan(table, values, np.ones(len(table.units), np.bool_), resampling)
+    chosen, tested = inference.infer_scan(table, values, scan, np.ones(len(table.units), np.bool_), resampling)
     return values, chosen, tested
 
 

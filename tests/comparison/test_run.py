@@ -42,6 +42,11 @@ def planted() -> Result:
     return compare(demo("before"), demo("after"))
 
 
+@pytest.fixture(scope="module")
+def crossed() -> Result:
+    return compare(demo("before"), demo("after"), lenses="surface,log_odds")
+
+
 def test_the_planted_differences_of_the_demo_are_found(planted: Result) -> None:
     said = {finding.statement for finding in planted.findings}
     assert "after says “i hope this helps” in more responses" in said  # phrase
@@ -80,30 +85,32 @@ def test_marks_lie_on_the_evidence(planted: Result) -> None:
         assert example.marks_a == ()
 
 
-def test_what_was_chosen_by_comparing_is_tested_and_shown_on_the_other_half(planted: Result) -> None:
-    units = np.array(planted.table.units)
-    halves = {"first half": set(units[planted.discovery]), "second half": set(units[~planted.discovery])}
+def test_what_was_chosen_by_comparing_is_tested_and_shown_on_the_other_half(planted: Result, crossed: Result) -> None:
+    units = np.array(crossed.table.units)
+    halves = {"first half": set(units[crossed.discovery]), "second half": set(units[~crossed.discovery])}
     chosen_in = {"first": "second half", "second": "first half"}
-    seen = [finding for finding in planted.findings if finding.lens == "phrases"]
+    seen = [finding for finding in crossed.findings if finding.lens == "log_odds"]
     assert seen
     for finding in seen:
-        assert finding.tested_on == chosen_in[finding.id.removeprefix("phrases.").split("_")[0]]
+        assert finding.tested_on == chosen_in[finding.id.removeprefix("log_odds.").split("_")[0]]
         assert {example.prompt_id for example in finding.examples} <= halves[finding.tested_on]
-    assert {f.tested_on for f in planted.tested if f.lens != "phrases"} == {"all prompts"}
+    assert {f.tested_on for f in planted.tested} == {"all prompts"}
 
 
 def test_every_hypothesis_is_in_the_ledger_and_a_scan_is_one(planted: Result) -> None:
     ledger = [json.loads(line) for line in planted.hypotheses.splitlines()]
-    regions = [finding.id for finding in planted.tested if finding.lens == "regions"]
-    assert len(regions) == 10
-    assert {entry["id"] for entry in ledger} == {f.id for f in planted.tested} - set(regions) | {"regions"}
+    scanned = {lens: [f.id for f in planted.tested if f.lens == lens] for lens in ("regions", "phrases")}
+    assert {lens: len(ids) for lens, ids in scanned.items()} == {"regions": 10, "phrases": 20}
+    alone = {f.id for f in planted.tested if f.lens not in scanned}
+    assert {entry["id"] for entry in ledger} == alone | scanned.keys()
+    assert next(e for e in ledger if e["id"] == "phrases")["definition"]["n_phrases"] > 100
     assert next(e for e in ledger if e["id"] == "regions")["definition"]["n_regions"] > 10
 
 
-def test_what_both_halves_propose_and_confirm_is_one_finding_that_says_so(planted: Result) -> None:
+def test_what_both_halves_propose_and_confirm_is_one_finding_that_says_so(crossed: Result) -> None:
     statement = "after says “i hope this helps” in more responses"
-    (finding,) = [finding for finding in planted.findings if finding.statement == statement]
-    twins = [entry for entry in planted.tested if entry.statement == statement]
+    (finding,) = [finding for finding in crossed.findings if finding.statement == statement]
+    twins = [entry for entry in crossed.tested if entry.statement == statement]
     assert len(twins) == 2
     assert {twin.tested_on for twin in twins} == {"first half", "second half"}
     assert finding.is_replicated
@@ -122,7 +129,7 @@ def test_a_cluster_that_was_found_says_how_often_it_comes_out_again(planted: Res
 
 
 def test_without_cross_fitting_only_the_first_half_proposes() -> None:
-    result = compare(demo("before"), demo("after"), cross_fit=False)
+    result = compare(demo("before"), demo("after"), cross_fit=False, lenses="surface,log_odds")
     assert {finding.tested_on for finding in result.tested} == {"all prompts", "second half"}
     assert result.to_json()["split"]["cross_fit"] is False
 

@@ -11,6 +11,7 @@ from diptych._types import Json, Progress
 from diptych.cli.console import note, say
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents, read_run, write_run
+from diptych.comparison.lenses import make_lens
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.report.format import percent, probability, scale_for
 from diptych.comparison.run import analyse
@@ -124,14 +125,23 @@ def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
         yield f"{arm.name}: {arm.n_responses} responses from {arm.source}"
     yield f"{in_groups(table.n_prompts, table.n_groups(), table.group_field)}, {table.pairing}"
     yield from (f"note: {notice}" for notice in table.notices)
-    first, second = prepared.n_prompts(prepared.discovery), prepared.n_prompts(~prepared.discovery)
-    turn = "each looked at for a test on the other" if config.cross_fit else "one looked at, the other tested on"
-    whole = ", groups kept whole" if table.is_grouped else ""
-    yield f"lenses that compare: halves of {first} and {second} prompts{whole}, {turn}; the others: all prompts"
+    yield from _describe_split(prepared)
     resamples = config.resamples or "as many as the family asks for"
     lenses = ", ".join(config.lenses)
     yield f"lenses {lenses}; embedder {config.embedder}; resamples: {resamples}; seed {config.seed}"
     yield f"would write {out or _free_folder(prepared)}; calls no model, costs nothing"
+
+
+def _describe_split(prepared: Prepared) -> Iterator[str]:
+    config = prepared.config
+    seeing = [name for name in config.lenses if not make_lens(name).blinded]
+    if seeing:
+        first, second = prepared.n_prompts(prepared.discovery), prepared.n_prompts(~prepared.discovery)
+        turn = "each looked at for a test on the other" if config.cross_fit else "one looked at, the other tested on"
+        whole = ", groups kept whole" if prepared.table.is_grouped else ""
+        yield f"{', '.join(seeing)}: halves of {first} and {second} prompts{whole}, {turn}"
+    if len(seeing) < len(config.lenses):
+        yield f"{', '.join(name for name in config.lenses if name not in seeing)}: tested on all prompts"
 
 
 def in_groups(n_prompts: int, n_groups: int | None, field: str | None) -> str:

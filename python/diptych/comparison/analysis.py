@@ -195,7 +195,7 @@ class Analysis:
             with self._stage(f"measure {part.name}"):
                 values = self._values(part.scan.values, part.scan.n_measures)
             with self._stage(f"test {part.name}"):
-                chosen, tested = inference.infer_scan(table, values, part.tested, resampling)
+                chosen, tested = inference.infer_scan(table, values, part.scan, part.tested, resampling)
             values = values[:, chosen]
             means = unit_means(table, values)
             return MeasuredPart(part, (part.scan.chosen(chosen.tolist()),), values, means, tested)

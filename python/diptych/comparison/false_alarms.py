@@ -17,7 +17,7 @@ from diptych.utils.hashing import derive_seed
 SMALL_P = 0.05
 LENS_ALPHA = 0.01
 """A lens whose p-values are smaller than they may be at this level is warned of."""
-SCANS = frozenset({"regions"})
+SCANS = frozenset({"phrases", "regions"})
 """Lenses whose p are corrected over all that they scan: the p of the first, the strongest, is that of the scan."""
 
 

@@ -60,7 +60,7 @@ class Finding:
     ----------
     id, lens, statement, unit : what it says; the statement is about arm b
     mean_a, mean_b, effect : in ``unit``, over the prompts tested on; ``effect`` is b minus a
-    ci_low, ci_high : 95 % interval of ``effect``; of a region wider, corrected for the choice of the strongest
+    ci_low, ci_high : 95 % interval of ``effect``; wider for a phrase or region, because the strongest was chosen
     effect_size : Cohen's h (shares), d_z (paired numbers), d (unpaired numbers); None where there is no spread
     statistic : of the test; what findings are ordered by
     p_value, q_value, p_fwer : raw, false discovery rate over the family, family-wise

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diptych._types import FloatMatrix, FloatVector, Mask, Progress
-from diptych.comparison.measures import Measure
+from diptych.comparison.measures import Measure, Scan
 from diptych.comparison.pairing import Table
 from diptych.comparison.units import ArmMeans, PromptCounts, UnitMeans, count_prompts, unit_means
 from diptych.errors import DataError
@@ -31,8 +31,6 @@ from diptych.utils.hashing import derive_seed
 _LEVEL = 0.95
 _ENTRIES = ("statistic", "p_value", "p_fwer", "exact")
 """Of a ``TestResult``, what has an entry a measure."""
-MAX_REGIONS = 10
-"""Of a scan so many measures are reported, found or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +127,21 @@ def infer(table: Table, means: UnitMeans, tested: Mask, measures: Sequence[Measu
 
 
 def infer_scan(
-    table: Table, values: FloatMatrix, tested: Mask, resampling: Resampling
+    table: Table, values: FloatMatrix, scan: Scan, tested: Mask, resampling: Resampling
 ) -> tuple[NDArray[np.int64], Tested]:
-    """Test overlapping indicators together, and describe the strongest that do not overlap.
+    """Test overlapping indicators together, and describe the strongest that are not alike.
 
     Parameters
     ----------
     table : for the pairing
     values : float64 (n_rows, m), 0 or 1
+    scan : how many to describe, and which are alike
     tested : bool (n_units,)
     resampling : as in ``infer``
 
     Returns
     -------
-    chosen : int64, at most ``MAX_REGIONS`` columns, strongest first
+    chosen : int64, columns, strongest first
     tested : their entries. Each p is the step-down max-|z| p over all m: choosing the best has been paid for. Intervals
         have level ``1 - 0.05 / m``, for the same reason
     """
@@ -150,7 +149,7 @@ def infer_scan(
     means = unit_means(table, values)
     sample = _Sample.of(table, means, tested, np.ones(m, dtype=np.bool_))
     test = sample.test(resampling)
-    chosen = _strongest_apart(test.statistic, values > 0.5)
+    chosen = _strongest_apart(test.statistic, values > 0.5, scan)
     corrected = TestResult(
         statistic=test.statistic[chosen],
         p_value=test.p_fwer[chosen],
@@ -200,16 +199,16 @@ def join(parts: Sequence[Tested]) -> Tested:
     return Tested(test=test, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in others})
 
 
-def _strongest_apart(statistic: FloatVector, holds: Mask) -> NDArray[np.int64]:
-    """Columns by the size of their statistic, without those that share a row with a stronger one."""
+def _strongest_apart(statistic: FloatVector, holds: Mask, scan: Scan) -> NDArray[np.int64]:
+    """Columns by the size of their statistic, without those that are like a stronger one."""
     chosen: list[int] = []
-    taken = np.zeros(len(holds), dtype=np.bool_)
     for j in np.argsort(-np.round(np.abs(statistic), 9), kind="stable").tolist():
-        if len(chosen) == MAX_REGIONS:
+        if len(chosen) == scan.max_reported:
             break
-        if not (holds[:, j] & taken).any():
+        shared = (holds[:, chosen] & holds[:, [j]]).sum(axis=0)
+        either = (holds[:, chosen] | holds[:, [j]]).sum(axis=0)
+        if not (shared > scan.max_alike * either).any():
             chosen.append(j)
-            taken |= holds[:, j]
     return np.array(chosen, dtype=np.int64)
 
 

@@ -143,10 +143,14 @@ class Tools:
 
 @runtime_checkable
 class Scan(Protocol):
-    """Many overlapping measures that are tested together; only the strongest that do not overlap are reported."""
+    """Many overlapping measures that are tested together; only the strongest that are not alike are reported."""
 
     measure: Measure
     """The scan as one hypothesis: that the arms differ in some of them."""
+    max_reported: ClassVar[int]
+    """How many are reported, found or not."""
+    max_alike: ClassVar[float]
+    """Of two that hold for more than this share of the responses of either, the weaker is not reported (Jaccard)."""
 
     @property
     def n_measures(self) -> int:

@@ -9,7 +9,6 @@ import numpy as np
 
 from diptych._types import Mask, Progress, Vectors
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.inference import MAX_REGIONS
 from diptych.comparison.lenses import Lenses
 from diptych.comparison.measures import Half, Measure, Proposal, Scan, Tools
 from diptych.comparison.pairing import Table
@@ -44,7 +43,7 @@ class Part:
     def n_reported(self) -> int:
         """How many measures of it are in the family, at most."""
         if self.scan is not None:
-            return min(MAX_REGIONS, self.scan.n_measures)
+            return min(self.scan.max_reported, self.scan.n_measures)
         return sum(len(proposal.measures) for proposal in self.proposals)
 
     @property

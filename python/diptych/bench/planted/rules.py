@@ -1,4 +1,4 @@
-"""Rules by which a difference is accepted: diptych's, and those of other tools, on the same measures.
+"""Rules by which a difference is accepted: diptych's, and those of other tools.
 
 Rules only: each takes the measures of one comparison with the prompts that they may be tested on, and says which it
 would report, in which direction. None of the others corrects for the number of measures.

@@ -27,6 +27,7 @@ class Design:
     holds : whether its false alarms should stay within alpha
     switch : inside this context every comparison has the design
     draws : of each prompt in the corpus; 1 stands for the corpus that the benchmark was given
+    lenses : that propose; none stands for those that the benchmark was given
     """
 
     key: str
@@ -34,6 +35,7 @@ class Design:
     holds: bool
     switch: Callable[[], AbstractContextManager[None]] = nullcontext
     draws: int = 1
+    lenses: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -72,9 +74,11 @@ def _replaced(module: ModuleType, name: str, function: Callable[..., Any]) -> It
         setattr(module, name, before)
 
 
+_SEEING = ("log_odds",)
 DESIGNS = (
     Design("aa", "as it is", True),
-    Design("aa_no_split", "without the split: phrases tested on the half that chose them", False, without_a_split),
+    Design("aa_split", "phrases chosen by log-odds on one half, tested on the other", True, lenses=_SEEING),
+    Design("aa_no_split", "the same, tested on the half that chose them", False, without_a_split, lenses=_SEEING),
     Design("aa_draws", "eight draws a prompt, averaged", True, draws=8),
     Design("aa_pooled_draws", "eight draws a prompt, each taken for a prompt", False, draws_as_prompts, draws=8),
 )

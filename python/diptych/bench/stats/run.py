@@ -71,7 +71,7 @@ def _design(design: Design) -> Section:
                 seed=bench.seed,
                 threads=bench.threads,
                 progress=progress,
-                lenses=bench.lenses,
+                lenses=design.lenses or bench.lenses,
                 embedder=bench.embedder,
             )
         ]

@@ -13,6 +13,7 @@ LENSES = {
     "clusters": "ClustersLens",
     "regions": "RegionsLens",
     "scores": "ScoresLens",
+    "log_odds": "LogOddsLens",
 }
 """Name of each lens and its class, in the file of the same name."""
 

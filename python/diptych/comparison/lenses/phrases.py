@@ -1,4 +1,4 @@
-"""Lens ``phrases``: word n-grams (1 to 4) that one arm uses in more responses, chosen on one half of the prompts."""
+"""Lens ``phrases``: in which words do the arms differ? A scan over every word n-gram (1 to 4) that is not rare."""
 
 from __future__ import annotations
 
@@ -11,54 +11,120 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from diptych._types import FloatMatrix, FloatVector, Span
+from diptych._types import FloatMatrix, Mask, Span
 from diptych.comparison.lenses.surface import WORD
-from diptych.comparison.measures import Discovery, Half, Measure, Tools, find_spans
+from diptych.comparison.measures import Measure, Tools, find_spans
 from diptych.data import Response
+from diptych.utils.hashing import content_hash
 from diptych.utils.names import slug
 
 MAX_WORDS = 4
-MAX_PHRASES = 100
-MIN_RESPONSES = 5
-"""A phrase in fewer discovery responses is not proposed: its test could hardly pass."""
-MIN_SCORE = 1.0
-"""Log-odds in standard errors below which a phrase is not proposed: fewer hypotheses, more power for the others."""
+MIN_RESPONSES = 16
+"""A phrase stands in at least so many responses, and at least in one of 400: even if all of fewer were of one arm, its
+test could not pass, corrected for a few thousand others."""
+MAX_PHRASES = 4_000
+MAX_VALUES = 40_000_000
+"""Of more phrases than this, or than this by responses, the most frequent are tested."""
 MAX_OVERLAP = 0.8
-"""Of two phrases that occur in nearly the same responses (Jaccard), the weaker is not proposed."""
+"""A phrase that hardly stands without a longer one (in this share of its responses or more) is not offered."""
+MAX_ALIKE = 0.5
+"""Of two phrases that are found in nearly the same responses (Jaccard), the weaker is not reported."""
+MAX_REPORTED = 20
 
 _BREAK = re.compile(r"[.!?:;\n()\[\]{}|\"“”*#`]")
-
-
 _TOKEN = re.compile(f"{WORD.pattern}|{_BREAK.pattern}")
 _END = -1
 
 
 class PhrasesLens:
-    """Proposes phrases by log-odds with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008, eq. 16, 22)."""
+    """Offers every phrase of the responses of both arms that is frequent enough to be found at all.
 
-    blinded: ClassVar[Literal[False]] = False
+    Which phrases these are depends on the responses, not on who wrote them, so every prompt is tested on. They are many
+    and overlap, so they are tested together and corrected for each other (step-down max-|z|), and only the strongest
+    are reported. Choosing a hundred by log-odds on one half, for a test on the other, gives up half of the prompts to
+    be spared that correction, and finds less: lens ``log_odds`` does so.
+    """
+
+    blinded: ClassVar[Literal[True]] = True
 
     def __init__(self) -> None:
         self._words = Words()
 
-    def propose(self, discovery: Discovery, tools: Tools) -> PhrasesProposal:
-        phrases, matrix = frequent_phrases([row.response for row in discovery], self._words)
-        if not phrases:
-            return PhrasesProposal((), discovery.half, self._words)
-        is_b = np.array(discovery.is_b)
-        count_a, count_b = (np.asarray(matrix[rows].sum(axis=0), dtype=np.float64) for rows in (~is_b, is_b))
-        scores = np.where(count_a + count_b < len(discovery), log_odds(count_a, count_b), 0.0)
-        chosen = _choose(phrases, matrix, np.abs(scores))
-        return PhrasesProposal(tuple(phrases[j] for j in chosen), discovery.half, self._words)
+    def propose(self, texts: Sequence[str], tools: Tools) -> PhrasesScan:
+        least = max(MIN_RESPONSES, len(texts) // 400)
+        phrases, matrix = frequent_phrases(texts, self._words, least=least)
+        n_texts = np.bincount(matrix.indices, minlength=len(phrases))
+        kept = _apart(phrases, n_texts, len(texts))
+        most = min(MAX_PHRASES, MAX_VALUES // max(len(texts), 1))
+        chosen = np.sort(kept[np.argsort(-n_texts[kept], kind="stable")[:most]])
+        index = {text: i for i, text in enumerate(texts)}
+        return PhrasesScan(tuple(phrases[j] for j in chosen), matrix.tocsc()[:, chosen].tocsr(), index, self._words)
+
+
+def _apart(phrases: Sequence[str], n_texts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+    """Phrases without those that all texts have, or that hardly stand without a word before or behind them."""
+    number = {phrase: j for j, phrase in enumerate(phrases)}
+    kept: Mask = n_texts < total
+    for j, phrase in enumerate(phrases):
+        words = phrase.split(" ")
+        for shorter in (words[1:], words[:-1]) if len(words) > 1 else ():
+            part = number.get(" ".join(shorter))
+            if part is not None and n_texts[j] >= MAX_OVERLAP * n_texts[part]:
+                kept[part] = False
+    return np.flatnonzero(kept)
+
+
+class PhrasesScan:
+    """All frequent phrases, and the chosen ones in words.
+
+    Parameters
+    ----------
+    phrases : m phrases
+    matrix : float64 (n, m), 1 where a text contains a phrase
+    index : row of each text
+    words : takes texts apart, or has done so
+    """
+
+    max_reported: ClassVar[int] = MAX_REPORTED
+    max_alike: ClassVar[float] = MAX_ALIKE
+
+    def __init__(self, phrases: tuple[str, ...], matrix: sparse.csr_array, index: dict[str, int], words: Words) -> None:
+        self._phrases, self._matrix, self._index, self._words = phrases, matrix, index, words
+        self.measure = Measure(
+            id="phrases",
+            lens="phrases",
+            more="says some phrase in more responses",
+            fewer="says some phrase in fewer responses",
+            unit="share of responses",
+            kind="indicator",
+            definition={"n_phrases": len(phrases), "phrases": content_hash("diptych/phrases/1", list(phrases))},
+        )
+
+    @property
+    def n_measures(self) -> int:
+        """How many phrases are tested together."""
+        return len(self._phrases)
+
+    def values(self, responses: Sequence[Response]) -> FloatMatrix:
+        """1 where a response contains a phrase: float64 (n, n_measures)."""
+        rows = [self._index[row.response] for row in responses]
+        return np.asarray(self._matrix[rows].toarray(), dtype=np.float64)
+
+    def chosen(self, numbers: Sequence[int]) -> PhrasesProposal:
+        """Some of the phrases as measures."""
+        phrases = [self._phrases[number] for number in numbers]
+        names = [f"{rank:02d}_{slug(phrase, max_length=40)}" for rank, phrase in enumerate(phrases, start=1)]
+        measures = (phrase_measure("phrases", name, phrase) for name, phrase in zip(names, phrases, strict=True))
+        return PhrasesProposal(tuple(measures), self._words)
 
 
 class PhrasesProposal:
     """For each phrase: does a response contain it, as whole words, in any case?"""
 
-    def __init__(self, phrases: tuple[str, ...], half: Half, words: Words | None = None) -> None:
-        self._words = Words() if words is None else words
-        self.measures = tuple(_as_measure(half, number, phrase) for number, phrase in enumerate(phrases, start=1))
-        self._phrases = [[self._words.numbers[word] for word in phrase.split(" ")] for phrase in phrases]
+    def __init__(self, measures: tuple[Measure, ...], words: Words) -> None:
+        self.measures, self._words = measures, words
+        phrases = [measure.definition["phrase"].split(" ") for measure in measures]
+        self._phrases = [[words.numbers[word] for word in phrase] for phrase in phrases]
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
         tokens, text_of = self._words.joined([row.response for row in responses])
@@ -142,13 +208,14 @@ class Words(dict[str, NDArray[np.int32]]):
         return tokens, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
-def frequent_phrases(texts: Sequence[str], words: Words) -> tuple[list[str], sparse.csr_array]:
+def frequent_phrases(texts: Sequence[str], words: Words, *, least: int) -> tuple[list[str], sparse.csr_array]:
     """Phrases of 1 to 4 words that occur in enough texts.
 
     Parameters
     ----------
     texts : n texts
     words : takes texts apart, or has done so
+    least : texts that a phrase must occur in
 
     Returns
     -------
@@ -169,7 +236,7 @@ def frequent_phrases(texts: Sequence[str], words: Words) -> tuple[list[str], spa
         _, example, phrase_at = np.unique(phrase_at * len(names) + last, return_index=True, return_inverse=True)
         phrase, text = np.divmod(np.unique(phrase_at * len(texts) + text_of[at]), max(len(texts), 1))
         n_texts = np.bincount(phrase, minlength=len(example))
-        frequent = n_texts >= MIN_RESPONSES
+        frequent = n_texts >= least
         stops = np.cumsum(n_texts)
         for j in np.flatnonzero(frequent).tolist():
             numbers = tokens[at[example[j]] :][:n_words].tolist()
@@ -182,60 +249,20 @@ def frequent_phrases(texts: Sequence[str], words: Words) -> tuple[list[str], spa
     return phrases, by_phrase.tocsr()
 
 
-def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
-    """Log-odds ratio of each phrase, b against a, in standard errors; positive where b uses it more.
+def phrase_measure(lens: str, name: str, phrase: str) -> Measure:
+    """Whether a response contains a phrase.
 
     Parameters
     ----------
-    count_a, count_b : (m,), responses of each arm that contain the phrase
-
-    Notes
-    -----
-    Monroe, Colaresi & Quinn (2008), "Fightin' Words", eq. 16 and 22, with the pooled counts as prior, scaled to a
-    mean of one response per phrase. An arm's odds are against all its phrases, so that one that merely writes more does
-    not seem to favour every phrase.
-
-    Examples
-    --------
-    >>> log_odds(np.array([9.0, 1.0]), np.array([1.0, 9.0])).round(1).tolist()
-    [-4.2, 4.2]
+    lens, name : together the id
+    phrase : lower-case words, a space between them
     """
-    pooled = count_a + count_b
-    prior = pooled / pooled.mean()
-    total = prior.sum()
-
-    def odds(count: FloatVector) -> FloatVector:
-        others = np.maximum(count.sum() + total - count - prior, 1.0)  # none where there is but one phrase
-        return np.asarray(np.log((count + prior) / others))
-
-    variance = 1.0 / (count_a + prior) + 1.0 / (count_b + prior)
-    return np.asarray((odds(count_b) - odds(count_a)) / np.sqrt(variance))
-
-
-def _as_measure(half: Half, number: int, phrase: str) -> Measure:
     return Measure(
-        id=f"phrases.{half}_{number:03d}_{slug(phrase, max_length=40)}",
-        lens="phrases",
+        id=f"{lens}.{name}",
+        lens=lens,
         more=f"says “{phrase}” in more responses",
         fewer=f"says “{phrase}” in fewer responses",
         unit="share of responses",
         kind="indicator",
         definition={"phrase": phrase},
     )
-
-
-def _choose(phrases: Sequence[str], matrix: sparse.csr_array, scores: FloatVector) -> list[int]:
-    """The strongest phrases, without those that occur in nearly the same responses as a stronger or longer one."""
-    words = [phrase.count(" ") for phrase in phrases]
-    order = sorted(range(len(phrases)), key=lambda j: (-round(float(scores[j]), 9), -words[j], phrases[j]))
-    columns = matrix.tocsc()
-    chosen: list[int] = []
-    sets: list[frozenset[int]] = []
-    for j in order:
-        if len(chosen) == MAX_PHRASES or scores[j] < MIN_SCORE:
-            break
-        texts = frozenset(columns.indices[columns.indptr[j] : columns.indptr[j + 1]].tolist())
-        if all(len(texts & other) < MAX_OVERLAP * len(texts | other) for other in sets):
-            chosen.append(j)
-            sets.append(texts)
-    return chosen

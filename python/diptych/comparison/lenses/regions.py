@@ -22,6 +22,7 @@ MIN_RESPONSES = 10
 """A region has at least so many responses, and at least one in 400."""
 MAX_SHARE = 1 / 3
 """A region has at most this share of the responses."""
+MAX_REPORTED = 10
 MAX_LEAVES = 4_000
 """More texts are first brought together in half as many groups of near ones: the tree takes the square in memory."""
 
@@ -121,6 +122,9 @@ def grow(vectors: Vectors) -> Branches:
 
 class RegionsScan:
     """All regions, and the chosen ones in words."""
+
+    max_reported: ClassVar[int] = MAX_REPORTED
+    max_alike: ClassVar[float] = 0.0
 
     def __init__(self, texts: tuple[str, ...], leaf_of: dict[str, int], regions: Branches) -> None:
         self._texts, self._leaf_of, self._regions = texts, leaf_of, regions

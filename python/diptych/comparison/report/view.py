@@ -70,6 +70,7 @@ class View:
     units: str
     n_units: str
     group_field: str | None
+    is_split: bool
     n_discovery: str
     n_validation: str
     cross_fit: bool
@@ -132,6 +133,7 @@ def build_view(documents: Documents) -> View:
         group_field=visible(str(groups["field"])) if groups else None,
         n_discovery=fmt.count(findings["split"]["discovery"]),
         n_validation=fmt.count(findings["split"]["validation"]),
+        is_split=any(measure["tested"]["tested_on"] != "all prompts" for measure in measures.values()),
         cross_fit=bool(findings["split"]["cross_fit"]),
         family_size=fmt.count(findings["family_size"]),
         alpha=fmt.percent(findings["alpha"]),
