@@ -36,6 +36,19 @@ def test_json_holds_the_same_and_more_draws_need_fewer_prompts(forge: Forge, tmp
     assert needed[0] > needed[-1]
 
 
+def test_unpaired_arms_are_planned_for_too(forge: Forge, tmp_path: Path) -> None:
+    flags = ("plan", "--unpaired", "--prompts", "300", "--change", "0.2", "--runs", "100", "--measures", "20")
+    said = forge.run(*flags, cwd=tmp_path)
+    assert said.code == 0, said.err
+    assert "300 prompts in each arm, 1 response to each, find" in said.out
+    assert "to find 20.0 points, prompts in each arm for 80 % and 90 % power:" in said.out
+    found = json.loads(forge.run(*flags, "--json", cwd=tmp_path).out)
+    assert found["pairing"] == "unpaired"
+    assert 0.05 < found["smallest_change"]["0.8"] <= found["smallest_change"]["0.9"] < 0.2
+    (row,) = found["prompts_needed"]
+    assert 60 < row["0.8"] <= row["0.9"] < 300
+
+
 def test_a_pilot_gives_the_spread(forge: Forge, tmp_path: Path) -> None:
     a = records(60, answer="Yes, {i}.")
     b = [{**row, "response": row["response"] + " and more" * (i % 7)} for i, row in enumerate(a)]
@@ -58,6 +71,14 @@ def test_a_pilot_gives_the_spread(forge: Forge, tmp_path: Path) -> None:
         (["--alpha", "2"], "--alpha = 2.0: it should be between 0 and 1"),
         (["--change", "0.95", "--runs", "20"], "--change = 0.95: it should be above 0 and at most 0.9"),
         (["--pilot", "x"], "--pilot and --measure go together"),
+        (
+            ["--pilot", "x", "--measure", "m", "--unpaired"],
+            "--unpaired with --pilot: a pilot tells the spread of paired",
+        ),
+        (["--unpaired", "--draws", "2"], "--unpaired with --draws: another draw says little about other prompts"),
+        (["--unpaired", "--share", "1"], "share 1.0: give a share from 0 to 1"),
+        (["--unpaired", "--spread", "0"], "spread 0.0: give more than 0"),
+        (["--threads", "0"], "--threads = 0: it should be at least 1"),
         (["--pilot", "x", "--measure", "m"], "is not the folder of a run"),
         (["--prompts", "0"], "prompts"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ def test_flag_before_environment_before_file(
     """Through ``--dry-run``'s parsing, in this process: each of the three sources alone, then the better of two."""
     import diptych.comparison.prepare as prepare_module
     from tests.helpers.cli import invoke
+
+    import_module("diptych.cli.runs")  # first imported while the name is replaced, it would keep the replacement
 
     seen: list[CompareConfig] = []
 
@@ -151,3 +154,10 @@ def test_a_flag_of_a_plan_goes_before_the_environment(flag: str, in_env: str, as
     assert by_env == planned(in_env, None)
     assert by_flag == planned(as_flag, in_env)
     assert by_env != by_flag
+
+
+def test_a_plan_is_unpaired_by_the_environment_too(forge: Forge, tmp_path: Path) -> None:
+    flags = ("plan", "--runs", "20", "--measures", "5", "--json")
+    outcome = forge.run(*flags, cwd=tmp_path, env={"DIPTYCH_UNPAIRED": "1"})
+    assert json.loads(outcome.out) == json.loads(forge.run(*flags, "--unpaired", cwd=tmp_path).out)
+    assert json.loads(outcome.out)["pairing"] == "unpaired"

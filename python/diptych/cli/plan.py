@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from diptych._types import Json
 from diptych.cli.console import errors_as_messages, say
-from diptych.cli.settings import METHOD, OUTPUT, option
+from diptych.cli.settings import METHOD, OUTPUT, Threads, check_threads, option
 from diptych.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,16 +26,22 @@ _DRAWS = (1, 2, 4, 8)
 
 def plan(
     prompts: Annotated[
-        int, option("prompts", "Prompts that both arms answer; groups, if the pilot's are.", _ASKED, True, least=1)
+        int,
+        option("prompts", "That both arms answer, or each its own; groups, if the pilot's are.", _ASKED, True, least=1),
     ] = 500,
     draws: Annotated[int, option("draws", "Responses to each prompt by each arm.", _ASKED, True, least=1)] = 1,
+    unpaired: Annotated[bool, option("unpaired", "Each arm answers prompts of its own, as many.", _ASKED)] = False,
     change: Annotated[
         float | None, option("change", "A change that you want to find: how many prompts does it take?", _ASKED)
     ] = None,
     share: Annotated[float, option("share", "A behaviour that so large a share has now.", _NOW, True)] = 0.1,
     spread: Annotated[
         float | None,
-        option("spread", "Instead of a share a number, with this standard deviation within a prompt.", _NOW),
+        option(
+            "spread",
+            "Instead of a share a number, with this standard deviation: within a prompt; unpaired, over prompts.",
+            _NOW,
+        ),
     ] = None,
     pilot: Annotated[
         Path | None, option("pilot", "Folder of a paired run: take the spread of --measure from it.", _NOW)
@@ -45,10 +51,10 @@ def plan(
     alpha: Annotated[float, option("alpha", "False discovery rate.", METHOD, True)] = 0.05,
     runs: Annotated[int, option("runs", "Simulated runs for each answer.", METHOD, True, least=20)] = 400,
     seed: Annotated[int, option("seed", "Of the simulation.", METHOD, True, least=0)] = 0,
-    threads: Annotated[int, option("threads", "Threads; changes no result.", METHOD, True, least=1)] = 1,
+    threads: Threads = None,
     json: Annotated[bool, option("json", "Print the same as JSON.", OUTPUT)] = False,
 ) -> None:
-    """Say the smallest change that a paired comparison would find, and what it takes to find a wanted one.
+    """Say the smallest change that a comparison would find, and what it takes to find a wanted one.
 
     By simulation with the very test that compare uses, for a change that is the only one among all measures.
     Every flag is also a DIPTYCH_<FLAG> environment variable.
@@ -58,23 +64,26 @@ def plan(
         from diptych.stats.multiplicity import resamples_for
         from diptych.stats.planning import Design
 
-        if not 0.0 < alpha < 1.0:
-            raise ConfigError(f"--alpha = {alpha}: it should be between 0 and 1")
-        if (pilot is None) != (measure is None):
-            raise ConfigError("--pilot and --measure go together: a run's folder, and the id of one of its measures")
-        if pilot is not None and draws > 1:
-            raise ConfigError(
-                "--draws with --pilot: the pilot's prompts were answered as often as they were; leave it out"
-            )
+        _refuse(alpha, draws, unpaired=unpaired, pilot=pilot, measure=measure)
         design = Design(
-            level=alpha / measures, n_resamples=resamples_for(measures, alpha), runs=runs, seed=seed, threads=threads
+            level=alpha / measures,
+            n_resamples=resamples_for(measures, alpha),
+            runs=runs,
+            seed=seed,
+            threads=check_threads(threads),
         )
         documents = None if pilot is None else read_run(pilot)
-        model = partial(_model, share, spread, documents, measure)
-        result: Json = {"level": design.level, "prompts": prompts, "draws": draws, **_groups(documents)}
+        model = partial(_model, share, spread, unpaired, documents, measure)
+        result: Json = {
+            "level": design.level,
+            "pairing": "unpaired" if unpaired else "paired",
+            "prompts": prompts,
+            "draws": draws,
+            **_groups(documents),
+        }
         result["smallest_change"] = _smallest(model(draws), prompts, design)
         if change is not None:
-            options = _DRAWS if pilot is None else (1,)
+            options = (1,) if unpaired or pilot is not None else _DRAWS
             result |= {"change": change, "prompts_needed": [_needed(model(k), k, change, design) for k in options]}
         if json:
             say(json_module.dumps(result, indent=1))
@@ -84,10 +93,28 @@ def plan(
             say(line)
 
 
-def _model(share: float, spread: float | None, pilot: Documents | None, measure: str | None, draws: int) -> Model:
-    """How the differences would come out."""
-    from diptych.stats.planning import Numbers, Pilot, Shares
+def _refuse(alpha: float, draws: int, *, unpaired: bool, pilot: Path | None, measure: str | None) -> None:
+    """Flags that do not go together, before any work."""
+    if not 0.0 < alpha < 1.0:
+        raise ConfigError(f"--alpha = {alpha}: it should be between 0 and 1")
+    if (pilot is None) != (measure is None):
+        raise ConfigError("--pilot and --measure go together: a run's folder, and the id of one of its measures")
+    if pilot is not None and draws > 1:
+        raise ConfigError("--draws with --pilot: the pilot's prompts were answered as often as they were; leave it out")
+    if unpaired and pilot is not None:
+        raise ConfigError("--unpaired with --pilot: a pilot tells the spread of paired differences; give --spread")
+    if unpaired and draws > 1:
+        raise ConfigError("--unpaired with --draws: another draw says little about other prompts; give more --prompts")
 
+
+def _model(
+    share: float, spread: float | None, unpaired: bool, pilot: Documents | None, measure: str | None, draws: int
+) -> Model:
+    """How the measure would come out."""
+    from diptych.stats.planning import Numbers, Pilot, Shares, UnpairedNumbers, UnpairedShares
+
+    if unpaired:
+        return UnpairedShares(share) if spread is None else UnpairedNumbers(spread)
     if pilot is not None and measure is not None:
         from diptych.comparison.pilot import paired_differences
 
@@ -126,7 +153,9 @@ def _lines(result: Json, measures: int, alpha: float, *, is_share: bool) -> Iter
             return "no change, however large"
         return f"{100 * value:.1f} points" if is_share else f"{value:.3g}"
 
-    units = "prompts"
+    units, by = (
+        ("prompts", "to each by each arm") if result["pairing"] == "paired" else ("prompts in each arm", "to each")
+    )
     if "group_field" in result:
         units = f"groups of prompts by {result['group_field']!r}"
 
@@ -137,7 +166,7 @@ def _lines(result: Json, measures: int, alpha: float, *, is_share: bool) -> Iter
     yield f"one true difference among {measures} measures, false discovery rate {rate}: p <= {level}"
     small = result["smallest_change"]
     answers = "1 response" if result["draws"] == 1 else f"{result['draws']} responses"
-    yield f"{result['prompts']:,} {units}, {answers} to each by each arm, find"
+    yield f"{result['prompts']:,} {units}, {answers} {by}, find"
     for power in _POWERS:
         yield f"  with {100 * power:.0f} % power  {amount(small[str(power)])}"
     if "change" in result:

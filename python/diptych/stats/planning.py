@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from diptych._types import FloatMatrix, FloatVector
 from diptych.errors import ConfigError
-from diptych.stats.permutation import paired_test
+from diptych.stats.permutation import paired_test, unpaired_test
 
 MOST_PROMPTS = 20_000
 _STEPS = 12  # bisections: 2^-12 of the range
 
 
 class Model(Protocol):
-    """How paired differences would come out."""
+    """How a measure would come out."""
+
+    is_paired: ClassVar[bool]
+    """Whether both arms answer the same prompts."""
 
     @property
     def is_indicator(self) -> bool:
-        """Whether each difference is -1, 0 or 1, so that the test is exact."""
+        """Whether each value is 0 or 1, so that the test is exact."""
 
     @property
     def largest(self) -> float:
         """The largest change that is worth asking about."""
 
-    def differences(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
-        """Second arm minus first: float64 (n prompts, runs)."""
+    def sample(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
+        """Paired: second arm minus first, float64 (n prompts, runs). Unpaired: first arm, then second, (2 n, runs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Shares:
     -----
     With probability ``change / (1 - share)`` a response of the second arm that would have been without it has it.
     """
+
+    is_paired: ClassVar[bool] = True
 
     share: float
     spread: float = 0.0
@@ -66,7 +71,7 @@ class Shares:
     def largest(self) -> float:
         return 1.0 - self.share
 
-    def differences(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
+    def sample(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
         chance = np.full((n, runs), self.share)
         if self.spread > 0.0:
             size = self.share * (1.0 - self.share) / self.spread**2 - 1.0
@@ -89,6 +94,8 @@ class Numbers:
     draws : of each prompt and arm
     """
 
+    is_paired: ClassVar[bool] = True
+
     spread: float
     draws: int = 1
 
@@ -104,7 +111,7 @@ class Numbers:
     def largest(self) -> float:
         return 10.0 * self.spread
 
-    def differences(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
+    def sample(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
         return rng.normal(change, self.spread * math.sqrt(2.0 / self.draws), (n, runs))
 
 
@@ -117,6 +124,8 @@ class Pilot:
     observed : float64 (n,), paired differences of the run
     """
 
+    is_paired: ClassVar[bool] = True
+
     observed: FloatVector
 
     @property
@@ -127,9 +136,65 @@ class Pilot:
     def largest(self) -> float:
         return 10.0 * float(self.observed.std()) or 1.0
 
-    def differences(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
+    def sample(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
         centred = self.observed - self.observed.mean()
         return np.asarray(centred[rng.integers(0, len(centred), (n, runs))] + change)
+
+
+@dataclass(frozen=True, slots=True)
+class UnpairedShares:
+    """A share of responses that changes, in arms with prompts of their own; one response to each.
+
+    Parameters
+    ----------
+    share : of the first arm
+    """
+
+    is_paired: ClassVar[bool] = False
+    is_indicator: ClassVar[bool] = True
+
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.share < 1.0:
+            raise ConfigError(f"share {self.share}: give a share from 0 to 1")
+
+    @property
+    def largest(self) -> float:
+        return 1.0 - self.share
+
+    def sample(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
+        has = rng.random((2 * n, runs)) < self.share
+        has[n:] |= rng.random((n, runs)) < change / (1.0 - self.share)
+        return has.astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class UnpairedNumbers:
+    """A number that changes, in arms with prompts of their own: normal; one response to each.
+
+    Parameters
+    ----------
+    spread : standard deviation of responses, over prompts and all
+    """
+
+    is_paired: ClassVar[bool] = False
+    is_indicator: ClassVar[bool] = False
+
+    spread: float
+
+    def __post_init__(self) -> None:
+        if not self.spread > 0.0:
+            raise ConfigError(f"spread {self.spread}: give more than 0")
+
+    @property
+    def largest(self) -> float:
+        return 10.0 * self.spread
+
+    def sample(self, rng: np.random.Generator, n: int, runs: int, change: float) -> FloatMatrix:
+        values = rng.normal(0.0, self.spread, (2 * n, runs))
+        values[n:] += change
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +220,25 @@ class Design:
 
 
 def power_of(model: Model, n: int, change: float, design: Design) -> float:
-    """The chance to find a change with n prompts.
+    """The chance to find a change with n prompts, of each arm where it has its own.
 
     Examples
     --------
     >>> power_of(Shares(0.1), 200, 0.3, Design(level=0.05)) > 0.99
     True
     """
-    differences = model.differences(np.random.Generator(np.random.Philox(key=design.seed)), n, design.runs, change)
-    indicator = np.full(design.runs, model.is_indicator)
-    n_resamples = 1 if model.is_indicator else design.n_resamples
-    test = paired_test(
-        differences, indicator=indicator, n_resamples=n_resamples, seed=design.seed, threads=design.threads
-    )
+    rng = np.random.Generator(np.random.Philox(key=design.seed))
+    values = model.sample(rng, n, design.runs, change)
+    options: dict[str, Any] = {
+        "indicator": np.full(design.runs, model.is_indicator),
+        "n_resamples": 1 if model.is_indicator else design.n_resamples,
+        "seed": design.seed,
+        "threads": design.threads,
+    }
+    if model.is_paired:
+        test = paired_test(values, **options)
+    else:
+        test = unpaired_test(values, np.ones(values.shape, dtype=np.bool_), np.arange(2 * n) < n, **options)
     return float(((test.p_value <= design.level) & (test.statistic > 0)).mean())
 
 
@@ -176,8 +247,8 @@ def smallest_change(model: Model, n: int, design: Design) -> float:
 
     Parameters
     ----------
-    model : shares, numbers or a pilot
-    n : prompts
+    model : shares or numbers, paired or not, or a pilot
+    n : prompts, as in ``power_of``
     design : level and power
 
     Notes
