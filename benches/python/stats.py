@@ -47,6 +47,7 @@ def make_bench(options: argparse.Namespace) -> Bench:
         **{
             "planted": newest_planted(RECORD),
             "statements": STATEMENTS if STATEMENTS.is_dir() else None,
+            "embedder": options.embedder,
             "threads": options.threads,
             **(few if options.quick else {}),
             **given,
@@ -65,6 +66,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--deals", type=int, help="splits for the p-values of single measures (1,000)")
     parser.add_argument("--runs", type=int, help="intervals of a shape, and families of a kind (4,000)")
     parser.add_argument("--planted-runs", type=int, help="fresh pairs of each recorded cell (10)")
+    parser.add_argument("--embedder", default="lexical", help="of every comparison")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="changes no result")
     return parser.parse_args()
 
@@ -77,7 +79,8 @@ def main() -> int:
     if not options.quick and path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))["sections"]
     done: dict[str, Any] = {}
-    for name in options.only or [name for name in SECTIONS if not (options.missing and name in kept)]:
+    there = [name for name in SECTIONS if name != "planted" or bench.planted]
+    for name in options.only or [name for name in there if not (options.missing and name in kept)]:
         print(f"{name}:", file=sys.stderr)
         with progress_on_stderr() as progress:
             done[name] = {"commit": machine.commit(ROOT), **measure(name, bench, progress=progress)}

@@ -261,6 +261,20 @@ def test_a_broken_promise_is_exit_code_1_and_quick_keeps_nothing(
     assert said.endswith("not as promised: coverage\n")
 
 
+def test_planted_records_of_the_same_embedder_are_run_again_and_none_is_no_promise_kept(
+    record: Json, tmp_path: Path
+) -> None:
+    path = tmp_path / "2026-01-01-planted-generator.json"
+    path.write_text(json.dumps(record))
+    bench = sections.Bench([], planted=(path,), planted_runs=1, threads=2)
+    section = sections.measure("planted", bench)
+    assert [row["record"] for row in section["figures"]] == [path.name] * 2
+    assert table.broken({"planted": section}) == []
+    assert f"| {path.name} | style | 10 % | 60 |" in table.markdown({"planted": section})
+    other = sections.measure("planted", replace(bench, embedder="another"))
+    assert table.broken({"planted": other}) == ["planted"]
+
+
 def test_of_each_source_the_newest_planted_record_is_taken(tmp_path: Path) -> None:
     for name in ("2026-01-01-planted-generator", "2026-02-01-planted-generator", "2026-01-05-planted-persona"):
         (tmp_path / f"{name}.json").write_text("{}")

@@ -38,7 +38,7 @@ class Bench:
     runs : intervals of a shape, and families of a kind
     planted_runs : fresh pairs of each recorded cell that is looked at
     numbers : of resamples whose seconds and memory are taken
-    planted : records of ``diptych bench planted``
+    planted : records of ``diptych bench planted``; those with another embedder are left out
     statements : folder of statements, for the records that were made with them
     lenses, embedder : of the comparisons
     seed, threads : no result depends on the threads
@@ -95,6 +95,8 @@ def _planted(bench: Bench, progress: Progress) -> list[Json]:
     found = []
     for path in bench.planted:
         record = json.loads(path.read_text(encoding="utf-8"))
+        if record["settings"]["embedder"] != bench.embedder:
+            continue
         rows = fallen.again(
             record, runs=bench.planted_runs, statements=bench.statements, threads=bench.threads, progress=progress
         )

@@ -78,13 +78,17 @@ def markdown(sections: Mapping[str, Json]) -> str:
 
 
 def broken(sections: Mapping[str, Json]) -> list[str]:
-    """Names of the sections in which a figure is not as promised.
+    """Names of the sections that are empty, or in which a figure is not as promised.
 
     Parameters
     ----------
     sections : as for ``tables``
     """
-    return [name for name, section in sections.items() if not all(row["as_promised"] for row in section["figures"])]
+    return [
+        name
+        for name, section in sections.items()
+        if not section["figures"] or not all(row["as_promised"] for row in section["figures"])
+    ]
 
 
 def _when(name: str, section: Json) -> str:
