@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from scipy import stats
 
 from diptych._types import FloatMatrix, FloatVector
 from diptych.errors import ShapeError
-from diptych.stats.permutation import TestResult, paired_test, unpaired_test
+from diptych.stats.permutation import FIRST, EarlyStop, TestResult, paired_test, unpaired_test
 
 MANY = 10**9  # more than any small case has arrangements: everything is enumerated
 
@@ -256,3 +257,60 @@ def test_an_empty_group_is_an_error_with_both_sizes() -> None:
 def test_no_measure_at_all_is_no_error() -> None:
     found = paired(np.zeros((5, 0)))
     assert found.p_value.shape == found.p_fwer.shape == (0,)
+
+
+def mixed(n: int, m: int, *, shift: float) -> FloatMatrix:
+    """Differences of m numbers, of which every fourth is shifted, the more so in the latter half of the rows."""
+    made = np.random.default_rng(8).normal(size=(n, m))
+    made[:, ::4] += shift * np.arange(n)[:, None] * 2 / n
+    return made
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_stopping_early_changes_no_p_that_could_pass(paired: bool) -> None:
+    values = mixed(90, 12, shift=0.6)
+    values[:, 1] = values[:, 1] > 0
+    options: Any = {"indicator": np.arange(12) == 1, "seed": 3}
+
+    def test(n_resamples: int, early: EarlyStop | None) -> TestResult:
+        if paired:
+            return paired_test(values, n_resamples=n_resamples, early=early, **options)
+        return unpaired_test(
+            values, np.ones_like(values, np.bool_), np.arange(90) < 40, n_resamples=n_resamples, early=early, **options
+        )
+
+    stopped, first, full = test(30_000, EarlyStop(0.1)), test(FIRST, None), test(30_000, None)
+    far = (first.p_value > 0.1) & ~first.exact
+    assert 0 < far.sum() < 11
+    np.testing.assert_array_equal(stopped.p_value, np.where(far, first.p_value, full.p_value))
+    np.testing.assert_array_equal(stopped.p_fwer, np.maximum(first.p_fwer, stopped.p_value))
+    assert stopped.n_resamples == 30_000
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_together_all_measures_go_on_or_none(shift: float) -> None:
+    values = mixed(90, 12, shift=shift)
+    options: Any = {"indicator": np.zeros(12, np.bool_), "seed": 3}
+    stopped = paired_test(values, n_resamples=30_000, early=EarlyStop(0.1, together=True), **options)
+    wanted = paired_test(values, n_resamples=30_000 if shift else FIRST, **options)
+    assert (wanted.p_fwer.min() <= 0.1) == bool(shift)
+    np.testing.assert_array_equal(stopped.p_value, wanted.p_value)
+    np.testing.assert_array_equal(stopped.p_fwer, wanted.p_fwer)
+
+
+def test_stopped_early_p_is_still_no_smaller_than_it_may_be() -> None:
+    rng = np.random.default_rng(5)
+    p = np.concatenate(
+        [
+            paired_test(
+                rng.normal(size=(40, 40)),
+                indicator=np.zeros(40, np.bool_),
+                n_resamples=20_000,
+                seed=i,
+                early=EarlyStop(0.1),
+            ).p_value
+            for i in range(10)
+        ]
+    )
+    for u in (0.05, 0.1, 0.2, 0.5):
+        assert (p <= u).mean() <= u + 4 * (u * (1 - u) / len(p)) ** 0.5

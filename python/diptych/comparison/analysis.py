@@ -186,11 +186,13 @@ class Analysis:
             threads=self.threads,
             progress=self.progress,
             fdr=fdr,
+            early=self.config.resamples is None,
         )
 
     def _measure_and_test(self, part: Part) -> MeasuredPart:
         table = self.table
-        resampling = replace(self.resampling, seed=derive_seed(self.config.seed, f"part {part.name}"))
+        seed = derive_seed(self.config.seed, f"part {part.name}")
+        resampling = replace(self.resampling, seed=seed, together=part.scan is not None)
         if part.scan is not None:
             with self._stage(f"measure {part.name}"):
                 values = self._values(part.scan.values, part.scan.n_measures)

@@ -24,7 +24,7 @@ from diptych.stats.intervals import (
     unpaired_share_intervals,
 )
 from diptych.stats.multiplicity import Fdr, first_step, q_values
-from diptych.stats.permutation import TestResult, paired_test, unpaired_test
+from diptych.stats.permutation import EarlyStop, TestResult, paired_test, unpaired_test
 from diptych.stats.power import detectable_means, detectable_paired_shares, detectable_unpaired_shares
 from diptych.utils.hashing import derive_seed
 
@@ -46,6 +46,8 @@ class Resampling:
     family : measures of the whole run
     threads, progress : of the kernels
     fdr : how the false discovery rate is held
+    early : whether measures that are far from passing get no more than the first 10,000 resamples
+    together : whether all of them go on, or none: where the strongest of many is looked for
     """
 
     seed: int
@@ -55,6 +57,13 @@ class Resampling:
     threads: int
     progress: Progress
     fdr: Fdr = "bh"
+    early: bool = False
+    together: bool = False
+
+    @property
+    def early_stop(self) -> EarlyStop | None:
+        """When to stop resampling."""
+        return EarlyStop(max(0.1, 2.0 * self.alpha), self.together) if self.early else None
 
     @property
     def first_step(self) -> float:
@@ -238,6 +247,7 @@ class _Sample:
             "n_resamples": resampling.n_resamples,
             "threads": resampling.threads,
             "progress": resampling.progress,
+            "early": resampling.early_stop,
         }
         if self.in_first is None:
             return paired_test(self.differences, seed=derive_seed(resampling.seed, "sign flips"), **options)

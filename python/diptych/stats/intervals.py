@@ -147,6 +147,8 @@ def fill_in(into: Intervals, where: Mask, others: Intervals) -> Intervals:
 
 
 def _intervals(groups: list[tuple[FloatMatrix, Mask, float]], seed: int, level: float, n_resamples: int) -> Intervals:
+    if not groups[0][0].shape[1]:
+        return Intervals(np.empty(0), np.empty(0), np.empty(0))
     rng = np.random.Generator(np.random.Philox(key=seed))
     weights = [_bootstrap_weights(rng, len(values), n_resamples) for values, _, _ in groups]
     n_measures = groups[0][0].shape[1]

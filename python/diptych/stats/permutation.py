@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,13 @@ from diptych._types import FloatMatrix, FloatVector, Mask, Progress, Silent
 from diptych.errors import ShapeError
 from diptych.stats import exact
 
+Columns: TypeAlias = slice | NDArray[np.intp]
+
 _MAX_EXACT_ROWS = 62
 _BLOCK = 512  # resamples that a thread of the kernels takes at once
 _CALL_S = 0.2
+FIRST = 10_000
+"""So many resamples are drawn before an ``EarlyStop`` looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class TestResult:
     p_value : float64 (m,), two-sided, in (0, 1]
     p_fwer : float64 (m,), the same corrected for all measures of this call (Westfall & Young step-down max-|z|)
     exact : bool (m,), whether ``p_value`` is free of Monte-Carlo error
-    n_resamples : how many were drawn, or enumerated
+    n_resamples : how many were drawn, at most, or enumerated
     """
 
     statistic: FloatVector
@@ -42,6 +47,26 @@ class TestResult:
     __test__ = False  # not a test case, whatever its name makes pytest think
 
 
+@dataclass(frozen=True, slots=True)
+class EarlyStop:
+    """Measures that are far from passing after the first 10,000 resamples get no more.
+
+    Parameters
+    ----------
+    above : p that is far from passing: at least twice the largest that could pass
+    together : whether all measures go on, or none, by the smallest family-wise p. Else each goes on for itself, those
+        with an exact p never, and family-wise p rest on the first 10,000
+
+    Notes
+    -----
+    Still valid (as Besag & Clifford 1991): for ``u <= above`` a p of at most ``u`` is one that all resamples gave, and
+    for larger ``u`` it takes at most a share ``u`` of extremes among the first 10,000.
+    """
+
+    above: float
+    together: bool = False
+
+
 def paired_test(
     differences: FloatMatrix,
     *,
@@ -50,6 +75,7 @@ def paired_test(
     seed: int,
     threads: int = 1,
     progress: Progress | None = None,
+    early: EarlyStop | None = None,
 ) -> TestResult:
     """Sign-flip test of paired differences.
 
@@ -63,6 +89,7 @@ def paired_test(
     seed : resample b depends on (seed, b) alone
     threads : the result is the same for every value
     progress : where it says how far it is
+    early : when to stop before all are drawn; by default never
 
     Returns
     -------
@@ -92,8 +119,12 @@ def paired_test(
     n, _ = differences.shape
     enumerate_all = n <= _MAX_EXACT_ROWS and 2**n <= n_resamples
     total = 2**n if enumerate_all else n_resamples
-    test = _native.PermutationTest.sign_flips(np.ascontiguousarray(differences, dtype=np.float64), seed, enumerate_all)
-    result = _resample(test, total, enumerate_all, threads, progress or Silent())
+
+    def make(columns: Columns) -> _native.PermutationTest:
+        chosen = np.ascontiguousarray(differences[:, columns], dtype=np.float64)
+        return _native.PermutationTest.sign_flips(chosen, seed, enumerate_all)
+
+    result = _resample(make, total, enumerate_all, indicator, early, threads, progress or Silent())
     n_plus, n_minus = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
     return _with_exact(result, exact.sign_test(n_plus, n_minus), indicator)
 
@@ -108,6 +139,7 @@ def unpaired_test(
     seed: int,
     threads: int = 1,
     progress: Progress | None = None,
+    early: EarlyStop | None = None,
 ) -> TestResult:
     """Label-permutation test of two groups of prompts, studentised by Welch's standard error.
 
@@ -117,7 +149,7 @@ def unpaired_test(
     present : bool (n, m), False where the measurement is missing
     first : bool (n,), who is in the first group
     indicator : bool (m,), measures that are 0 or 1; where nothing is missing their p is exact (hypergeometric)
-    n_resamples, seed, threads, progress : as in ``paired_test``
+    n_resamples, seed, threads, progress, early : as in ``paired_test``
 
     Returns
     -------
@@ -143,11 +175,15 @@ def unpaired_test(
     n_subsets = math.comb(n, n_first)
     enumerate_all = n_subsets <= n_resamples
     total = n_subsets if enumerate_all else n_resamples
-    table = np.ascontiguousarray(np.where(present, values, 0.0), dtype=np.float64)
-    mask = np.ascontiguousarray(present, dtype=np.bool_)
-    test = _native.PermutationTest.label_permutations(table, mask, first, seed, enumerate_all)
-    result = _resample(test, total, enumerate_all, threads, progress or Silent())
+    table = np.where(present, values, 0.0)
     known = indicator & present.all(axis=0)
+
+    def make(columns: Columns) -> _native.PermutationTest:
+        chosen = np.ascontiguousarray(table[:, columns], dtype=np.float64)
+        there = np.ascontiguousarray(present[:, columns], dtype=np.bool_)
+        return _native.PermutationTest.label_permutations(chosen, there, first, seed, enumerate_all)
+
+    result = _resample(make, total, enumerate_all, known, early, threads, progress or Silent())
     p_values = np.ones(values.shape[1])
     p_values[known] = exact.shares_test(table[:, known].astype(np.int64), first)
     return _with_exact(result, p_values, known)
@@ -188,21 +224,47 @@ def resampled_forms(
 
 
 def _resample(
-    test: _native.PermutationTest, total: int, enumerated: bool, threads: int, progress: Progress
+    make: Callable[[Columns], _native.PermutationTest],
+    total: int,
+    enumerated: bool,
+    known: Mask,
+    early: EarlyStop | None,
+    threads: int,
+    progress: Progress,
 ) -> TestResult:
-    """Count resamples 0 … total."""
-    statistic = test.statistic
-    exceed, exceed_max = np.zeros((2, len(statistic)), dtype=np.int64)
+    """Count resamples 0 … total, or fewer."""
+    test = make(slice(None))
+    statistic, added = test.statistic, 0 if enumerated else 1
+    n_first = total if early is None or enumerated else min(FIRST, total)
     progress.start("test", total)
-    for start, stop in _ranges(total, threads):
-        more, more_max = test.count(start, stop, threads)
+    exceed, exceed_max = _count(test, 0, n_first, threads, progress)
+    n_drawn, n_drawn_max = np.full(len(statistic), n_first), n_first
+    if early is not None and n_first < total:
+        if not early.together:
+            go_on = np.flatnonzero(~known & ((added + exceed) / (added + n_first) <= early.above))
+            more, _ = _count(make(go_on), n_first, total, threads, progress) if len(go_on) else (0, 0)
+            exceed[go_on] += more
+            n_drawn[go_on] = total
+        elif len(statistic) and (added + exceed_max[np.abs(statistic).argmax()]) / (added + n_first) <= early.above:
+            more, more_max = _count(test, n_first, total, threads, progress)
+            exceed, exceed_max = exceed + more, exceed_max + more_max
+            n_drawn[:], n_drawn_max = total, total
+    progress.finish()
+    p_value = (added + exceed) / (added + n_drawn)
+    p_fwer = np.maximum(_step_down(statistic, (added + exceed_max) / (added + n_drawn_max)), p_value)
+    return TestResult(statistic, p_value, p_fwer, np.full(len(p_value), enumerated), total)
+
+
+def _count(
+    test: _native.PermutationTest, first: int, last: int, threads: int, progress: Progress
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of resamples first … last, how many are as extreme, by themselves and by their largest."""
+    exceed, exceed_max = np.zeros((2, len(test.statistic)), dtype=np.int64)
+    for start, stop in _ranges(last - first, threads):
+        more, more_max = test.count(first + start, first + stop, threads)
         exceed, exceed_max = exceed + more, exceed_max + more_max
         progress.advance(stop - start)
-    progress.finish()
-    added = 0 if enumerated else 1
-    p_value = (added + exceed) / (added + total)
-    p_max = (added + exceed_max) / (added + total)
-    return TestResult(statistic, p_value, _step_down(statistic, p_max), np.full(len(p_value), enumerated), total)
+    return exceed, exceed_max
 
 
 def _ranges(total: int, threads: int) -> Iterator[tuple[int, int]]:
