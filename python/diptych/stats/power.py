@@ -40,35 +40,37 @@ def detectable_paired_shares(
     >>> detectable_paired_shares(np.array([10, 0]), np.array([100, 5]), level=0.05).round(2).tolist()
     [0.14, nan]
     """
-    pairs = zip(n_discordant.tolist(), n.tolist(), strict=True)
-    return np.array([_paired_share(int(d), int(size), level, power) for d, size in pairs], dtype=np.float64)
+    found = np.full(len(n), np.nan)
+    for size in np.unique(n[n > 0]).tolist():
+        there = n == size
+        discordant, which = np.unique(n_discordant[there], return_inverse=True)
+        found[there] = _paired_shares(discordant / size, size, level, power)[which]
+    return found
 
 
-@lru_cache(maxsize=4096)
-def _paired_share(n_discordant: int, n: int, level: float, power: float) -> float:
-    if n == 0:
-        return math.nan
-    background = n_discordant / n
+def _paired_shares(background: FloatVector, n: int, level: float, power: float) -> FloatVector:
     critical = _critical_counts(n, level)
-    low, high = 0.0, 1.0 - background
-    if _mcnemar_power(background, high, n, critical) < power:
-        return math.nan
+    low, high = np.zeros_like(background), 1.0 - background
+    possible = _mcnemar_power(background, high, n, critical) >= power
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
-        if _mcnemar_power(background, middle, n, critical) < power:
-            low = middle
-        else:
-            high = middle
-    return high
+        enough = _mcnemar_power(background, middle, n, critical) >= power
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.where(possible, high, np.nan)
 
 
-def _mcnemar_power(background: float, change: float, n: int, critical: NDArray[np.int64]) -> float:
+def _mcnemar_power(background: FloatVector, change: FloatVector, n: int, critical: NDArray[np.int64]) -> FloatVector:
+    """Summed over the numbers of discordant prompts within eight standard deviations and twenty of their mean."""
     from scipy import stats
 
-    total = background + change
-    counts = np.arange(n + 1)
-    upward = (background / 2.0 + change) / total if total > 0 else 0.5
-    return float((stats.binom.pmf(counts, n, total) * stats.binom.sf(critical - 1, counts, upward)).sum())
+    total = np.minimum(background + change, 1.0)
+    upward = np.divide(background / 2.0 + change, total, out=np.full_like(total, 0.5), where=total > 0)
+    widest = math.sqrt(n * float((total * (1.0 - total)).max(initial=0.0)))
+    width = min(n + 1, 2 * math.ceil(8.0 * widest + 20.0))
+    start = np.clip(np.rint(n * total).astype(np.int64) - width // 2, 0, n + 1 - width)
+    counts = start[:, None] + np.arange(width)
+    probability = stats.binom.pmf(counts, n, total[:, None])
+    return np.asarray((probability * stats.binom.sf(critical[counts] - 1, counts, upward[:, None])).sum(axis=1))
 
 
 @lru_cache(maxsize=256)
