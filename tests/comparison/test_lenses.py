@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from diptych._types import Silent
@@ -23,7 +23,7 @@ from diptych.comparison.lenses.phrases import (
     runs_of_words,
 )
 from diptych.comparison.lenses.scores import ScoresLens, check_scores
-from diptych.comparison.lenses.surface import FEATURES, WORD, SurfaceLens, SurfaceProposal
+from diptych.comparison.lenses.surface import FEATURES, IN_ANY_CASE, WORD, SurfaceLens, SurfaceProposal, Text
 from diptych.comparison.measures import Discovery, Survival, Tools, find_spans
 from diptych.data import Records, Response, Responses
 from diptych.errors import DataError
@@ -128,6 +128,15 @@ def test_a_repetition_loop_takes_no_quadratic_time(text: str) -> None:
     proposal.values(responses([text]))
     for measure in proposal.measures:
         proposal.evidence(measure, text)
+
+
+@given(st.text(st.sampled_from("iI\u0131\u0130sS\u017fkK\u212a'thanormelcudy Σé漢?.\n"), max_size=30))
+@example("I thin\u212a so, \u0130t depends, \u017feems, \u0131'm sorry")
+def test_a_folded_text_shows_what_the_text_shows_in_any_case(text: str) -> None:
+    assert len(IN_ANY_CASE) > 5
+    for in_any_case, in_folded in IN_ANY_CASE.items():
+        found = [match.span() for match in in_any_case.finditer(text)]
+        assert [match.span() for match in in_folded.finditer(Text(text).folded)] == found
 
 
 def test_surface_proposes_only_what_varies() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
@@ -22,7 +20,7 @@ from diptych.comparison.pairing import Pairing, limit_prompts
 from diptych.comparison.prepare import prepare, read_arm
 from diptych.comparison.run import analyse
 from diptych.data import Response, Responses
-from diptych.embeddings.service import EmbeddingService
+from diptych.embeddings.service import EmbeddingService, store_for
 from diptych.errors import ConfigError, DataError
 from diptych.utils.hashing import derive_seed
 
@@ -106,7 +104,7 @@ def calibrate(
     pairing: Pairing = "paired" if by_draws else "unpaired"
     settings = {"pairing": pairing, "limit": None, "name_a": None, "name_b": None}
     done, lenses = [], Lenses()
-    with _store(cache_dir) as store:
+    with store_for(cache_dir) as store:
         EmbeddingService(store, config.embedder, progress=progress).get_embeddings([row.response for row in arm])
         progress.start("split", splits)
         for number in range(1, splits + 1):
@@ -126,16 +124,6 @@ def calibrate(
         splits=tuple(done),
         notices=arm.notices,
     )
-
-
-@contextmanager
-def _store(cache_dir: str | os.PathLike[str] | None) -> Iterator[Path]:
-    """The folder of embeddings, so that each text is embedded once for all splits."""
-    if cache_dir is not None:
-        yield Path(cache_dir)
-        return
-    with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
-        yield Path(folder)
 
 
 def _compare_halves(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,21 @@ from diptych._types import Progress, Silent, Vectors
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.encoders import make_encoder
 from diptych.errors import ConfigError, ShapeError
+
+
+@contextmanager
+def store_for(cache_dir: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """The folder of embeddings, by default one for a while: comparisons that share texts embed each once.
+
+    Parameters
+    ----------
+    cache_dir : a folder to keep
+    """
+    if cache_dir is not None:
+        yield Path(cache_dir)
+        return
+    with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
+        yield Path(folder)
 
 
 class EmbeddingService:

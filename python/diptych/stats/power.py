@@ -70,7 +70,8 @@ def _mcnemar_power(background: FloatVector, change: FloatVector, n: int, critica
     start = np.clip(np.rint(n * total).astype(np.int64) - width // 2, 0, n + 1 - width)
     counts = start[:, None] + np.arange(width)
     probability = stats.binom.pmf(counts, n, total[:, None])
-    return np.asarray((probability * stats.binom.sf(critical[counts] - 1, counts, upward[:, None])).sum(axis=1))
+    found = stats.binom.sf(critical[counts] - 1, counts, upward[:, None])
+    return np.asarray(np.sum(probability * found, axis=1))
 
 
 @lru_cache(maxsize=256)

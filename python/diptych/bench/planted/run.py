@@ -6,7 +6,7 @@ import datetime
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from diptych.comparison.config import CompareConfig
 from diptych.comparison.lenses import DEFAULT_LENSES
 from diptych.comparison.result import Result
 from diptych.comparison.run import compare
-from diptych.embeddings.service import EmbeddingService
+from diptych.embeddings.service import EmbeddingService, store_for
 from diptych.errors import ConfigError
 
 DOSES: Final = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -119,23 +119,8 @@ def run(bench: Bench, *, progress: Progress | None = None) -> Json:
     progress, started = progress or Silent(), time.perf_counter()
     source = Statements(bench.statements) if bench.statements is not None else Generated()
     progress.start("planted", len(list(bench.cells)) * bench.runs)
-    cells = []
-    for kinds, dose, n_prompts in bench.cells:
-        began = time.perf_counter()
-        scores: dict[str, list[Score]] = {rule: [] for rule in RULES}
-        for r in range(bench.runs):
-            for rule, score in run_once(bench, source, dict.fromkeys(kinds, dose), n_prompts, bench.seed + r).items():
-                scores[rule].append(score)
-            progress.advance()
-        cells.append(
-            {
-                "kinds": list(kinds),
-                "dose": dose,
-                "n_prompts": n_prompts,
-                "took_s": round(time.perf_counter() - began, 1),
-                "rules": [summarise(rule, of_rule) for rule, of_rule in scores.items()],
-            }
-        )
+    with store_for(bench.cache_dir) as store:
+        cells = [_cell(replace(bench, cache_dir=store), source, *cell, progress) for cell in bench.cells]
     progress.finish()
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -149,6 +134,24 @@ def run(bench: Bench, *, progress: Progress | None = None) -> Json:
             "embedder": bench.embedder,
         },
         "cells": cells,
+    }
+
+
+def _cell(
+    bench: Bench, source: Source, kinds: tuple[str, ...], dose: float, n_prompts: int, progress: Progress
+) -> Json:
+    began = time.perf_counter()
+    scores: dict[str, list[Score]] = {rule: [] for rule in RULES}
+    for r in range(bench.runs):
+        for rule, score in run_once(bench, source, dict.fromkeys(kinds, dose), n_prompts, bench.seed + r).items():
+            scores[rule].append(score)
+        progress.advance()
+    return {
+        "kinds": list(kinds),
+        "dose": dose,
+        "n_prompts": n_prompts,
+        "took_s": round(time.perf_counter() - began, 1),
+        "rules": [summarise(rule, of_rule) for rule, of_rule in scores.items()],
     }
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -22,7 +23,32 @@ _TTR_WORDS = 100
 _LEAST_REPEATED = 4
 """Words of a sentence, for its repetition to count: tables and forms repeat shorter ones."""
 
+_SMALL = {0x130: "i", 0x131: "i", 0x17F: "s", 0x212A: "k"}
+"""Beside capitals, what an ASCII letter of a pattern matches in any case."""
+
 Scale = Literal["count", "per 100 words", "any"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text, and what several features ask of it, taken once.
+
+    Parameters
+    ----------
+    text : as it was written
+    """
+
+    text: str
+
+    @cached_property
+    def words(self) -> list[str]:
+        """In order."""
+        return WORD.findall(self.text)
+
+    @cached_property
+    def folded(self) -> str:
+        """In small letters, character by character: a pattern matches here what it matches there in any case."""
+        return (self.text if self.text.isascii() else self.text.translate(_SMALL)).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +63,26 @@ class Feature:
     more: str
     fewer: str
     unit: str
-    count: re.Pattern[str] | Callable[[str], float]
+    count: re.Pattern[str] | Callable[[Text], float]
     scale: Scale = "count"
     marks: Callable[[str], Iterator[Span]] | None = None
 
 
-def _words(text: str) -> float:
-    return float(len(WORD.findall(text)))
+def _words(text: Text) -> float:
+    return float(len(text.words))
 
 
-def _no_words(text: str) -> float:
-    return float(WORD.search(text) is None)
+def _no_words(text: Text) -> float:
+    return float(not text.words)
 
 
-def _sentences(text: str) -> float:
+def _sentences(text: Text) -> float:
     """Those that end in a mark, and what stands after the last mark."""
     end = 0
     count = 0
-    for mark in SENTENCE_END.finditer(text):
+    for mark in SENTENCE_END.finditer(text.text):
         count, end = count + 1, mark.end()
-    return float(count + (WORD.search(text, end) is not None))
+    return float(count + (WORD.search(text.text, end) is not None))
 
 
 def _repetitions(text: str) -> Iterator[Span]:
@@ -70,31 +96,29 @@ def _repetitions(text: str) -> Iterator[Span]:
             seen.add(words)
 
 
-def _repeats_itself(text: str) -> float:
+def _repeats_itself(text: Text) -> float:
     """Whether a sentence stands there twice: what a model does that has got into a loop."""
-    return float(any(True for _ in _repetitions(text)))
+    return float(any(True for _ in _repetitions(text.text)))
 
 
-def _words_per_sentence(text: str) -> float:
-    words = _words(text)
-    return words / max(_sentences(text), 1.0) if words else math.nan
+def _words_per_sentence(text: Text) -> float:
+    return len(text.words) / max(_sentences(text), 1.0) if text.words else math.nan
 
 
-def _letters_per_word(text: str) -> float:
-    lengths = [len(word) for word in WORD.findall(text)]
-    return sum(lengths) / len(lengths) if lengths else math.nan
+def _letters_per_word(text: Text) -> float:
+    return sum(map(len, text.words)) / len(text.words) if text.words else math.nan
 
 
-def _type_token_ratio(text: str) -> float:
+def _type_token_ratio(text: Text) -> float:
     """Over the first 100 words only, because the ratio falls with the length of the text."""
-    words = [word.lower() for word in WORD.findall(text)[:_TTR_WORDS]]
+    words = [word.lower() for word in text.words[:_TTR_WORDS]]
     return len(set(words)) / len(words) if words else math.nan
 
 
-def _non_latin(text: str) -> float:
-    if text.isascii():
+def _non_latin(text: Text) -> float:
+    if text.text.isascii():
         return 0.0
-    letters = [char for char in text if char.isalpha()]
+    letters = [char for char in text.text if char.isalpha()]
     return sum(ord(char) > 0x24F for char in letters) / max(len(letters), 1)
 
 
@@ -187,6 +211,13 @@ FEATURES: tuple[Feature, ...] = (
     Feature("non_latin", "uses more non-Latin script", "uses less non-Latin script", "share of letters", _non_latin),
 )  # fmt: skip
 
+IN_ANY_CASE = {
+    feature.count: re.compile(feature.count.pattern, feature.count.flags & ~re.IGNORECASE)
+    for feature in FEATURES
+    if isinstance(feature.count, re.Pattern) and feature.count.flags & re.IGNORECASE
+}
+"""What finds the same in the folded text, in half the time."""
+
 
 class SurfaceLens:
     """Proposes every feature that varies at all among the responses."""
@@ -236,17 +267,19 @@ def _as_measure(name: str, feature: Feature) -> Measure:
 def _measure(texts: Sequence[str], counted: dict[str, FloatVector]) -> FloatMatrix:
     """Every feature of each text, float64 (n, n_features)."""
     for text in set(texts) - counted.keys():
-        words = _words(text)
-        counted[text] = np.array([_score(feature, text, words) for feature in FEATURES])
+        taken = Text(text)
+        counted[text] = np.array([_score(feature, taken) for feature in FEATURES])
     return np.array([counted[text] for text in texts]).reshape(len(texts), len(FEATURES))
 
 
-def _score(feature: Feature, text: str, words: float) -> float:
+def _score(feature: Feature, text: Text) -> float:
     if not isinstance(feature.count, re.Pattern):
         return feature.count(text)
+    folded = IN_ANY_CASE.get(feature.count)
+    pattern, subject = (feature.count, text.text) if folded is None else (folded, text.folded)
     if feature.scale == "any":
-        return float(feature.count.search(text) is not None)
-    count = float(len(feature.count.findall(text)))
+        return float(pattern.search(subject) is not None)
+    count = float(len(pattern.findall(subject)))
     if feature.scale == "per 100 words":
-        return count * 100.0 / words if words else math.nan
+        return count * 100.0 / len(text.words) if text.words else math.nan
     return count
