@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy as np
 
 from diptych._types import Labels
 from diptych.errors import ShapeError
 
+_WORD = re.compile(r"\b[^\W\d_]{3,}\b")
 
-def keywords(texts: Sequence[str], labels: Labels, n_clusters: int, *, n_words: int = 4) -> list[tuple[str, ...]]:
+
+def find_words(text: str) -> list[str]:
+    """The lower-case words of a text that may name a cluster, in order."""
+    return [sys.intern(word) for word in _WORD.findall(text.lower())]
+
+
+def keywords(
+    texts: Sequence[str],
+    labels: Labels,
+    n_clusters: int,
+    *,
+    n_words: int = 4,
+    words_of: Callable[[str], Sequence[str]] = find_words,
+) -> list[tuple[str, ...]]:
     """The words that set each cluster apart, strongest first (c-TF-IDF).
 
     Parameters
@@ -19,6 +37,7 @@ def keywords(texts: Sequence[str], labels: Labels, n_clusters: int, *, n_words: 
     labels : int32 (n,), cluster of each text; -1 is left out
     n_clusters : k
     n_words : at most so many words a cluster
+    words_of : ``find_words``, or what remembers its answers
 
     Returns
     -------
@@ -39,22 +58,24 @@ def keywords(texts: Sequence[str], labels: Labels, n_clusters: int, *, n_words: 
     >>> keywords(["red apple", "red pear", "fast car"], np.array([0, 0, 1], np.int32), 2, n_words=1)
     [('red',), ('car',)]
     """
-    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     if len(texts) != len(labels):
         raise ShapeError(f"{len(texts)} texts but {len(labels)} labels; give one label for each text")
-    members: list[list[str]] = [[] for _ in range(n_clusters)]
+    members: list[list[Sequence[str]]] = [[] for _ in range(n_clusters)]
     for text, label in zip(texts, labels.tolist(), strict=True):
         if label >= 0:
-            members[label].append(text)
-    # Only the counts of a cluster matter, and no word spans a line.
-    vectorizer = CountVectorizer(stop_words="english", token_pattern=r"(?u)\b[^\W\d_]{3,}\b")
-    try:
-        per_cluster = vectorizer.fit_transform(["\n".join(texts) for texts in members]).toarray().astype(np.float64)
-    except ValueError:  # no word is left
+            members[label].append(words_of(text))
+    counts = [Counter(chain.from_iterable(cluster)) for cluster in members]
+    words = sorted(set().union(*counts) - ENGLISH_STOP_WORDS)
+    if not words:
         return [()] * n_clusters
-    words = vectorizer.get_feature_names_out()
+    column = {word: j for j, word in enumerate(words)}
+    per_cluster = np.zeros((n_clusters, len(words)))
+    for c, count in enumerate(counts):
+        kept = column.keys() & count.keys()
+        per_cluster[c, [column[word] for word in kept]] = [count[word] for word in kept]
     share = per_cluster / np.maximum(per_cluster.sum(axis=1, keepdims=True), 1.0)
     weight = share * np.log1p(per_cluster.sum() / n_clusters / per_cluster.sum(axis=0))
     order = np.argsort(-weight, axis=1, kind="stable")[:, :n_words]
-    return [tuple(str(words[j]) for j in row if weight[c, j] > 0) for c, row in enumerate(order)]
+    return [tuple(words[j] for j in row if weight[c, j] > 0) for c, row in enumerate(order)]

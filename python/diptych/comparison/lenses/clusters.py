@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from diptych._types import FloatMatrix, FloatVector, Labels, Span, Vectors
 from diptych.clustering.algorithms import kmeans, nearest_centroid, number_of_clusters
-from diptych.clustering.labels import keywords
+from diptych.clustering.labels import find_words, keywords
 from diptych.clustering.matching import contingency
-from diptych.comparison.lenses.kinds import kind_measure, word_spans
+from diptych.comparison.lenses.kinds import REMEMBERED, kind_measure, word_spans
 from diptych.comparison.measures import Measure, Survival, Tools
 from diptych.data import Response
 from diptych.utils.hashing import derive_seed
@@ -32,13 +32,16 @@ class ClustersLens:
 
     blinded: ClassVar[Literal[True]] = True
 
+    def __init__(self) -> None:
+        self._words_of = lru_cache(REMEMBERED)(find_words)
+
     def propose(self, texts: Sequence[str], tools: Tools) -> ClustersProposal:
         vectors = tools.embed(texts)
         n_clusters = min(number_of_clusters(len(texts)), len(np.unique(vectors, axis=0)))
         clustering = kmeans(vectors, n_clusters, seed=tools.seed, threads=tools.threads)
         return ClustersProposal(
             centroids=clustering.centroids,
-            words=keywords(texts, clustering.labels, n_clusters),
+            words=keywords(texts, clustering.labels, n_clusters, words_of=self._words_of),
             sizes=np.bincount(clustering.labels, minlength=n_clusters).tolist(),
             embed=tools.embed,
             recluster=lambda: reclusterings(vectors, n_clusters, seed=tools.seed, threads=tools.threads),

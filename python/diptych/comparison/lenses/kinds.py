@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from diptych._types import Json, Span
 from diptych.comparison.measures import Measure, find_spans
 
+REMEMBERED = 10_000
+"""A lens remembers the words of so many texts, for comparisons that share them."""
+
 
 def kind_measure(lens: str, name: str, words: Sequence[str], definition: Json) -> Measure:
     """Whether a response is of a kind.
