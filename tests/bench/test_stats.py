@@ -20,7 +20,7 @@ from diptych.bench.stats import resamples as resampled
 from diptych.bench.stats import run as sections
 from diptych.bench.stats import simulated, table, uniformity
 from diptych.bench.stats.designs import DESIGNS
-from diptych.bench.stats.false_alarms import allowed, false_alarms, several_draws
+from diptych.bench.stats.false_alarms import allowed, false_alarms, in_families, several_draws
 from diptych.comparison.aa import aa
 from diptych.data import Response
 from diptych.errors import ConfigError, UnknownNameError
@@ -61,6 +61,23 @@ def test_draws_taken_for_prompts_are_seen_to_fail_and_averaged_they_hold() -> No
     assert wrong["rate"]["low"] > 0.05 > right["rate"]["low"]
     assert wrong["rate"]["value"] > wrong["allowed"] >= right["rate"]["value"]
     assert not wrong["lenses"][0]["as_promised"]
+
+
+def test_families_taken_apart_are_seen_to_fail_and_as_groups_they_hold() -> None:
+    rows = [
+        {**row, "prompt": f"{row['prompt']} {row['draw']}", "draw": 0, "family": row["prompt"]} for row in rewarded()
+    ]
+    right, wrong = (alarms(key, rows, splits=20) for key in ("aa_families", "aa_members"))
+    assert (right["n_prompts"], right["n_groups"], right["n_responses"], right["pairing"]) == (240, 40, 240, "unpaired")
+    assert right["as_promised"] and wrong["as_promised"]
+    assert wrong["rate"]["low"] > 0.05 > right["rate"]["low"]
+    assert "240 prompts in 40 groups, 240 responses" in "\n".join(table.lines({"aa_families": {"figures": [right]}}))
+
+
+def test_a_generated_family_is_several_prompts_whose_answers_are_alike() -> None:
+    rows = in_families(3, 5, seed=0)
+    assert len({row["prompt_id"] for row in rows}) == 15
+    assert {row["family"] for row in rows} == {f"p-00{i}" for i in range(1, 6)}
 
 
 def test_a_wrong_design_that_is_not_seen_to_fail_is_told() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from diptych._types import Mask
 from diptych.comparison import aa, parts
+from diptych.comparison.config import CompareConfig
 from diptych.comparison.measures import Discovery
 from diptych.comparison.pairing import Table
 from diptych.comparison.prepare import prepare
@@ -26,7 +27,8 @@ class Design:
     key, title : of the section of the record
     holds : whether its false alarms should stay within alpha
     switch : inside this context every comparison has the design
-    draws : of each prompt in the corpus; 1 stands for the corpus that the benchmark was given
+    draws : of each prompt in the corpus; with 1, and no families, it is the corpus that the benchmark was given
+    family : prompts in each family of the corpus, which are dealt as wholes; 1 where prompts stand by themselves
     lenses : that propose; none stands for those that the benchmark was given
     """
 
@@ -35,6 +37,7 @@ class Design:
     holds: bool
     switch: Callable[[], AbstractContextManager[None]] = nullcontext
     draws: int = 1
+    family: int = 1
     lenses: tuple[str, ...] = ()
 
 
@@ -65,6 +68,17 @@ def draws_as_prompts() -> Iterator[None]:
 
 
 @contextmanager
+def members_by_themselves() -> Iterator[None]:
+    """Families are dealt whole, and then each of their prompts is tested as if it stood by itself."""
+
+    def ungrouped(a: Responses, b: Responses, *, config: CompareConfig, **options: Any) -> Any:
+        return prepare(a, b, config=config.model_copy(update={"group_field": None}), **options)
+
+    with _replaced(aa, "prepare", ungrouped):
+        yield
+
+
+@contextmanager
 def _replaced(module: ModuleType, name: str, function: Callable[..., Any]) -> Iterator[None]:
     before = getattr(module, name)
     setattr(module, name, function)
@@ -81,4 +95,6 @@ DESIGNS = (
     Design("aa_no_split", "the same, tested on the half that chose them", False, without_a_split, lenses=_SEEING),
     Design("aa_draws", "eight draws a prompt, averaged", True, draws=8),
     Design("aa_pooled_draws", "eight draws a prompt, each taken for a prompt", False, draws_as_prompts, draws=8),
+    Design("aa_families", "families of eight prompts, as groups", True, family=8),
+    Design("aa_members", "families of eight prompts, each prompt by itself", False, members_by_themselves, family=8),
 )

@@ -20,6 +20,7 @@ from diptych.stats.multiplicity import q_values
 LEAST_UNIFORM = 0.01
 """p of a check that p-values are uniform, or not too small, below which it has failed."""
 _DRAWN_PROMPTS = 60
+_FAMILY = "family"
 
 
 def allowed(alpha: float, n: int) -> float:
@@ -59,6 +60,20 @@ def several_draws(n_draws: int, n_prompts: int = _DRAWN_PROMPTS, *, seed: int) -
     ]
 
 
+def in_families(size: int, n_families: int = _DRAWN_PROMPTS, *, seed: int) -> list[Json]:
+    """A generated corpus of prompts that come in families, whose answers are alike: they say ``family``.
+
+    Parameters
+    ----------
+    size, n_families : how many prompts in each of how many
+    seed : as of ``several_draws``
+    """
+    return [
+        {**row, "prompt_id": f"{row['prompt_id']}-{row['draw']}", "draw": 0, _FAMILY: row["prompt_id"]}
+        for row in several_draws(size, n_families, seed=seed)
+    ]
+
+
 def false_alarms(
     design: Design, source: Any, *, splits: int, seed: int, threads: int, progress: Progress, **settings: Any
 ) -> Json:
@@ -67,7 +82,7 @@ def false_alarms(
     Parameters
     ----------
     design : how
-    source : as for ``aa``; its prompts are dealt, with all their draws
+    source : as for ``aa``; its prompts are dealt, with all their draws, or its families, with all their prompts
     splits, seed, threads, progress : as for ``aa``
     **settings : of the comparison
 
@@ -78,10 +93,9 @@ def false_alarms(
         ``as_promised``: of a design that holds, whether the rate is at most alpha and two standard errors, and each
         lens not to be told from one that keeps alpha; of a wrong one, whether the rate's interval lies above alpha
     """
+    settings |= {"pairing": "unpaired", "group_field": _FAMILY if design.family > 1 else None}
     with design.switch():
-        result = aa(
-            source, splits=splits, seed=seed, threads=threads, progress=progress, pairing="unpaired", **settings
-        )
+        result = aa(source, splits=splits, seed=seed, threads=threads, progress=progress, **settings)
     lenses = [_lens(check, result) for check in result.lenses]
     rate, alpha = result.false_alarms, result.config.alpha
     limit = allowed(alpha, splits)
@@ -92,6 +106,7 @@ def false_alarms(
         "source": Path(result.source).name,
         "pairing": result.pairing,
         "n_prompts": result.n_prompts,
+        "n_groups": result.n_groups,
         "n_responses": result.n_responses,
         "alpha": alpha,
         "allowed": limit,

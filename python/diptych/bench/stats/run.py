@@ -14,7 +14,7 @@ from diptych._types import Json, Progress, Silent
 from diptych.bench import machine
 from diptych.bench.planted import fallen
 from diptych.bench.stats.designs import DESIGNS, Design
-from diptych.bench.stats.false_alarms import false_alarms, several_draws
+from diptych.bench.stats.false_alarms import false_alarms, in_families, several_draws
 from diptych.bench.stats.resamples import RESAMPLES, resamples
 from diptych.bench.stats.simulated import coverage, family_wise
 from diptych.bench.stats.uniformity import uniformity
@@ -66,7 +66,7 @@ def _design(design: Design) -> Section:
         return [
             false_alarms(
                 design,
-                bench.source if design.draws == 1 else several_draws(design.draws, seed=bench.seed),
+                _corpus(design, bench),
                 splits=bench.splits,
                 seed=bench.seed,
                 threads=bench.threads,
@@ -77,6 +77,12 @@ def _design(design: Design) -> Section:
         ]
 
     return section
+
+
+def _corpus(design: Design, bench: Bench) -> Any:
+    if design.family > 1:
+        return in_families(design.family, seed=bench.seed)
+    return bench.source if design.draws == 1 else several_draws(design.draws, seed=bench.seed)
 
 
 def _uniformity(bench: Bench, progress: Progress) -> list[Json]:

@@ -103,7 +103,7 @@ def _designs(figures: Sequence[Json]) -> Table:
     rows = [
         (
             row["design"],
-            f"{row['source']}: {row['n_prompts']} prompts, {row['n_responses']} responses, {row['pairing']}",
+            f"{row['source']}: {_prompts(row)}, {row['n_responses']} responses, {row['pairing']}",
             f"{row['rate']['n_hits']} of {row['rate']['n']}",
             _share(row["rate"]),
             f"at most {100 * row['allowed']:.1f} %" if row["holds"] else f"above {100 * row['alpha']:g} %",
@@ -211,6 +211,11 @@ _OTHERS: dict[str, Callable[[Sequence[Json]], Table]] = {
     "resamples": _resamples,
     "planted": _planted,
 }
+
+
+def _prompts(row: Json) -> str:
+    groups = f" in {row['n_groups']} groups" if row.get("n_groups") else ""
+    return f"{row['n_prompts']} prompts{groups}"
 
 
 def _share(share: Json) -> str:
