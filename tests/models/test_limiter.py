@@ -62,7 +62,7 @@ def test_calls_that_are_refused_together_cut_it_once() -> None:
         for _ in range(10):
             limiter.trouble(refused=True, n_cuts=0)
         assert limiter.limit == 16
-        clock.now += 2.9
+        clock.now += 14.9
         limiter.trouble(refused=True, n_cuts=1)
         assert limiter.limit == 16, "too soon"
         clock.now += 0.1
@@ -101,7 +101,7 @@ def test_a_failure_of_the_server_stops_growth_and_cuts_nothing() -> None:
 def test_it_never_falls_below_one() -> None:
     def act(limiter: AdaptiveLimiter, clock: Clock, good: Callable[..., None]) -> None:
         for _ in range(9):
-            clock.now += 3
+            clock.now += 15
             limiter.trouble(refused=True, n_cuts=limiter.n_cuts)
         assert limiter.limit == 1
         good(1, used=1)

@@ -28,7 +28,7 @@ class AdaptiveLimiter:
     START, CUT, USED, GROWTH = 8, 0.8, 0.8, 0.05
 
     def __init__(
-        self, highest: int, *, start: int = START, window_s: float = 3.0, clock: Callable[[], float] = time.monotonic
+        self, highest: int, *, start: int = START, window_s: float = 15.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         require_extra("anyio", extra="api")
         import anyio
