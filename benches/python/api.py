@@ -75,9 +75,9 @@ def server(*flags: str) -> Iterator[str]:
 def run_once(provider: str, flags: tuple[str, ...]) -> dict[str, Any]:
     """Ask a new server with a new client; every request must be answered."""
     with server(*flags) as url:
-        client = APIClientFactory.create_client(
-            f"{provider}/model", "key", base_url=url + ("/v1" if provider == "openai" else ""), options={"concurrency": LIMIT}
-        )  # fmt: skip
+        address = f"{url}/v1" if provider == "openai" else url
+        options = {"concurrency": LIMIT}
+        client = APIClientFactory.create_client(f"{provider}/model", "key", base_url=address, options=options)
         start, cpu = time.perf_counter(), time.process_time()
         answers = client.batch_request([f"Question {number}?" for number in range(N_REQUESTS)])
         took = {"wall_s": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
@@ -93,7 +93,7 @@ def measure(provider: str, what: str, flags: tuple[str, ...], n_refused_ideal: f
     runs = [run_once(provider, flags) for _ in range(N_RUNS + 1)][1:]
 
     def median(name: str) -> float:
-        return statistics.median(run[name] for run in runs)
+        return statistics.median([float(run[name]) for run in runs])
 
     walls = [run["wall_s"] for run in runs]
     ideal_s = math.ceil((N_REQUESTS + n_refused_ideal) / LIMIT) * LATENCY_S
@@ -112,8 +112,8 @@ def measure(provider: str, what: str, flags: tuple[str, ...], n_refused_ideal: f
     )
     print(
         f"{figure.what:<38} {figure.wall_s:5.2f} s ({min(walls):.2f} to {max(walls):.2f}), ideal {ideal_s:.2f}, "
-        f"ratio {figure.ratio:.2f}, cpu {figure.cpu_s:.2f} s; {figure.n_refused:g} refused (must: {n_refused_ideal:g}); "
-        f"at most {figure.high_water} out at once",
+        f"ratio {figure.ratio:.2f}, cpu {figure.cpu_s:.2f} s; {figure.n_refused:g} refused, "
+        f"{n_refused_ideal:g} of them by any client; at most {figure.high_water} out at once",
         flush=True,
     )
     return figure

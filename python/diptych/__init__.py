@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from diptych.embeddings.cache import EmbeddingCache
     from diptych.embeddings.service import EmbeddingService
     from diptych.errors import DiptychError
+    from diptych.models.api_clients import APIClientFactory, BaseAPIClient
 
 _HOMES = {
+    "APIClientFactory": "diptych.models.api_clients",
+    "BaseAPIClient": "diptych.models.api_clients",
     "BaseConfig": "diptych.config.base",
     "CompareConfig": "diptych.comparison.config",
     "DataLoader": "diptych.data.loaders",
@@ -42,6 +45,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "APIClientFactory",
+    "BaseAPIClient",
     "BaseConfig",
     "CompareConfig",
     "DataLoader",

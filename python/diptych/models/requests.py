@@ -50,10 +50,12 @@ class Request:
     ----------
     messages : the conversation so far, ending with the user's turn
     draw : which of several answers, counted from 0
+    schema : JSON schema that the answer shall follow (see `models.structured`); None for plain text
     """
 
     messages: tuple[Message, ...]
     draw: int = 0
+    schema: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ def request_key(identity: Json, sampling: Sampling, request: Request) -> str:
         "sampling": sampling.model_dump(mode="json"),
         "messages": messages,
         "draw": request.draw,
+        **({} if request.schema is None else {"schema": request.schema}),
     }
     return content_hash("diptych/request/1", asked)
 

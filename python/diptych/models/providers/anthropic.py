@@ -83,7 +83,12 @@ class AnthropicClient(BaseAPIClient):
     def _body(self, request: Request) -> Json:
         turns = [{"role": turn.role, "content": turn.content} for turn in request.messages if turn.role != "system"]
         system = "\n\n".join(turn.content for turn in request.messages if turn.role == "system")
-        return {"messages": turns, **({"system": system} if system else {})}
+        body: Json = {"messages": turns}
+        if system:
+            body["system"] = system
+        if request.schema is not None:
+            body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
+        return body
 
     def _read(self, value: Json, sent: Json) -> Reply:
         try:

@@ -66,7 +66,11 @@ class OpenAIClient(BaseAPIClient):
         return AsyncOpenAI(api_key=secret, base_url=self.base_url, max_retries=0, timeout=timeout)
 
     def _body(self, request: Request) -> Json:
-        return {"messages": [{"role": message.role, "content": message.content} for message in request.messages]}
+        turns = [{"role": message.role, "content": message.content} for message in request.messages]
+        if request.schema is None:
+            return {"messages": turns}
+        wanted = {"name": "answer", "strict": True, "schema": request.schema}
+        return {"messages": turns, "response_format": {"type": "json_schema", "json_schema": wanted}}
 
     def _read(self, value: Json, sent: Json) -> Reply:
         try:

@@ -1,0 +1,136 @@
+"""Answers with a form: a pydantic model goes in, checked objects come out, whatever the provider promised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from diptych._types import Json
+from diptych.errors import ConfigError
+from diptych.models.requests import Answer, Failure, Model, Request, Sampling
+
+M = TypeVar("M", bound=BaseModel)
+
+_KEPT = {"$defs", "$ref", "anyOf", "const", "description", "enum", "items", "properties", "type"}
+
+
+def strict_schema(form: type[BaseModel]) -> Json:
+    """The JSON schema of a form, in the subset that all providers obey.
+
+    Every field is required (one that may be missing is one that may be null), no others are allowed, and limits of
+    numbers and lengths are left out: they are checked when the answer is read.
+
+    Parameters
+    ----------
+    form : the pydantic model
+
+    Raises
+    ------
+    ConfigError
+        If a field has no fixed form: a mapping with free names, a tuple, or anything at all.
+
+    Examples
+    --------
+    >>> class Verdict(BaseModel):
+    ...     flatters: bool
+    >>> strict_schema(Verdict)["required"]
+    ['flatters']
+    """
+    return _strict(form.model_json_schema(), form.__name__)
+
+
+def _strict(node: Json, place: str) -> Json:
+    if "allOf" in node and len(node["allOf"]) == 1:
+        node = node["allOf"][0]
+    kept = {name: value for name, value in node.items() if name in _KEPT}
+    if not kept.keys() & {"type", "$ref", "anyOf", "enum", "const"}:
+        raise ConfigError(f"{place}: any value at all fits; providers want a type")
+    for name in ("$defs", "properties"):
+        if name in kept:
+            kept[name] = {key: _strict(value, f"{place}.{key}") for key, value in kept[name].items()}
+    if "anyOf" in kept:
+        kept["anyOf"] = [_strict(value, place) for value in kept["anyOf"]]
+    if kept.get("type") == "array":
+        if "items" not in kept or "prefixItems" in node:
+            raise ConfigError(f"{place}: providers want lists of one type of item, such as list[str]")
+        kept["items"] = _strict(kept["items"], f"{place}[]")
+    elif kept.get("type") == "object":
+        if "properties" not in kept:
+            raise ConfigError(
+                f"{place}: providers want fields with names; make it a list of objects with name and value"
+            )
+        kept["required"], kept["additionalProperties"] = list(kept["properties"]), False
+    return kept
+
+
+def read_object(answer: Answer, form: type[M]) -> M | Failure:
+    """The object in an answer, or why there is none. A refusal and an answer that was cut are failures.
+
+    Parameters
+    ----------
+    answer : to a request with the form's schema; a failure comes back as it is
+    form : what it must fit
+
+    Examples
+    --------
+    >>> from diptych.models.requests import Reply
+    >>> class Verdict(BaseModel):
+    ...     flatters: bool
+    >>> read_object(Reply('{"flatters": true}', "stop"), Verdict)
+    Verdict(flatters=True)
+    """
+    if isinstance(answer, Failure):
+        return answer
+    if answer.finish_reason != "stop":
+        what = {"refusal": "the model refused", "length": "the answer was cut: raise max_tokens"}
+        reason = what.get(answer.finish_reason, f"the answer ended by {answer.finish_reason}")
+        return Failure("bad_response", reason, answer.n_attempts)
+    try:
+        return form.model_validate_json(_bare(answer.text))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the answer"
+        reason = f"the answer does not fit {form.__name__}: {place}: {first['type']}"
+        return Failure("bad_response", reason, answer.n_attempts)
+
+
+def ask_objects(model: Model, requests: Sequence[Request], form: type[M], sampling: Sampling) -> list[M | Failure]:
+    """Ask for objects.
+
+    Parameters
+    ----------
+    model : any; one that knows no schemas must be told the form in the question
+    requests : the questions; each gets the form's schema
+    form : of the answers
+    sampling : as for plain text
+
+    Returns
+    -------
+    list of objects or Failure
+        one for each request, in order
+
+    Raises
+    ------
+    ConfigError
+        As `strict_schema`, or for a parameter that the model does not take.
+    ModelError
+        If nothing more can be asked.
+    """
+    schema = strict_schema(form)
+    found: list[M | Failure] = [Failure("bad_response", f"{model.name} did not say what came of it")] * len(requests)
+
+    def deliver(index: int, answer: Answer) -> None:
+        found[index] = read_object(answer, form)
+
+    model.answer([replace(request, schema=schema) for request in requests], sampling, deliver)
+    return found
+
+
+def _bare(text: str) -> str:
+    """What stands inside a fence of Markdown: servers that ignore the schema often answer so."""
+    fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", text, re.DOTALL)
+    return fenced[1] if fenced else text
