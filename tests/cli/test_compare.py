@@ -218,3 +218,23 @@ def test_public_answer_files_are_read_and_paired_as_they_come(forge: Forge, shar
     assert "zephyr-7b-alpha: 805 responses" in outcome.out
     assert "805 prompts, paired" in outcome.out
     assert "surface, phrases, clusters, regions: tested on all prompts" in outcome.out
+
+
+def test_measures_that_are_equivalent_are_counted_for_each_margin(forge: Forge, tmp_path: Path) -> None:
+    for name, end in (("a.jsonl", "."), ("b.jsonl", ". Good.")):
+        rows = [{**row, "response": row["response"] + (end if i % 9 else "?")} for i, row in enumerate(records(200))]
+        write(tmp_path, {name: jsonl(rows)})
+    margins = (
+        "--equivalent-within",
+        "0.2",
+        "--equivalent-within",
+        "surface.words=0.5",
+        "--equivalent-within",
+        "emoji=1",
+    )
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", "--lenses", "surface", *margins, cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    said = outcome.out.replace("\xa0", " ")
+    assert "\n1 of 1 measure is equivalent within ±20 points (share of responses).\n" in said
+    assert "\n0 of 1 measures are equivalent within ±0.5 words (surface.words).\n" in said
+    assert "\nno measure was tested that the margin of emoji is for.\n" in said

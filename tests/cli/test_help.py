@@ -44,7 +44,10 @@ def test_every_flag_is_also_a_variable(verb: str) -> None:
         assert option.envvar == "DIPTYCH_" + option.opts[0].removeprefix("--").upper().replace("-", "_")
 
 
-@pytest.mark.parametrize(("verb", "without"), [("compare", set()), ("aa", {"name_a", "name_b"})])
+@pytest.mark.parametrize(
+    ("verb", "without"),
+    [("compare", set()), ("aa", {"name_a", "name_b", "simultaneous", "equivalent_within"})],
+)
 def test_every_setting_of_a_comparison_has_a_flag(verb: str, without: set[str]) -> None:
     flags = {option.name for option in options_of(verb)}
     settings = {{"score_fields": "score_field", "pairing": "paired"}.get(n, n) for n in CompareConfig.model_fields}

@@ -30,6 +30,8 @@ SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]
     ("fdr", "fdr", ("by", "by"), ("bh", "bh"), ("by", "by")),
     ("resamples", "resamples", ("101", 101), ("102", 102), ("103", 103)),
     ("discovery_fraction", "discovery-fraction", ("0.4", 0.4), ("0.45", 0.45), ("0.6", 0.6)),
+    ("equivalent_within", "equivalent-within", ("{words: 5}", {"words": 5}), ("0.1 words=6", {"share of responses": 0.1,
+            "words": 6}), ("surface.words=7", {"surface.words": 7})),
     ("seed", "seed", ("1", 1), ("2", 2), ("3", 3)),
     ("embedder", "embedder", ("lexical", "lexical"), ("lexical", "lexical"), ("lexical", "lexical")),
     ("labeller", "labeller", ("keywords", "keywords"), ("keywords", "keywords"), ("keywords", "keywords")),
@@ -56,7 +58,7 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_every_setting_has_a_case() -> None:
-    assert {case[0] for case in SETTINGS} | {"pairing", "cross_fit"} == set(CompareConfig.model_fields)
+    assert {case[0] for case in SETTINGS} | {"pairing", "cross_fit", "simultaneous"} == set(CompareConfig.model_fields)
 
 
 @pytest.mark.parametrize(("name", "flag", "in_file", "in_env", "as_flag"), SETTINGS, ids=[case[0] for case in SETTINGS])
@@ -161,3 +163,11 @@ def test_a_plan_is_unpaired_by_the_environment_too(forge: Forge, tmp_path: Path)
     outcome = forge.run(*flags, cwd=tmp_path, env={"DIPTYCH_UNPAIRED": "1"})
     assert json.loads(outcome.out) == json.loads(forge.run(*flags, "--unpaired", cwd=tmp_path).out)
     assert json.loads(outcome.out)["pairing"] == "unpaired"
+
+
+def test_simultaneous_intervals_are_asked_for_by_file_variable_or_flag(forge: Forge, inputs: Path) -> None:
+    (inputs / "c.yaml").write_text("simultaneous: true\nlenses: [surface]\nresamples: 100\n")
+    assert not settings_of_run(forge, inputs)["simultaneous"]
+    assert settings_of_run(forge, inputs, "-c", "c.yaml")["simultaneous"]
+    assert settings_of_run(forge, inputs, "--simultaneous")["simultaneous"]
+    assert not settings_of_run(forge, inputs, "-c", "c.yaml", env={"DIPTYCH_SIMULTANEOUS": "0"})["simultaneous"]

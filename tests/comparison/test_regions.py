@@ -17,11 +17,12 @@ from diptych.comparison.lenses import regions as regions_module
 from diptych.comparison.lenses.regions import RegionsLens, grow
 from diptych.comparison.measures import Tools
 from diptych.comparison.pairing import Table, pair_arms
+from diptych.comparison.units import unit_means
 from diptych.data import Records, Response, Responses
 from diptych.embeddings.service import EmbeddingService
 from diptych.stats.exact import sign_test
-from diptych.stats.intervals import paired_share_intervals
 from diptych.stats.multiplicity import q_values, resamples_for
+from diptych.stats.share_intervals import paired_share_intervals
 
 
 def naive_branches(vectors: Vectors) -> list[set[int]]:
@@ -123,8 +124,9 @@ def test_looking_everywhere_is_paid_for() -> None:
 
 def test_intervals_of_regions_are_wider_than_those_of_a_measure_by_itself() -> None:
     table = paired(200, 0, planted=30)
-    _, _, tested = scanned(table, 0, 999)
-    alone = paired_share_intervals(tested.n_up, tested.n_down, tested.n_prompts)
+    values, chosen, tested = scanned(table, 0, 999)
+    d = unit_means(table, values[:, chosen]).differences
+    alone = paired_share_intervals(d, ~np.isnan(d))
     assert (tested.high - tested.low > alone.high - alone.low).all()
 
 

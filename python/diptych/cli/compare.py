@@ -42,6 +42,8 @@ def compare(
     resamples: flags.Resamples = None,
     discovery_fraction: flags.DiscoveryFraction = None,
     cross_fit: flags.CrossFit = None,
+    simultaneous: flags.Simultaneous = None,
+    equivalent_within: flags.EquivalentWithin = None,
     seed: flags.Seed = None,
     config: flags.ConfigFile = None,
     threads: flags.Threads = None,

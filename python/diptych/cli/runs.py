@@ -13,7 +13,7 @@ from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents, read_run, write_run
 from diptych.comparison.lenses import make_lens
 from diptych.comparison.prepare import Prepared
-from diptych.comparison.report.format import percent, probability, scale_for
+from diptych.comparison.report.format import equivalence, interval_of, percent, probability, scale_for
 from diptych.comparison.run import analyse
 from diptych.config.loader import read_yaml
 from diptych.errors import RunError
@@ -180,15 +180,17 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
         if detectable is not None:
             change = f"{100 * detectable:.0f} points in a typical share of responses"
             say(f"A change of {change} would have been found four times out of five.")
+    for judged in findings["equivalent"]:
+        say(f"{equivalence(judged)}.")
     say()
     say(f"report: {folder / 'report.html'}")
 
 
 def _numbers(finding: Json) -> str:
     """``−142 words [−152, −133]   317 to 175   q 0.0005``."""
-    low, high = finding["ci_low"], finding["ci_high"]
-    scale = scale_for(finding["unit"], low, high, (finding["mean_a"], finding["mean_b"]))
-    interval = f"[{scale.difference(low).text}, {scale.difference(high).text}]"
+    shown = interval_of(finding)
+    scale = scale_for(finding["unit"], shown.low, shown.high, (finding["mean_a"], finding["mean_b"]))
+    interval = f"[{scale.difference(shown.low).text}, {scale.difference(shown.high).text}]"
     means = f"{scale.mean(finding['mean_a']).text} to {scale.mean(finding['mean_b']).text}"
     effect = f"{scale.difference(finding['effect']).text} {scale.difference_unit}"
     return f"{effect} {interval}   {means}   q {probability(finding['q_value']).text}"

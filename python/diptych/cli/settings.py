@@ -72,6 +72,18 @@ CrossFit = Annotated[
         "cross-fit/--no-cross-fit", "Let the halves change places / look at the first half only.", METHOD, "cross-fit"
     ),
 ]
+Simultaneous = Annotated[
+    bool | None,
+    option("simultaneous", "Give intervals that hold for all measures together.", METHOD),
+]
+EquivalentWithin = Annotated[
+    list[str] | None,
+    option(
+        "equivalent-within",
+        "Margin of equivalence: 0.05, for shares; words=10; surface.words=10. Repeat for more.",
+        METHOD,
+    ),
+]
 Seed = Annotated[int | None, option("seed", "Seed of everything random.", METHOD, "0")]
 ConfigFile = Annotated[Path | None, option("config", "YAML file of settings; flags go before it.", METHOD, short="-c")]
 Threads = Annotated[int | None, option("threads", "Threads to use; changes no result.", METHOD, "one per processor")]
@@ -86,7 +98,8 @@ def given_settings(context: typer.Context) -> dict[str, Any]:
     from diptych.comparison.config import CompareConfig
 
     values = {name: context.params.get(_PARAMETER.get(name, name)) for name in CompareConfig.model_fields}
-    values["score_fields"] = values["score_fields"] or None
+    for repeated in ("score_fields", "equivalent_within"):
+        values[repeated] = values[repeated] or None
     if values["pairing"] is not None:
         values["pairing"] = "paired" if values["pairing"] else "unpaired"
     if values["lenses"] is not None:

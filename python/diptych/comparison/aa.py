@@ -47,7 +47,7 @@ def aa(
     threads : by default one per processor; the result is the same for every value
     cache_dir : folder of the embedding store; by default nothing is kept when it is over
     progress : where it says how far it is
-    **settings : as for ``compare``; names of arms have no meaning here
+    **settings : as for ``compare``; names of arms and wishes for intervals have no meaning here
 
     Raises
     ------
@@ -98,6 +98,7 @@ def calibrate(
     """
     if not 1 <= splits <= MAX_SPLITS:
         raise ConfigError(f"splits = {splits}: it should be from 1 to {MAX_SPLITS:,}")
+    config = config.model_copy(update={"simultaneous": False, "equivalent_within": {}})  # change no p
     arm = read_arm(source, "a", threads, config)
     units = unit_names([arm], config.group_field)
     arm, by_draws = _to_split(arm, config, units)

@@ -13,6 +13,7 @@ import numpy as np
 
 from diptych._types import FloatMatrix, Labels, Progress, Vectors
 from diptych.comparison import inference
+from diptych.comparison.equivalence import Known, check_margins
 from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings, mark_replicated
 from diptych.comparison.hypotheses import Ledger
@@ -72,9 +73,16 @@ def analyse_as_one_family(analyses: Sequence[Analysis]) -> list[Result]:
         A result for each
     """
     proposed = [analysis.propose() for analysis in analyses]
-    family = sum(part.n_reported for parts in proposed for part in parts)
-    measured = [analysis.test(parts, family) for analysis, parts in zip(analyses, proposed, strict=True)]
-    fdr = analyses[0].config.fdr
+    every_part = [part for parts in proposed for part in parts]
+    config = analyses[0].config
+    known = Known.before(config.lenses, config.score_fields)
+    written_down = (measure for part in every_part for measure in part.hypotheses)
+    check_margins(config.equivalent_within, known.and_proposed(written_down))
+    family = sum(part.n_reported for part in every_part)
+    measured = [
+        analysis.test(parts, family, len(every_part)) for analysis, parts in zip(analyses, proposed, strict=True)
+    ]
+    fdr = config.fdr
     corrected = iter(inference.as_one_family([part.tested for parts in measured for part in parts], fdr))
     whole = [[replace(part, tested=next(corrected)) for part in parts] for parts in measured]
     size = sum(len(part.measures) for parts in whole for part in parts)
@@ -123,15 +131,16 @@ class Analysis:
                 self.ledger.append(measure, seen=part.seen, tested_on=part.tested_on)
         return parts
 
-    def test(self, parts: Sequence[Part], family: int) -> list[MeasuredPart]:
+    def test(self, parts: Sequence[Part], family: int, n_parts: int) -> list[MeasuredPart]:
         """Measure and test each part for itself.
 
         Parameters
         ----------
         parts : what was proposed
         family : how many measures the whole run tests
+        n_parts : in how many parts
         """
-        self.resampling = self._resampling(family)
+        self.resampling = self._resampling(family, n_parts)
         return [self._measure_and_test(part) for part in parts]
 
     def conclude(self, measured: Sequence[MeasuredPart], family: int) -> Result:
@@ -175,7 +184,7 @@ class Analysis:
         yield
         self.events.logger.info("stage", name=name, seconds=round(time.perf_counter() - start, 3))
 
-    def _resampling(self, family: int) -> inference.Resampling:
+    def _resampling(self, family: int, n_parts: int) -> inference.Resampling:
         """How to test, given how many measures the whole run tests."""
         alpha, fdr = self.config.alpha, self.config.fdr
         return inference.Resampling(
@@ -187,6 +196,7 @@ class Analysis:
             progress=self.progress,
             fdr=fdr,
             early=self.config.resamples is None,
+            joint_alpha=(1.0 - inference.LEVEL) / n_parts if self.config.wants_simultaneous else None,
         )
 
     def _measure_and_test(self, part: Part) -> MeasuredPart:
@@ -231,6 +241,7 @@ class Analysis:
             [part.part.tested_on for part in measured for _ in part.measures],
             table=table,
             swapped=self.swapped,
+            margins=self.config.equivalent_within,
         )
         start = 0
         for part in measured:

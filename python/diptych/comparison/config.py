@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from pydantic import Field, field_validator, model_validator
 
+from diptych.comparison.equivalence import Known, check_margins, parse_margins
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
 from diptych.config import Settings
 from diptych.data.rejects import DEFAULT_MAX_BAD, check_max_bad
@@ -38,6 +39,8 @@ class CompareOptions(TypedDict, total=False):
     resamples: int | None
     discovery_fraction: float
     cross_fit: bool
+    simultaneous: bool
+    equivalent_within: float | str | Sequence[str] | Mapping[str, float]
 
 
 class CompareConfig(Settings):
@@ -82,6 +85,10 @@ class CompareConfig(Settings):
     """Share of prompts in the first half. Lenses that see who wrote what look at one half for a test on the other."""
     cross_fit: bool = True
     """Whether the halves change places, so that what is seen in either is tested on the other."""
+    simultaneous: bool = False
+    """Whether there are also intervals that hold for all measures of the run together, at 95 %."""
+    equivalent_within: dict[str, float] = Field(default_factory=dict)
+    """Margins: what has its simultaneous interval inside is equivalent. 0.05, which is for shares, or ``words: 10``."""
 
     @field_validator("lenses", "score_fields", mode="before")
     @classmethod
@@ -89,6 +96,11 @@ class CompareConfig(Settings):
         if isinstance(names, str):
             return tuple(name.strip() for name in names.split(",") if name.strip())
         return tuple(names) if isinstance(names, list) else names
+
+    @field_validator("equivalent_within", mode="before")
+    @classmethod
+    def _margins(cls, given: object) -> object:
+        return parse_margins(given)
 
     @field_validator("max_bad", mode="before")
     @classmethod
@@ -128,3 +140,13 @@ class CompareConfig(Settings):
         if ("scores" in self.lenses) != bool(self.score_fields):
             raise ValueError("the lens 'scores' and score fields go together; name both (--score-field), or neither")
         return self
+
+    @model_validator(mode="after")
+    def _margins_are_for_something(self) -> CompareConfig:
+        check_margins(self.equivalent_within, Known.before(self.lenses, self.score_fields))
+        return self
+
+    @property
+    def wants_simultaneous(self) -> bool:
+        """Whether simultaneous intervals are computed: to be shown, or to judge equivalence by."""
+        return self.simultaneous or bool(self.equivalent_within)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from diptych._types import Json, Span
+from diptych.comparison.equivalence import is_within, margin_of
 from diptych.comparison.inference import Tested
 from diptych.comparison.measures import Measure
 from diptych.comparison.pairing import Table
@@ -61,6 +62,9 @@ class Finding:
     id, lens, statement, unit : what it says; the statement is about arm b
     mean_a, mean_b, effect : in ``unit``, over the prompts tested on; ``effect`` is b minus a
     ci_low, ci_high : 95 % interval of ``effect``; wider for a phrase or region, because the strongest was chosen
+    simultaneous_low, simultaneous_high : interval that holds at 95 % together with those of all measures of the run;
+        None where these were not asked for
+    is_equivalent : whether that lies inside the margin of the measure; None where it has none
     effect_size : Cohen's h (shares), d_z (paired numbers), d (unpaired numbers); None where there is no spread
     statistic : of the test; what findings are ordered by
     p_value, q_value, p_fwer : raw, false discovery rate over the family, family-wise
@@ -87,6 +91,9 @@ class Finding:
     effect: float
     ci_low: float
     ci_high: float
+    simultaneous_low: float | None
+    simultaneous_high: float | None
+    is_equivalent: bool | None
     effect_size: float | None
     statistic: float
     p_value: float
@@ -133,6 +140,7 @@ def build_findings(
     *,
     table: Table,
     swapped: bool,
+    margins: Mapping[str, float],
 ) -> list[Finding]:
     """Tested measures as findings, in the order of ``measures``, without examples.
 
@@ -141,19 +149,30 @@ def build_findings(
     measures, tested, tested_on : one entry each
     table : the responses; the statements are about its second arm
     swapped : whether the analysis took b as its first arm, so that every sign must be turned
+    margins : of equivalence, by unit or measure
     """
     pairs = zip(measures, tested_on, strict=True)
-    return [_finding(j, m, tested, on, table, swapped) for j, (m, on) in enumerate(pairs)]
+    return [_finding(j, m, tested, on, table, swapped, margins) for j, (m, on) in enumerate(pairs)]
 
 
-def _finding(j: int, measure: Measure, tested: Tested, tested_on: str, table: Table, swapped: bool) -> Finding:
+def _finding(
+    j: int,
+    measure: Measure,
+    tested: Tested,
+    tested_on: str,
+    table: Table,
+    swapped: bool,
+    margins: Mapping[str, float],
+) -> Finding:
     means = (float(tested.mean_first[j]), float(tested.mean_second[j]))
     bounds = (float(tested.low[j]), float(tested.high[j]))
+    joint = (float(tested.joint_low[j]), float(tested.joint_high[j]))
+    margin = margin_of(measure.id, measure.unit, margins)
     counts = (int(tested.n_up[j]), int(tested.n_down[j]))
     sign = 1.0
     if swapped:
         means, counts, sign = means[::-1], counts[::-1], -1.0
-        bounds = (-bounds[1], -bounds[0])
+        bounds, joint = (-bounds[1], -bounds[0]), (-joint[1], -joint[0])
     size, detectable = sign * float(tested.effect_size[j]), float(tested.detectable[j])
     effect = means[1] - means[0]
     return Finding(
@@ -166,7 +185,10 @@ def _finding(j: int, measure: Measure, tested: Tested, tested_on: str, table: Ta
         effect=effect,
         ci_low=bounds[0] + 0.0,
         ci_high=bounds[1] + 0.0,
-        effect_size=None if math.isnan(size) else size + 0.0,
+        simultaneous_low=_or_none(joint[0]),
+        simultaneous_high=_or_none(joint[1]),
+        is_equivalent=None if margin is None else is_within(*joint, margin),
+        effect_size=_or_none(size),
         statistic=sign * float(tested.test.statistic[j]) + 0.0,
         p_value=float(tested.test.p_value[j]),
         q_value=float(tested.q_value[j]),
@@ -177,10 +199,14 @@ def _finding(j: int, measure: Measure, tested: Tested, tested_on: str, table: Ta
         n_missing=int(tested.n_missing[j]),
         n_up=counts[0] if table.pairing == "paired" else None,
         n_down=counts[1] if table.pairing == "paired" else None,
-        minimum_detectable_effect=None if math.isnan(detectable) else detectable,
+        minimum_detectable_effect=_or_none(detectable),
         n_groups=int(tested.n_units[j]) if table.is_grouped else None,
         warnings=_warnings(j, tested),
     )
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value + 0.0
 
 
 def _warnings(j: int, tested: Tested) -> tuple[str, ...]:

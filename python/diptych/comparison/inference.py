@@ -11,24 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diptych._types import FloatMatrix, FloatVector, Mask, Progress
+from diptych.comparison.bounds import Bounds, Levels, bounds, levels_together
 from diptych.comparison.measures import Measure, Scan
 from diptych.comparison.pairing import Table
 from diptych.comparison.units import ArmMeans, PromptCounts, UnitMeans, count_prompts, unit_means
 from diptych.errors import DataError
 from diptych.stats.effect_sizes import cohen_h, standardised_mean
-from diptych.stats.intervals import (
-    fill_in,
-    paired_intervals,
-    paired_share_intervals,
-    unpaired_intervals,
-    unpaired_share_intervals,
-)
+from diptych.stats.intervals import Intervals
 from diptych.stats.multiplicity import Fdr, first_step, q_values
 from diptych.stats.permutation import EarlyStop, TestResult, paired_test, unpaired_test
 from diptych.stats.power import detectable_means, detectable_paired_shares, detectable_unpaired_shares
 from diptych.utils.hashing import derive_seed
 
-_LEVEL = 0.95
+LEVEL = 0.95
+"""Of every interval; of the simultaneous ones, of all together."""
 _ENTRIES = ("statistic", "p_value", "p_fwer", "exact")
 """Of a ``TestResult``, what has an entry a measure."""
 
@@ -48,6 +44,7 @@ class Resampling:
     fdr : how the false discovery rate is held
     early : whether measures that are far from passing get no more than the first 10,000 resamples
     together : whether all of them go on, or none: where the strongest of many is looked for
+    joint_alpha : chance that any simultaneous interval of a part misses; None where these are not wanted
     """
 
     seed: int
@@ -59,6 +56,7 @@ class Resampling:
     fdr: Fdr = "bh"
     early: bool = False
     together: bool = False
+    joint_alpha: float | None = None
 
     @property
     def early_stop(self) -> EarlyStop | None:
@@ -81,6 +79,7 @@ class Tested:
     q_value : false discovery rate over all measures of all parts; NaN until they are joined
     mean_first, mean_second : over the units where both are present
     low, high : 95 % interval of the difference
+    joint_low, joint_high : interval that holds at 95 % together with those of all measures of the run; NaN if unwanted
     effect_size : Cohen's h for shares, d_z or d for numbers; NaN where there is no spread to divide by
     detectable : smallest true difference found with 80 % power by a single true difference; NaN where there is none
     n_units : prompts, or groups of them, with a measurement (paired: in both arms)
@@ -95,6 +94,8 @@ class Tested:
     mean_second: FloatVector
     low: FloatVector
     high: FloatVector
+    joint_low: FloatVector
+    joint_high: FloatVector
     effect_size: FloatVector
     detectable: FloatVector
     n_units: NDArray[np.int64]
@@ -132,7 +133,7 @@ def infer(table: Table, means: UnitMeans, tested: Mask, measures: Sequence[Measu
     sample = _Sample.of(table, means, tested, np.array([m.kind == "indicator" for m in measures], dtype=np.bool_))
     test = sample.test(resampling)
     counts = count_prompts(table, means.prompts, tested)
-    return sample.describe(test, counts, resampling, level=_LEVEL, detectable_at=resampling.first_step)
+    return sample.describe(test, counts, resampling)
 
 
 def infer_scan(
@@ -168,11 +169,7 @@ def infer_scan(
     )
     prompts = ArmMeans(means.prompts.first[:, chosen], means.prompts.second[:, chosen])
     counts = count_prompts(table, prompts, tested)
-    level = resampling.first_step / max(m, 1)
-    described = sample.only(chosen).describe(
-        corrected, counts, resampling, level=1.0 - (1.0 - _LEVEL) / max(m, 1), detectable_at=level
-    )
-    return chosen, described
+    return chosen, sample.only(chosen).describe(corrected, counts, resampling, chosen_from=m)
 
 
 def as_one_family(parts: Sequence[Tested], fdr: Fdr = "bh") -> list[Tested]:
@@ -223,10 +220,11 @@ def _strongest_apart(statistic: FloatVector, holds: Mask, scan: Scan) -> NDArray
 
 @dataclass(frozen=True)
 class _Sample:
-    """Unit means of the tested units, and which measures are indicators of one draw."""
+    """Unit means of the tested units; which measures are shares of responses, and which of these have one draw."""
 
     first: FloatMatrix
     second: FloatMatrix
+    share: Mask
     indicator: Mask
     in_first: Mask | None
     """Who is in the first of two groups; None when paired."""
@@ -236,10 +234,11 @@ class _Sample:
         first, second = means.first[tested], means.second[tested]
         whole = [np.isnan(side) | (side == 0.0) | (side == 1.0) for side in (first, second)]
         indicator = np.asarray(declared & whole[0].all(axis=0) & whole[1].all(axis=0))
-        return cls(first, second, indicator, None if table.pairing == "paired" else table.first_units[tested])
+        return cls(first, second, declared, indicator, None if table.pairing == "paired" else table.first_units[tested])
 
     def only(self, columns: NDArray[np.int64]) -> _Sample:
-        return _Sample(self.first[:, columns], self.second[:, columns], self.indicator[columns], self.in_first)
+        first, second = self.first[:, columns], self.second[:, columns]
+        return _Sample(first, second, self.share[columns], self.indicator[columns], self.in_first)
 
     def test(self, resampling: Resampling) -> TestResult:
         options: dict[str, Any] = {
@@ -257,7 +256,12 @@ class _Sample:
     @cached_property
     def differences(self) -> FloatMatrix:
         """Second minus first, 0 where either is missing."""
-        return np.where(np.isnan(self.first) | np.isnan(self.second), 0.0, self.second - self.first)
+        return np.where(self.present, self.second - self.first, 0.0)
+
+    @cached_property
+    def present(self) -> Mask:
+        """Where both arms are there."""
+        return ~np.isnan(self.first) & ~np.isnan(self.second)
 
     @cached_property
     def values(self) -> tuple[FloatMatrix, Mask]:
@@ -267,32 +271,34 @@ class _Sample:
         present = ~np.isnan(values)
         return np.where(present, values, 0.0), present
 
+    def bounds(self, seed: int, levels: Levels, *, together: bool = False) -> Intervals:
+        values, present = self.values if self.in_first is not None else (self.differences, self.present)
+        return bounds(values, present, self.in_first, self.share, levels=levels, seed=seed, together=together)
+
     def describe(
-        self, test: TestResult, counts: PromptCounts, resampling: Resampling, *, level: float, detectable_at: float
+        self, test: TestResult, counts: PromptCounts, resampling: Resampling, *, chosen_from: int = 1
     ) -> Tested:
-        """Effects with their intervals, and what could have been found."""
+        """Effects with their intervals, and what could have been found, each chosen as the strongest of so many."""
+        seed, alpha = derive_seed(resampling.seed, "bootstrap"), (1.0 - LEVEL) / max(chosen_from, 1)
+        alone = self.bounds(seed, Levels(1.0 - alpha, 1.0 - alpha))
+        together = None
+        if resampling.joint_alpha is not None:
+            n_shares = max(int(self.share.sum()), chosen_from if self.share.any() else 0)
+            levels = levels_together(resampling.joint_alpha, n_shares, int((~self.share).sum()))
+            together = self.bounds(seed, levels, together=True)
         describe = _paired if self.in_first is None else _unpaired
-        return describe(self, test, counts, resampling, level, detectable_at)
+        level = resampling.first_step / max(chosen_from, 1)
+        smallest_p = _smallest_p(test, resampling)
+        return describe(self, test, counts, Bounds.of(alone, together), level, smallest_p)
 
 
 def _paired(
-    sample: _Sample,
-    test: TestResult,
-    counts: PromptCounts,
-    resampling: Resampling,
-    level: float,
-    detectable_at: float,
+    sample: _Sample, test: TestResult, counts: PromptCounts, bounds: Bounds, level: float, smallest_p: float
 ) -> Tested:
     first, second, indicator, differences = sample.first, sample.second, sample.indicator, sample.differences
-    present = ~np.isnan(first) & ~np.isnan(second)
+    present = sample.present
     n = present.sum(axis=0)
     n_up, n_down = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
-    seed, numbers = derive_seed(resampling.seed, "bootstrap"), ~indicator
-    interval = fill_in(
-        paired_share_intervals(n_up, n_down, n, level=level),
-        numbers,
-        paired_intervals(differences[:, numbers], present[:, numbers], seed=seed, level=level),
-    )
     mean_first, mean_second = _mean(first, present), _mean(second, present)
     effect, spread = _mean(differences, present), _spread(differences, present)
     return Tested(
@@ -300,13 +306,15 @@ def _paired(
         q_value=np.full(len(n), np.nan),
         mean_first=mean_first,
         mean_second=mean_second,
-        low=interval.low,
-        high=interval.high,
+        low=bounds.alone.low,
+        high=bounds.alone.high,
+        joint_low=bounds.together.low,
+        joint_high=bounds.together.high,
         effect_size=np.where(indicator, cohen_h(mean_first, mean_second), standardised_mean(effect, spread)),
         detectable=np.where(
             indicator,
-            detectable_paired_shares(np.where(indicator, n_up + n_down, 0), n, level=detectable_at),
-            detectable_means(interval.error, n, level=detectable_at, smallest_p=_smallest_p(test, resampling)),
+            detectable_paired_shares(np.where(indicator, n_up + n_down, 0), n, level=level),
+            detectable_means(spread / np.sqrt(np.maximum(n, 1)), n, level=level, smallest_p=smallest_p),
         ),
         n_units=n,
         n_prompts=counts.n_prompts,
@@ -318,12 +326,7 @@ def _paired(
 
 
 def _unpaired(
-    sample: _Sample,
-    test: TestResult,
-    counts: PromptCounts,
-    resampling: Resampling,
-    level: float,
-    detectable_at: float,
+    sample: _Sample, test: TestResult, counts: PromptCounts, bounds: Bounds, level: float, smallest_p: float
 ) -> Tested:
     indicator, in_first = sample.indicator, sample.in_first
     assert in_first is not None
@@ -331,29 +334,25 @@ def _unpaired(
     groups = [(values[side], present[side]) for side in (in_first, ~in_first)]
     means, spreads = [_mean(*group) for group in groups], [_spread(*group) for group in groups]
     sizes = [group_present.sum(axis=0) for _, group_present in groups]
-    hits = [(group_values == 1.0).sum(axis=0) for group_values, _ in groups]
-    seed, numbers = derive_seed(resampling.seed, "bootstrap"), ~indicator
-    interval = fill_in(
-        unpaired_share_intervals(hits[0], sizes[0], hits[1], sizes[1], level=level),
-        numbers,
-        unpaired_intervals(values[:, numbers], present[:, numbers], in_first, seed=seed, level=level),
-    )
     pooled = _pooled_spread(spreads, sizes)
+    error = np.sqrt(sum(s**2 / np.maximum(n, 1) for s, n in zip(spreads, sizes, strict=True)))
     zeros = np.zeros(values.shape[1], dtype=np.int64)
     return Tested(
         test=test,
         q_value=np.full(len(zeros), np.nan),
         mean_first=means[0],
         mean_second=means[1],
-        low=interval.low,
-        high=interval.high,
+        low=bounds.alone.low,
+        high=bounds.alone.high,
+        joint_low=bounds.together.low,
+        joint_high=bounds.together.high,
         effect_size=np.where(indicator, cohen_h(*means), standardised_mean(means[1] - means[0], pooled)),
         detectable=np.where(
             indicator,
             detectable_unpaired_shares(
-                np.where(indicator, _mean(values, present), 0.0), sizes[0], sizes[1], level=detectable_at
+                np.where(indicator, _mean(values, present), 0.0), sizes[0], sizes[1], level=level
             ),
-            detectable_means(interval.error, sum(sizes), level=detectable_at, smallest_p=_smallest_p(test, resampling)),
+            detectable_means(error, sum(sizes), level=level, smallest_p=smallest_p),
         ),
         n_units=present.sum(axis=0),
         n_prompts=counts.n_prompts,

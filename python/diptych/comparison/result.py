@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych._types import FloatMatrix, Json, Labels, Mask, Vectors
+from diptych.comparison.equivalence import judge
 from diptych.comparison.findings import Finding, columns, median_share_detectable, strongest_first
 from diptych.comparison.measures import Measure
 from diptych.comparison.pairing import Table
@@ -106,8 +107,10 @@ class Result:
             },
             "notices": list(table.notices),
             "findings": [finding.as_json() for finding in self.findings],
+            "equivalent": [one.as_json() for one in judge(self.tested, self.manifest["config"]["equivalent_within"])],
             "not_found": {
                 "n_tested": len(self.not_found),
+                "n_equivalent": sum(bool(finding.is_equivalent) for finding in self.not_found),
                 "minimum_detectable_effect": {"median_share": median_share_detectable(self.tested)},
             },
         }

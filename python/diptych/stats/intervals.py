@@ -1,11 +1,12 @@
-"""Intervals for differences of means: the studentised bootstrap over prompts; closed forms for shares."""
+"""Intervals for differences of means: the studentised bootstrap over prompts, of each measure or of all together."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diptych._types import FloatMatrix, FloatVector, Mask
 
@@ -13,6 +14,9 @@ _BLOCK_BYTES = 32 * 1024 * 1024
 _LEAST_SPREAD = 1.0 / 3.0
 """A resample's standard error counts as at least this part of the data's. Where a handful of prompts carry all the
 difference some resamples miss them, have no spread at all, and would make the interval endless."""
+_RESAMPLES = 2000
+_BEYOND = 20
+"""Of all measures together, at least so many resamples lie beyond the critical value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,23 @@ class _Moments:
     squared_error: FloatMatrix
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Prompts that are drawn from together, and the sign of their mean in the difference."""
+
+    values: FloatMatrix
+    present: Mask
+    sign: float = 1.0
+
+
 def paired_intervals(
-    differences: FloatMatrix, present: Mask, *, seed: int, level: float = 0.95, n_resamples: int = 2000
+    differences: FloatMatrix,
+    present: Mask,
+    *,
+    seed: int,
+    level: float = 0.95,
+    together: bool = False,
+    n_resamples: int | None = None,
 ) -> Intervals:
     """Interval for each mean difference.
 
@@ -42,8 +61,9 @@ def paired_intervals(
     differences : float64 (p, m), one row per prompt
     present : bool (p, m), False where the pair is missing
     seed : of the resamples, which serve all measures alike
-    level : confidence
-    n_resamples : B
+    level : confidence, that each interval holds
+    together : make it the confidence that all intervals hold at once
+    n_resamples : B; by default 2,000, and together ``20 / (1 - level)`` if that is more
 
     Notes
     -----
@@ -51,18 +71,34 @@ def paired_intervals(
     ``mean - t*_(1-α/2) se`` to ``mean - t*_(α/2) se``. For a level beyond what B resamples can tell it ends at the
     most extreme of them.
 
+    Together: ``mean ± c se``, with c the 1 - α quantile over the resamples of ``max_m |t*_m|``, so that the measures'
+    dependence is used. Beran (1988); for more measures than prompts Chernozhukov, Chetverikov & Kato (2017). It takes
+    prompts to be drawn independently, and enough of them: with 12 measures, skewed, and 30 prompts, 95 % are 93.
+
+    A measure of the same value in every prompt has an interval of no width, which claims nothing.
+
     Examples
     --------
-    >>> d = np.random.default_rng(0).normal(1.0, 1.0, (200, 1))
-    >>> interval = paired_intervals(d, np.ones_like(d, dtype=bool), seed=0)
-    >>> bool(interval.low[0] < 1.0 < interval.high[0])
+    >>> d = np.random.default_rng(0).normal(1.0, 1.0, (200, 3))
+    >>> alone = paired_intervals(d, np.ones_like(d, dtype=bool), seed=0)
+    >>> bool(alone.low[0] < 1.0 < alone.high[0])
+    True
+    >>> joint = paired_intervals(d, np.ones_like(d, dtype=bool), seed=0, together=True)
+    >>> bool((joint.high - joint.low > alone.high - alone.low).all())
     True
     """
-    return _intervals([(differences, present, 1.0)], seed, level, n_resamples)
+    return _intervals([_Group(differences, present)], seed, level, together, n_resamples)
 
 
 def unpaired_intervals(
-    values: FloatMatrix, present: Mask, first: Mask, *, seed: int, level: float = 0.95, n_resamples: int = 2000
+    values: FloatMatrix,
+    present: Mask,
+    first: Mask,
+    *,
+    seed: int,
+    level: float = 0.95,
+    together: bool = False,
+    n_resamples: int | None = None,
 ) -> Intervals:
     """Interval for each difference of means, second group minus first; prompts are drawn within their group.
 
@@ -71,69 +107,10 @@ def unpaired_intervals(
     values : float64 (n, m), one row per prompt
     present : bool (n, m), False where the measurement is missing
     first : bool (n,), who is in the first group
-    seed, level, n_resamples : as in ``paired_intervals``
+    seed, level, together, n_resamples : as in ``paired_intervals``
     """
-    groups = [(values[~first], present[~first], 1.0), (values[first], present[first], -1.0)]
-    return _intervals(groups, seed, level, n_resamples)
-
-
-def paired_share_intervals(
-    n_up: NDArray[np.int64], n_down: NDArray[np.int64], n: NDArray[np.int64], *, level: float = 0.95
-) -> Intervals:
-    """Interval for each difference of two shares of the same prompts.
-
-    Parameters
-    ----------
-    n_up, n_down : int64 (m,), prompts where only the second arm, or only the first, has a 1
-    n : int64 (m,), prompts
-    level : confidence
-
-    Notes
-    -----
-    Bonett & Price (2012), eq. 3: Wald's interval after adding one prompt to each discordant cell. It holds its level
-    for rare events too, where a bootstrap sees too few of them.
-
-    Examples
-    --------
-    >>> interval = paired_share_intervals(np.array([6]), np.array([0]), np.array([100]))
-    >>> float(interval.low[0].round(3)), float(interval.high[0].round(3))
-    (0.006, 0.112)
-    """
-    up, down = (n_up + 1) / (n + 2), (n_down + 1) / (n + 2)
-    error = np.sqrt(np.maximum(up + down - (up - down) ** 2, 0.0) / (n + 2))
-    return _wald(up - down, error, level)
-
-
-def unpaired_share_intervals(
-    hits_first: NDArray[np.int64],
-    n_first: NDArray[np.int64],
-    hits_second: NDArray[np.int64],
-    n_second: NDArray[np.int64],
-    *,
-    level: float = 0.95,
-) -> Intervals:
-    """Interval for each difference of the shares of two groups, second minus first.
-
-    Notes
-    -----
-    Agresti & Caffo (2000): Wald's interval after adding one 1 and one 0 to each group.
-
-    Examples
-    --------
-    >>> interval = unpaired_share_intervals(*map(np.array, ([0], [50], [6], [50])))
-    >>> float(interval.low[0].round(3)), float(interval.high[0].round(3))
-    (0.015, 0.215)
-    """
-    first, second = (hits_first + 1) / (n_first + 2), (hits_second + 1) / (n_second + 2)
-    error = np.sqrt(first * (1 - first) / (n_first + 2) + second * (1 - second) / (n_second + 2))
-    return _wald(second - first, error, level)
-
-
-def _wald(centre: FloatVector, error: FloatVector, level: float) -> Intervals:
-    from scipy.special import ndtri
-
-    half = ndtri(0.5 + level / 2.0) * error
-    return Intervals(np.maximum(centre - half, -1.0), np.minimum(centre + half, 1.0), error)
+    groups = [_Group(values[~first], present[~first]), _Group(values[first], present[first], -1.0)]
+    return _intervals(groups, seed, level, together, n_resamples)
 
 
 def fill_in(into: Intervals, where: Mask, others: Intervals) -> Intervals:
@@ -146,39 +123,75 @@ def fill_in(into: Intervals, where: Mask, others: Intervals) -> Intervals:
     return Intervals(*filled)
 
 
-def _intervals(groups: list[tuple[FloatMatrix, Mask, float]], seed: int, level: float, n_resamples: int) -> Intervals:
-    if not groups[0][0].shape[1]:
-        return Intervals(np.empty(0), np.empty(0), np.empty(0))
-    rng = np.random.Generator(np.random.Philox(key=seed))
-    weights = [_bootstrap_weights(rng, len(values), n_resamples) for values, _, _ in groups]
-    n_measures = groups[0][0].shape[1]
-    low, high, error = np.empty(n_measures), np.empty(n_measures), np.empty(n_measures)
-    block = max(1, _BLOCK_BYTES // (8 * n_resamples))
-    for start in range(0, n_measures, block):
-        columns = slice(start, start + block)
-        parts = [(values[:, columns], present[:, columns], sign) for values, present, sign in groups]
-        part = _bootstrap_t(parts, weights, level)
-        low[columns], high[columns], error[columns] = part.low, part.high, part.error
+def _intervals(groups: list[_Group], seed: int, level: float, together: bool, n_resamples: int | None) -> Intervals:
+    if together:
+        return _together(groups, seed, level, n_resamples or max(_RESAMPLES, math.ceil(_BEYOND / (1.0 - level))))
+    n_resamples = n_resamples or _RESAMPLES
+    estimate = _estimate(groups)
+    mean, error = estimate.mean, np.sqrt(estimate.squared_error)
+    [weights] = _weights(groups, seed, n_resamples, n_resamples)
+    low, high = np.empty_like(mean), np.empty_like(mean)
+    for columns in _blocks(len(mean), n_resamples):
+        t = _studentised(groups, weights, columns, mean[columns], error[columns])
+        t.sort(axis=0)
+        # Order statistics, not interpolated, so that turning all signs turns the interval exactly.
+        tail = max(int((n_resamples + 1) * (1.0 - level) / 2.0 + 1e-9), 1)
+        low[columns] = mean[columns] - t[n_resamples - tail] * error[columns]
+        high[columns] = mean[columns] - t[tail - 1] * error[columns]
     return Intervals(low, high, error)
 
 
-def _bootstrap_weights(rng: np.random.Generator, n: int, n_resamples: int) -> FloatMatrix:
-    return rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples).astype(np.float64)
+def _together(groups: list[_Group], seed: int, level: float, n_resamples: int) -> Intervals:
+    """``mean ± c se`` with one c for all measures."""
+    estimate = _estimate(groups)
+    mean, error = estimate.mean, np.sqrt(estimate.squared_error)
+    at_once = max(1, _BLOCK_BYTES // (8 * sum(len(group.values) for group in groups)))
+    largest = []
+    for weights in _weights(groups, seed, n_resamples, at_once):
+        most = np.zeros(len(weights[0]))
+        for columns in _blocks(len(mean), len(most)):
+            t = _studentised(groups, weights, columns, mean[columns], error[columns])
+            np.maximum(most, np.abs(t).max(axis=1), out=most)
+        largest.append(most)
+    tail = max(int((n_resamples + 1) * (1.0 - level) + 1e-9), 1)
+    half = np.sort(np.concatenate(largest))[n_resamples - tail] * error
+    return Intervals(mean - half, mean + half, error)
 
 
-def _bootstrap_t(groups: list[tuple[FloatMatrix, Mask, float]], weights: list[FloatMatrix], level: float) -> Intervals:
-    observed = [_moments(np.ones((1, len(values))), values, present) for values, present, _ in groups]
-    resampled = [_moments(w, values, present) for w, (values, present, _) in zip(weights, groups, strict=True)]
-    signs = [sign for _, _, sign in groups]
-    mean = sum(sign * part.mean[0] for sign, part in zip(signs, observed, strict=True))
-    error = np.sqrt(sum(part.squared_error[0] for part in observed))
-    shift = sum(sign * part.mean for sign, part in zip(signs, resampled, strict=True)) - mean
+def _weights(groups: list[_Group], seed: int, n_resamples: int, at_once: int) -> Iterator[list[FloatMatrix]]:
+    """How often each resample has each prompt, of each group: (``at_once`` or fewer, n). Independent of ``at_once``."""
+    rngs = [np.random.Generator(np.random.Philox(key=seed).jumped(i)) for i in range(len(groups))]
+    for start in range(0, n_resamples, at_once):
+        size = min(at_once, n_resamples - start)
+        yield [
+            rng.multinomial(n, np.full(n, 1.0 / n), size=size).astype(np.float64)
+            for rng, n in zip(rngs, [len(group.values) for group in groups], strict=True)
+        ]
+
+
+def _blocks(n_measures: int, n_resamples: int) -> Iterator[slice]:
+    block = max(1, _BLOCK_BYTES // (8 * n_resamples))
+    return (slice(start, start + block) for start in range(0, n_measures, block))
+
+
+def _estimate(groups: list[_Group]) -> _Moments:
+    """The difference of means, of the data."""
+    observed = [_moments(np.ones((1, len(group.values))), group.values, group.present) for group in groups]
+    mean = sum(group.sign * part.mean[0] for group, part in zip(groups, observed, strict=True))
+    return _Moments(np.asarray(mean), np.asarray(sum(part.squared_error[0] for part in observed)))
+
+
+def _studentised(
+    groups: list[_Group], weights: list[FloatMatrix], columns: slice, mean: FloatVector, error: FloatVector
+) -> FloatMatrix:
+    """t* of each resample and measure."""
+    resampled = [
+        _moments(w, group.values[:, columns], group.present[:, columns])
+        for w, group in zip(weights, groups, strict=True)
+    ]
+    shift = sum(group.sign * part.mean for group, part in zip(groups, resampled, strict=True)) - mean
     spread = np.maximum(np.sqrt(sum(part.squared_error for part in resampled)), _LEAST_SPREAD * error)
-    t = shift / np.where(spread > 0, spread, 1.0)
-    t.sort(axis=0)
-    # Order statistics, not interpolated, so that turning all signs turns the interval exactly.
-    tail = max(int((len(t) + 1) * (1.0 - level) / 2.0), 1)
-    return Intervals(mean - t[len(t) - tail] * error, mean - t[tail - 1] * error, error)
+    return np.asarray(shift / np.where(spread > 0, spread, 1.0))
 
 
 def _moments(weights: FloatMatrix, values: FloatMatrix, present: Mask) -> _Moments:

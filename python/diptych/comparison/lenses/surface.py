@@ -233,6 +233,11 @@ class SurfaceLens:
         return SurfaceProposal(np.flatnonzero(varies).tolist(), self._counted)
 
 
+def every_measure() -> tuple[Measure, ...]:
+    """All that the lens can propose; of a run it proposes those that vary."""
+    return tuple(_as_measure(f"surface.{feature.name}", feature) for feature in FEATURES)
+
+
 class SurfaceProposal:
     """The features chosen, as measures; texts that were counted once are not counted again."""
 

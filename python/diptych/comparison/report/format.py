@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from diptych._types import Json
+
 SHARES = ("share of responses", "share of letters")
 """Units that are shown in per cent, and their differences in percentage points."""
 
@@ -170,6 +172,53 @@ def moment(text: str) -> str:
     except ValueError:
         return text
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}, {when:%H:%M} UTC"
+
+
+def equivalence(judged: Json) -> str:
+    r"""What came of a margin of equivalence.
+
+    Parameters
+    ----------
+    judged : an entry of ``equivalent`` in ``findings.json``
+
+    Examples
+    --------
+    >>> entry = {"name": "words", "margin": 10.0, "unit": "words", "n_measures": 1, "n_equivalent": 1}
+    >>> equivalence(entry).replace("\xa0", " ")
+    '1 of 1 measure is equivalent within ±10 words (words)'
+    """
+    scale, margin = Scale(str(judged["unit"]), 0), float(judged["margin"])
+    n, of = int(judged["n_equivalent"]), int(judged["n_measures"])
+    within = f"±{100.0 * margin if scale.is_share else margin:g}{_SPACE}{scale.difference_unit}"
+    if not of:
+        return f"no measure was tested that the margin of {judged['name']} is for"
+    measures = "measure is" if of == n == 1 else "measures is" if n == 1 else "measures are"
+    return f"{count(n)} of {count(of)} {measures} equivalent within {within} ({judged['name']})"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The interval of a measure that is printed."""
+
+    low: float
+    high: float
+
+
+def interval_of(entry: Json) -> Shown:
+    """The simultaneous interval where there is one, else that of the measure by itself.
+
+    Parameters
+    ----------
+    entry : a tested measure, as in ``findings.json``
+
+    Examples
+    --------
+    >>> interval_of({"ci_low": -1.0, "ci_high": 1.0, "simultaneous_low": -2.0, "simultaneous_high": 2.0})
+    Shown(low=-2.0, high=2.0)
+    """
+    if entry["simultaneous_low"] is not None:
+        return Shown(float(entry["simultaneous_low"]), float(entry["simultaneous_high"]))
+    return Shown(float(entry["ci_low"]), float(entry["ci_high"]))
 
 
 def nice_ceiling(value: float) -> float:

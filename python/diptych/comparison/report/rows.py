@@ -55,6 +55,7 @@ class Row:
     n_prompts: str
     counts: str
     detectable: Figure
+    equivalent: str
     is_found: bool
     bar: Bar
     warnings: tuple[str, ...]
@@ -79,7 +80,8 @@ def build_rows(findings: Json, measures: dict[str, Json]) -> list[Row]:
 def _row(
     number: int, entry: Json, measure: Json, ends: dict[str, float], arms: tuple[str, str], *, is_found: bool
 ) -> Row:
-    low, high, effect = float(entry["ci_low"]), float(entry["ci_high"]), float(entry["effect"])
+    shown, effect = fmt.interval_of(entry), float(entry["effect"])
+    low, high = shown.low, shown.high
     scale = scale_for(str(entry["unit"]), low, high, (effect, entry["mean_a"], entry["mean_b"]))
     unit = str(entry["unit"])
     return Row(
@@ -102,6 +104,7 @@ def _row(
         n_prompts=fmt.count(entry["n_prompts"]),
         counts=_counts(entry),
         detectable=detectable(unit, entry["minimum_detectable_effect"]),
+        equivalent={None: "–", True: "yes", False: "not shown"}[entry["is_equivalent"]],
         is_found=is_found,
         bar=interval_bar(effect, low, high, ends[unit]),
         warnings=tuple(visible(str(warning)) for warning in entry["warnings"]),
@@ -113,7 +116,8 @@ def axis_ends(entries: Sequence[Json]) -> dict[str, float]:
     """Where the axis of each unit ends, over the entries that are drawn together."""
     ends: dict[str, float] = {}
     for entry in entries:
-        reach = max(abs(float(entry["ci_low"])), abs(float(entry["ci_high"])), abs(float(entry["effect"])))
+        shown = fmt.interval_of(entry)
+        reach = max(abs(shown.low), abs(shown.high), abs(float(entry["effect"])))
         ends[entry["unit"]] = max(ends.get(entry["unit"], 0.0), reach)
     return {unit: nice_ceiling(reach) for unit, reach in ends.items()}
 

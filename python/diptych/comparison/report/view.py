@@ -87,6 +87,9 @@ class View:
     whole: Whole
     detectable_share: Figure | None
     detectable_words: Figure | None
+    interval: str
+    is_simultaneous: bool
+    equivalent: tuple[str, ...]
     has_shares: bool
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
@@ -121,6 +124,7 @@ def build_view(documents: Documents) -> View:
     a, b = (_arm(arm, entry) for arm, entry in zip(findings["arms"], manifest["inputs"], strict=True))
     share = findings["not_found"]["minimum_detectable_effect"]["median_share"]
     words = measures.get("surface.words")
+    together = any(measure["tested"]["simultaneous_low"] is not None for measure in measures.values())
     return View(
         a=a,
         b=b,
@@ -148,6 +152,9 @@ def build_view(documents: Documents) -> View:
         whole=_whole(findings),
         detectable_share=detectable("share of responses", share) if share else None,
         detectable_words=detectable("words", words["tested"]["minimum_detectable_effect"]) if words else None,
+        interval="simultaneous 95 % interval" if together else "95 % interval",
+        is_simultaneous=together,
+        equivalent=tuple(visible(fmt.equivalence(judged)) for judged in findings["equivalent"]),
         has_shares=any(measure["unit"] == "share of responses" for measure in measures.values()),
         warnings=tuple(dict.fromkeys(warning for row in found for warning in row.warnings)),
         notices=tuple(visible(str(notice)) for notice in findings["notices"]),
@@ -239,4 +246,6 @@ def _versions(manifest: Json) -> list[tuple[str, Any]]:
 def _plain(value: Any) -> str:
     if value is None:
         return "default"
+    if isinstance(value, dict):
+        value = [f"{key}: {entry}" for key, entry in value.items()]
     return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
