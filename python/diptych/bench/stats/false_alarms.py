@@ -103,7 +103,7 @@ def false_alarms(
     return {
         "design": design.title,
         "holds": design.holds,
-        "source": Path(result.source).name,
+        "source": "generated" if isinstance(source, list) else Path(result.source).name,
         "pairing": result.pairing,
         "n_prompts": result.n_prompts,
         "n_groups": result.n_groups,

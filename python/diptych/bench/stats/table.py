@@ -112,7 +112,7 @@ def _designs(figures: Sequence[Json]) -> Table:
         for row in figures
     ]
     says = (
-        "A model against itself, all lenses, the whole pipeline each time: share of comparisons with any finding. "
+        "A model against itself, the whole pipeline each time: share of comparisons with any finding. "
         "A design that holds may have alpha and two standard errors; a wrong one must be seen to fail."
     )
     return Table("False alarms", says, ("design", "corpus", "found", "share", "should be", ""), rows)
