@@ -183,8 +183,9 @@ def run_killed(folder: Path, n_requests: int, n_kills: int, draw: random.Random)
     calls, moments = folder / "calls.txt", []
     calls.touch()
     for kill in range(n_kills):
-        begun = len(calls.read_bytes().splitlines())
-        until = begun + draw.randint(0, 2 * (n_requests - begun) // (n_kills - kill + 1))
+        lines = calls.read_bytes().splitlines()
+        left = n_requests - len(set(lines))
+        until = len(lines) + draw.randint(0, max(0, min(2 * left // (n_kills - kill + 1), left - 2 * AT_ONCE)))
         process = subprocess.Popen(
             ask, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )

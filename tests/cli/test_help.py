@@ -21,7 +21,7 @@ def options_of(verb: str) -> list[Any]:
     return [option for option in group.commands[verb].params if option.param_type_name == "option"]
 
 
-COMPARING = ("compare", "aa")
+COMPARING = ("compare", "aa", "generate")
 WITH_VARIABLES = (*COMPARING, "plan")
 
 

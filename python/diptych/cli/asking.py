@@ -71,7 +71,17 @@ class Choices:
 
         return find_model(name, registry=self.registry, base_url=self.base_url, options=self.options, price=self.price)
 
-    def generation(self, spec: ModelSpec, prompts: Prompts, *, system: str | None, limit: int | None) -> Generation:
+    def is_model(self, name: str) -> bool:
+        """Whether an arm is a model: what is a file on the disk is not, whatever it is called."""
+        from diptych.models.registry import looks_like_model
+
+        if Path(name).exists() and not Path(name).is_dir():
+            return False
+        return looks_like_model(name) or (self.registry is not None and name in self.registry.names)
+
+    def generation(
+        self, spec: ModelSpec, prompts: Prompts, *, system: str | None, limit: int | None, seed: int | None = None
+    ) -> Generation:
         """A model opened, with its prompts; nothing is asked."""
         from diptych.comparison.generated import Generation
         from diptych.models.prices import Budget
@@ -80,7 +90,8 @@ class Choices:
         model = spec.open()
         model.check(self.sampling)
         asked = prompts.with_system(system if system is not None else spec.system)
-        return Generation(model, asked, self.draws, self.sampling, spec.price, limit, self.sampling.seed)
+        chosen_by = self.sampling.seed if seed is None else seed
+        return Generation(model, asked, self.draws, self.sampling, spec.price, limit, chosen_by)
 
     def tolerated(self, n_requests: int) -> int:
         """How many of the requests may fail."""

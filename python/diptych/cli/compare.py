@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from diptych.cli import asking
 from diptych.cli import settings as flags
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, OUTPUT, option
@@ -14,8 +15,13 @@ from diptych.cli.settings import INPUT, OUTPUT, option
 
 def compare(
     context: typer.Context,
-    a: Annotated[str, typer.Argument(help="Responses of the first model: .jsonl, .json, .csv, .parquet (.gz, .zst).")],
-    b: Annotated[str, typer.Argument(help="Responses of the second model.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="Responses of the first model: .jsonl, .json, .csv, .parquet (.gz, .zst); or a model: provider/model."
+        ),
+    ],
+    b: Annotated[str, typer.Argument(help="The same of the second model. What is a file is taken as one.")],
     name_a: Annotated[str | None, option("name-a", "What to call A.", INPUT, "its model, or its file")] = None,
     name_b: Annotated[str | None, option("name-b", "What to call B.", INPUT, "its model, or its file")] = None,
     prompt_field: flags.PromptField = None,
@@ -48,6 +54,28 @@ def compare(
     config: flags.ConfigFile = None,
     threads: flags.Threads = None,
     cache_dir: flags.CacheDir = None,
+    prompts: Annotated[
+        Path | None, option("prompts", "File of prompts for models.", asking.ASKING, "those of the other arm")
+    ] = None,
+    draws: asking.Draws = 1,
+    system_a: Annotated[
+        str | None, option("system-a", "System prompt of A.", asking.ASKING, "the prompts' own")
+    ] = None,
+    system_b: Annotated[
+        str | None, option("system-b", "System prompt of B.", asking.ASKING, "the prompts' own")
+    ] = None,
+    max_tokens: asking.MaxTokens = None,
+    temperature: asking.Temperature = None,
+    top_p: asking.TopP = None,
+    top_k: asking.TopK = None,
+    stop: asking.Stop = None,
+    sampling_seed: asking.SamplingSeed = None,
+    base_url: asking.BaseUrl = None,
+    model_arg: asking.ModelArg = None,
+    models: asking.Models = None,
+    price: asking.PriceFlag = None,
+    max_cost: asking.MaxCost = None,
+    max_failures: asking.MaxFailures = "10%",
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,
     json: Annotated[bool, option("json", "Print findings.json.", OUTPUT)] = False,
     fail_on_difference: Annotated[
@@ -57,22 +85,32 @@ def compare(
 ) -> None:
     """Say how the responses of two models differ, with statistics that hold.
 
-    Every flag is also a DIPTYCH_<FLAG> environment variable. Exit codes: 0 done, 1 error, 2 bad input,
-    100 differences found (with --fail-on-difference), 130 interrupted.
+    An arm that is a model (provider/model, or a name from --models) is asked the prompts first; every answer is kept in
+    the run's folder, and the same command goes on where it stopped. Every flag is also a DIPTYCH_<FLAG> environment
+    variable. Exit codes: 0 done, 1 error, 2 bad input, 3 stopped by --max-cost, 100 differences found (with
+    --fail-on-difference), 130 interrupted.
     """
     with errors_as_messages():
+        from diptych.cli.arms import asked_arms
         from diptych.cli.runs import describe_plan, make_config, print_findings, run_comparison
         from diptych.comparison.prepare import prepare
 
         given = flags.given_settings(context)
         chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
         n_threads = flags.check_threads(threads)
-        prepared = prepare(a, b, config=chosen, threads=n_threads)
-        if dry_run:
-            for line in describe_plan(prepared, out):
-                say(line)
-            return
-        with progress_on_stderr() as progress:
+        with asked_arms(context, chosen) as asked, progress_on_stderr() as progress:
+            if dry_run and asked is not None:
+                for line in asked.plan():
+                    say(line)
+                return
+            sources: tuple[Any, Any] = (a, b)
+            if asked is not None:
+                sources, out = asked.answered(progress), asked.folder
+            prepared = prepare(*sources, config=chosen, threads=n_threads)
+            if dry_run:
+                for line in describe_plan(prepared, out):
+                    say(line)
+                return
             folder, documents = run_comparison(prepared, out, threads=n_threads, cache_dir=cache_dir, progress=progress)
         print_findings(documents, folder, as_json=json)
         for notice in documents.findings["notices"]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from diptych._types import Json, Progress
 from diptych.cli.console import note, say
+from diptych.comparison.asked import LEDGER
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents, read_run, write_run
 from diptych.comparison.lenses import make_lens
@@ -67,9 +68,10 @@ def run_comparison(
         _refuse_other_run(folder, documents.manifest, prepared.manifest)
         note(f"{folder} already holds this very comparison; nothing was computed again")
         return folder, documents
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} already exists and is not a run. Choose another --out, or delete it.")
-    check_new_folder(folder)
+    if not (folder / LEDGER).is_file():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(f"{folder} already exists and is not a run. Choose another --out, or delete it.")
+        check_new_folder(folder)
     documents = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress).documents()
     return write_run(documents, folder), documents
 

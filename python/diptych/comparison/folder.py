@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,9 @@ def documents_of(result: Result) -> Documents:
 def write_run(documents: Documents, folder: Path) -> Path:
     """Write a run's folder with its report; it appears under its name only when it is complete.
 
+    Where models were asked, the folder is there with their ledger; then each file appears only when it is complete, and
+    ``manifest.json`` last.
+
     Raises
     ------
     RunError
@@ -91,7 +95,6 @@ def write_run(documents: Documents, folder: Path) -> Path:
     from diptych.comparison.report import render
 
     files = {
-        "manifest.json": _json(documents.manifest),
         "responses.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents.responses),
         "measures.json": _json(documents.measures),
         "hypotheses.jsonl": documents.hypotheses,
@@ -102,18 +105,27 @@ def write_run(documents: Documents, folder: Path) -> Path:
     }
     if documents.rejects is not None:
         files["rejects.jsonl"] = documents.rejects
+    files["manifest.json"] = _json(documents.manifest)
     arrays = io.BytesIO()
     np.savez_compressed(arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters)
     try:
-        with new_folder(folder) as temporary:
+        with _begun(folder) if (folder / "ledger.sqlite").exists() else new_folder(folder) as place:
+            write_atomic(place / "measures.npz", arrays.getvalue())
             for name, text in files.items():
-                write_atomic(temporary / name, text.encode())
-            write_atomic(temporary / "measures.npz", arrays.getvalue())
+                write_atomic(place / name, text.encode())
     except RunError:
         raise
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror}. Nothing was left there.") from error
     return folder
+
+
+@contextmanager
+def _begun(folder: Path) -> Iterator[Path]:
+    """A folder whose ledger was written before; other users may read what is added, as in a new folder."""
+    yield folder
+    for file in folder.iterdir():
+        file.chmod(0o644)
 
 
 def read_run(folder: Path) -> Documents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,11 +10,14 @@ from diptych._types import Json, Progress
 from diptych.comparison.pairing import limit_prompts
 from diptych.data.prompts import Prompt, Prompts
 from diptych.data.responses import Response, Responses
-from diptych.errors import ConfigError
+from diptych.errors import ModelError
 from diptych.models.generation import Answered, Question, count_failures, generate
 from diptych.models.ledger import Ledger
 from diptych.models.prices import Estimate, Price, estimate
-from diptych.models.requests import Failure, Message, Model, Request, Sampling, request_key
+from diptych.models.requests import Failure, Message, Model, Reply, Request, Sampling, request_key
+
+_CUT_SHARE = 0.05
+"""More answers that end for want of tokens are worth a notice."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,20 @@ class Generation:
         kept = limit_prompts(set(ids), self.limit, self.seed, {prompt_id: prompt_id for prompt_id in ids})
         return tuple(prompt for prompt in self.prompts.rows if prompt.prompt_id in kept)
 
+    @cached_property
+    def requests(self) -> tuple[Request, ...]:
+        """Every draw of every prompt that is asked."""
+        return tuple(Request(_messages(prompt), draw) for prompt in self.asked for draw in range(self.draws))
+
+    def keys(self) -> list[str]:
+        """What the answers to ``requests`` are kept under."""
+        return [request_key(self.model.identity, self.sampling, request) for request in self.requests]
+
     def missing(self, ledger: Ledger | None) -> Estimate:
         """What is still to be asked, and what it will take."""
-        requests = [Request(_messages(prompt), draw) for prompt in self.asked for draw in range(self.draws)]
-        if ledger is not None:
-            keys = [request_key(self.model.identity, self.sampling, request) for request in requests]
-            known = ledger.replies(keys)
-            requests = [request for key, request in zip(keys, requests, strict=True) if key not in known]
+        keys = self.keys()
+        known = ledger.replies(keys) if ledger is not None else {}
+        requests = [request for key, request in zip(keys, self.requests, strict=True) if key not in known]
         return estimate(requests, self.sampling, self.price)
 
     def run(
@@ -109,8 +120,11 @@ class Generation:
         by_id = {prompt.prompt_id: prompt for prompt in self.asked}
         rows = tuple(_response(by_id[one.question.prompt_id], one, arm, self.model.name) for one in answered)
         kept = tuple(row for row in rows if row is not None)
-        notices = list(self.prompts.notices)
         failed = count_failures(answered)
+        if not kept:
+            kinds = ", ".join(failed)
+            raise ModelError(f"no request to {self.model.name} was answered ({kinds}). The same command asks again.")
+        notices = [*self.prompts.notices, *self._cut(kept)]
         if failed:
             kinds = ", ".join(f"{kind} {n}" for kind, n in failed.items())
             n_failed = sum(failed.values())
@@ -118,23 +132,27 @@ class Generation:
                 f"{n_failed} of {len(answered)} requests to {self.model.name} failed ({kinds}) and are missing"
             )
         return Responses(
-            kept, self.model.name, model=self.model.name, has_ids=self.prompts.has_ids, notices=tuple(notices)
+            kept,
+            self.model.name,
+            model=self.model.name,
+            has_ids=self.prompts.has_ids,
+            notices=tuple(notices),
+            origin=self._origin(answered),
         )
 
+    def _cut(self, rows: Sequence[Response]) -> list[str]:
+        share = sum(row.finish_reason == "length" for row in rows) / len(rows)
+        if share <= _CUT_SHARE:
+            return []
+        return [
+            f"{100 * share:.0f} % of the answers of {self.model.name} were cut at {self.sampling.max_tokens} tokens"
+        ]
 
-def refuse_same(a: Generation, b: Generation) -> None:
-    """A model is not compared with itself, asked the same in the same way.
-
-    Raises
-    ------
-    ConfigError
-        If nothing differs between the two.
-    """
-    if a.config == b.config:
-        raise ConfigError(
-            f"both arms are {a.model.name}, asked the same in the same way: every answer would be the same.\n"
-            "Change something about one, such as --system-b, or see diptych aa."
-        )
+    def _origin(self, answered: Sequence[Answered]) -> Json:
+        """How the responses came to be, for the manifest."""
+        returned = {one.answer.model for one in answered if isinstance(one.answer, Reply) and one.answer.model}
+        prompts = {"source": self.prompts.source, "digest": self.prompts.digest, "n_prompts": len(self.asked)}
+        return {**self.config, "prompts": prompts, "draws": self.draws, "models_returned": sorted(returned)}
 
 
 def _messages(prompt: Prompt) -> tuple[Message, ...]:

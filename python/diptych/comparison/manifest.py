@@ -28,6 +28,7 @@ def build_manifest(sources: Sequence[Any], arms: Sequence[Responses], config: Co
     """
     inputs = [
         {"source": arm.source, "sha256": _sha256(source, arm), "n_responses": len(arm)}
+        | ({} if arm.origin is None else {"generated": arm.origin})
         for source, arm in zip(sources, arms, strict=True)
     ]
     settings = config.model_dump(mode="json")

@@ -73,6 +73,7 @@ class Responses(Sequence[Response]):
     has_ids : whether prompt ids were given; else they are digests of the prompts
     notices : what a reader should know about how they were read
     rejects : lines that were left out
+    origin : the model, prompts and parameters that they came of, where it is known
     """
 
     rows: tuple[Response, ...]
@@ -81,6 +82,7 @@ class Responses(Sequence[Response]):
     has_ids: bool = False
     notices: tuple[str, ...] = ()
     rejects: tuple[BadLine, ...] = ()
+    origin: Json | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,6 +96,10 @@ class Responses(Sequence[Response]):
     def __getitem__(self, index: slice) -> tuple[Response, ...]: ...
     def __getitem__(self, index: int | slice) -> Response | tuple[Response, ...]:
         return self.rows[index]
+
+    def with_notices(self, notices: Sequence[str]) -> Responses:
+        """The same responses, with more ``notices``."""
+        return replace(self, notices=(*self.notices, *notices))
 
     def by_prompt_text(self) -> Responses:
         """The same responses with ids made from the prompts' text.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +31,7 @@ CREATE TABLE failures (
 );
 """
 _REPLY = "text, finish_reason, input_tokens, output_tokens, model, request_id, n_attempts, sent, details"
+_N_COLUMNS = 14
 _KEYS_AT_ONCE = 500
 
 
@@ -144,7 +145,8 @@ class Ledger:
                 self._database.execute("INSERT INTO failures VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values)
             else:
                 row = (*place, *_columns(answer, usd))
-                self._database.execute(f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * len(row))})", row)
+                marks = ", ".join("?" * _N_COLUMNS)
+                self._database.execute(f"INSERT OR IGNORE INTO answers VALUES ({marks})", row)
 
     def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
         """Those of the requests that were answered, by key."""
@@ -155,6 +157,36 @@ class Ledger:
                 query = f"SELECT key, {_REPLY} FROM answers WHERE key IN ({', '.join('?' * len(some))})"
                 found.update((key, _reply(rest)) for key, *rest in self._database.execute(query, some))
         return found
+
+    def take_over(self, other: Path, keys: Sequence[str]) -> int:
+        """Copy answers from the ledger of another run, which paid for them.
+
+        Parameters
+        ----------
+        other : its file; one that cannot be read has none
+        keys : of the answers that are wanted
+
+        Returns
+        -------
+        int
+            how many were there
+        """
+        rows = []
+        try:
+            with closing(_read_only(other)) as database:
+                for start in range(0, len(keys), _KEYS_AT_ONCE):
+                    some = keys[start : start + _KEYS_AT_ONCE]
+                    query = f"SELECT * FROM answers WHERE key IN ({', '.join('?' * len(some))})"
+                    rows += database.execute(query, some).fetchall()
+        except sqlite3.Error:
+            return 0
+        with _typed(self.path):
+            self._database.execute("BEGIN")
+            marks = ", ".join("?" * _N_COLUMNS)
+            self._database.executemany(f"INSERT OR IGNORE INTO answers VALUES ({marks})", rows)
+            self._database.executemany("UPDATE answers SET usd = 0 WHERE key = ?", [row[:1] for row in rows])
+            self._database.execute("COMMIT")
+        return len(rows)
 
     def spent(self) -> Spent:
         """What all answers took, those of earlier runs of the command included."""
@@ -211,14 +243,15 @@ def read_config(path: Path) -> Json | None:
     if not path.is_file():
         return None
     try:
-        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
+        with closing(_read_only(path)) as database:
             found: Json = json.loads(database.execute("SELECT value FROM meta WHERE name = 'config'").fetchone()[0])
             return found
-        finally:
-            database.close()
     except (sqlite3.Error, ValueError, TypeError):
         return None
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 @contextmanager
