@@ -91,7 +91,11 @@ def test_a_paired_table_has_the_common_prompts_and_says_what_it_left_out(first: 
     assert table.n_prompts == len(table.units) == len(common)
     assert [a.n_responses for a in table.arms] == [sum(len(side[p]) for p in common) for side in (first, second)]
     left_out = [len(side) - len(common) for side in (first, second)]
-    assert list(table.notices) == [
+    uneven = sum(len(first[prompt]) != len(second[prompt]) for prompt in common)
+    assert [notice for notice in table.notices if "have more responses of one arm" in notice] == [
+        notice for notice in table.notices[-1:] if uneven and notice.startswith(f"{uneven} of {len(common)} prompts")
+    ]
+    assert list(table.notices[: -1 if uneven else None]) == [
         f"{n} prompts of {name} have no counterpart and were left out"
         for n, name in zip(left_out, ("a.jsonl", "b.jsonl"), strict=True) if n
     ]  # fmt: skip
@@ -156,3 +160,15 @@ def test_one_id_with_two_prompts_is_refused_within_an_arm_even_unpaired() -> Non
 def test_unpaired_two_files_may_use_one_id_for_two_prompts() -> None:
     a, b = ([{"prompt_id": "1", "prompt": p, "response": "."}] for p in ("A?", "B?"))
     assert len(pair_arms(arm(a, "a.jsonl"), arm(b, "b.jsonl"), pairing="unpaired").units) == 2
+
+
+def test_prompts_that_one_arm_answered_more_often_are_said() -> None:
+    twice = {f"{i}?": ["Yes.", "No."] for i in range(5)}
+    a, b = arm(rows_of(twice), "a"), arm(rows_of(twice), "b")
+    assert pair_arms(a, b).notices == ()
+    more = arm(rows_of({**twice, "0?": ["Yes."], "1?": ["Yes.", "No.", "Perhaps."]}), "b")
+    for table in (pair_arms(a, more), pair_arms(more, a, names=("x", "y"))):
+        (notice,) = table.notices
+        assert notice.startswith("2 of 5 prompts have more responses of one arm than of the other")
+        assert "exact only for many prompts" in notice
+    assert pair_arms(a, more, pairing="unpaired").notices == ()

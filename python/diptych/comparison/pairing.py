@@ -166,6 +166,7 @@ def pair_arms(
     kept = limit_prompts(kept, limit, seed, units)
     rows = [(row, is_b) for arm, is_b in ((a, False), (b, True)) for row in arm if row.prompt_id in kept]
     table = _table(rows, units, _arms(a, b, names), "paired" if paired else "unpaired")
+    notices += _uneven_draws(table)
     return replace(table, notices=tuple(notices), group_field=group_field)
 
 
@@ -194,6 +195,16 @@ def _table(
         is_b=np.array([is_b for _, is_b in ordered], dtype=np.bool_),
         notices=(),
     )
+
+
+def _uneven_draws(table: Table) -> list[str]:
+    """Of a paired table, how many prompts one arm answered more often. Their sign flips exchange unlike things."""
+    if table.pairing == "unpaired":
+        return []
+    of_arm = [np.bincount(table.prompt_of_row[table.is_b == side], minlength=table.n_prompts) for side in (False, True)]
+    n = int((of_arm[0] != of_arm[1]).sum())
+    why = "means of unlike numbers of responses may not be exchanged, so the test is exact only for many prompts"
+    return [f"{n} of {table.n_prompts} prompts have more responses of one arm than of the other; {why}"] if n else []
 
 
 def _same_ids(a: Responses, b: Responses) -> tuple[Responses, Responses]:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from diptych import _native
+from diptych._native import PermutationTest, quadratic_forms
 from diptych._types import FloatMatrix, FloatVector, Mask, Progress, Silent
 from diptych.errors import ShapeError
 from diptych.stats import exact
@@ -19,7 +19,8 @@ from diptych.stats import exact
 Columns: TypeAlias = slice | NDArray[np.intp]
 
 _MAX_EXACT_ROWS = 62
-_BLOCK = 512  # resamples that a thread of the kernels takes at once
+BLOCK = 512
+"""Resamples that a thread of the kernels takes at once."""
 _CALL_S = 0.2
 FIRST = 10_000
 """So many resamples are drawn before an ``EarlyStop`` looks."""
@@ -116,17 +117,40 @@ def paired_test(
     >>> paired_test(d, indicator=np.array([True]), n_resamples=10_000, seed=0).p_value.tolist()
     [0.0078125]
     """
-    n, _ = differences.shape
-    enumerate_all = n <= _MAX_EXACT_ROWS and 2**n <= n_resamples
-    total = 2**n if enumerate_all else n_resamples
-
-    def make(columns: Columns) -> _native.PermutationTest:
-        chosen = np.ascontiguousarray(differences[:, columns], dtype=np.float64)
-        return _native.PermutationTest.sign_flips(chosen, seed, enumerate_all)
-
+    n_patterns = enumerated_patterns(len(differences), n_resamples)
+    enumerate_all, total = n_patterns > 0, n_patterns or n_resamples
+    make = sign_flips(differences, seed, enumerate_all)
     result = _resample(make, total, enumerate_all, indicator, early, threads, progress or Silent())
     n_plus, n_minus = (differences > 0).sum(axis=0), (differences < 0).sum(axis=0)
     return _with_exact(result, exact.sign_test(n_plus, n_minus), indicator)
+
+
+def enumerated_patterns(n: int, n_resamples: int) -> int:
+    """How many sign patterns a paired test enumerates; 0 where it draws resamples.
+
+    Parameters
+    ----------
+    n : pairs
+    n_resamples : B
+    """
+    return 2**n if n <= _MAX_EXACT_ROWS and 2**n <= n_resamples else 0
+
+
+def sign_flips(differences: FloatMatrix, seed: int, enumerate_all: bool) -> Callable[[Columns], PermutationTest]:
+    """What makes ready the sign flips of some columns.
+
+    Parameters
+    ----------
+    differences : float64 (p, m), as for ``paired_test``
+    seed : resample b depends on (seed, b) alone
+    enumerate_all : whether resample b is the b-th sign pattern
+    """
+
+    def make(columns: Columns) -> PermutationTest:
+        chosen = np.ascontiguousarray(differences[:, columns], dtype=np.float64)
+        return PermutationTest.sign_flips(chosen, seed, enumerate_all)
+
+    return make
 
 
 def unpaired_test(
@@ -178,10 +202,10 @@ def unpaired_test(
     table = np.where(present, values, 0.0)
     known = indicator & present.all(axis=0)
 
-    def make(columns: Columns) -> _native.PermutationTest:
+    def make(columns: Columns) -> PermutationTest:
         chosen = np.ascontiguousarray(table[:, columns], dtype=np.float64)
         there = np.ascontiguousarray(present[:, columns], dtype=np.bool_)
-        return _native.PermutationTest.label_permutations(chosen, there, first, seed, enumerate_all)
+        return PermutationTest.label_permutations(chosen, there, first, seed, enumerate_all)
 
     result = _resample(make, total, enumerate_all, known, early, threads, progress or Silent())
     p_values = np.ones(values.shape[1])
@@ -219,12 +243,12 @@ def resampled_forms(
     groups = None if first is None else np.ascontiguousarray(first)
     observed, null = np.nan, np.empty(n_resamples)
     for start, stop in _ranges(n_resamples, threads):
-        observed, null[start:stop] = _native.quadratic_forms(table, kernel, groups, seed, start, stop, threads)
+        observed, null[start:stop] = quadratic_forms(table, kernel, groups, seed, start, stop, threads)
     return observed, null
 
 
 def _resample(
-    make: Callable[[Columns], _native.PermutationTest],
+    make: Callable[[Columns], PermutationTest],
     total: int,
     enumerated: bool,
     known: Mask,
@@ -237,16 +261,16 @@ def _resample(
     statistic, added = test.statistic, 0 if enumerated else 1
     n_first = total if early is None or enumerated else min(FIRST, total)
     progress.start("test", total)
-    exceed, exceed_max = _count(test, 0, n_first, threads, progress)
+    exceed, exceed_max = count(test, 0, n_first, threads, progress)
     n_drawn, n_drawn_max = np.full(len(statistic), n_first), n_first
     if early is not None and n_first < total:
         if not early.together:
             go_on = np.flatnonzero(~known & ((added + exceed) / (added + n_first) <= early.above))
-            more, _ = _count(make(go_on), n_first, total, threads, progress) if len(go_on) else (0, 0)
+            more, _ = count(make(go_on), n_first, total, threads, progress) if len(go_on) else (0, 0)
             exceed[go_on] += more
             n_drawn[go_on] = total
         elif len(statistic) and (added + exceed_max[np.abs(statistic).argmax()]) / (added + n_first) <= early.above:
-            more, more_max = _count(test, n_first, total, threads, progress)
+            more, more_max = count(test, n_first, total, threads, progress)
             exceed, exceed_max = exceed + more, exceed_max + more_max
             n_drawn[:], n_drawn_max = total, total
     progress.finish()
@@ -255,10 +279,18 @@ def _resample(
     return TestResult(statistic, p_value, p_fwer, np.full(len(p_value), enumerated), total)
 
 
-def _count(
-    test: _native.PermutationTest, first: int, last: int, threads: int, progress: Progress
+def count(
+    test: PermutationTest, first: int, last: int, threads: int, progress: Progress
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of resamples first … last, how many are as extreme, by themselves and by their largest."""
+    """Of resamples first … last - 1, how many are at least as extreme as the data, by themselves and by their largest.
+
+    Parameters
+    ----------
+    test : made ready
+    first, last : range of resamples
+    threads : the result is the same for every value
+    progress : told of every resample
+    """
     exceed, exceed_max = np.zeros((2, len(test.statistic)), dtype=np.int64)
     for start, stop in _ranges(last - first, threads):
         more, more_max = test.count(first + start, first + stop, threads)
@@ -274,7 +306,7 @@ def _ranges(total: int, threads: int) -> Iterator[tuple[int, int]]:
     """
     blocks, start = 1, 0
     while start < total:
-        stop = min(start + blocks * _BLOCK * max(threads, 1), total)
+        stop = min(start + blocks * BLOCK * max(threads, 1), total)
         began = time.perf_counter()
         yield start, stop
         per_block = (time.perf_counter() - began) / blocks

@@ -10,7 +10,8 @@ import numpy as np
 
 from diptych._types import FloatMatrix, FloatVector
 from diptych.errors import ConfigError
-from diptych.stats.permutation import paired_test, unpaired_test
+from diptych.stats.permutation import TestResult, unpaired_test
+from diptych.stats.sequential import SequentialResult, sequential_paired_test
 
 MOST_PROMPTS = 20_000
 _STEPS = 12  # bisections: 2^-12 of the range
@@ -222,6 +223,17 @@ class Design:
 def power_of(model: Model, n: int, change: float, design: Design) -> float:
     """The chance to find a change with n prompts, of each arm where it has its own.
 
+    Parameters
+    ----------
+    model : how the measure comes out
+    n : prompts
+    change : true difference
+    design : level, resamples, runs
+
+    Notes
+    -----
+    A paired run stops at the exceedance that takes its p above the level: the same runs find the change as without.
+
     Examples
     --------
     >>> power_of(Shares(0.1), 200, 0.3, Design(level=0.05)) > 0.99
@@ -235,8 +247,10 @@ def power_of(model: Model, n: int, change: float, design: Design) -> float:
         "seed": design.seed,
         "threads": design.threads,
     }
+    test: TestResult | SequentialResult
     if model.is_paired:
-        test = paired_test(values, **options)
+        stop_after = math.floor(design.level * (design.n_resamples + 1)) + 1
+        test = sequential_paired_test(values, **options, stop_after=stop_after)
     else:
         test = unpaired_test(values, np.ones(values.shape, dtype=np.bool_), np.arange(2 * n) < n, **options)
     return float(((test.p_value <= design.level) & (test.statistic > 0)).mean())
