@@ -228,3 +228,32 @@ def test_a_full_disk_is_said_and_what_was_kept_is_whole(tmp_path: Path) -> None:
     assert 10 < len(found["kept"]) < 1000
     assert found["there"] == found["kept"]
     assert found["more"] == ["mo"]
+
+
+def test_answers_that_are_kept_together_are_kept_all_or_none(path: Path) -> None:
+    with Ledger(path, CONFIG) as ledger:
+        ledger.keep_all([(asked("a"), Reply("A", "stop"), 1.0), (asked("f"), Failure("server", "no"), None),
+                         (asked("b"), Reply("B", "stop"), 2.0)])  # fmt: skip
+        ledger.keep_all([])
+        unfit = Reply("C", "stop", Usage(2**70, 1))
+        with pytest.raises(OverflowError):
+            ledger.keep_all([(asked("d"), Reply("D", "stop"), 1.0), (asked("c"), unfit, 1.0)])
+        assert sorted(ledger.replies(["a", "b", "c", "d", "f"])) == ["a", "b"]
+        ledger.keep(asked("d"), Reply("D", "stop"))
+    assert sqlite3.connect(path).execute("SELECT count(*) FROM failures").fetchone() == (1,)
+
+
+def test_answers_are_taken_over_from_another_run_at_no_cost(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    with Ledger(other, {"another": "run"}) as ledger:
+        for key in ("a", "b"):
+            ledger.keep(asked(key), REPLY, 2.0)
+    with Ledger(path, CONFIG) as ledger:
+        ledger.keep(asked("c"), REPLY, 1.0)
+        assert ledger.take_over(other, ["a", "none"]) == 1
+        assert ledger.replies(["a", "b", "c"]) == {"a": REPLY, "c": REPLY}
+        assert (ledger.spent().usd, ledger.spent().n_unpriced) == (1.0, 0)
+        other.write_bytes(b"damaged")
+        assert ledger.take_over(other, ["b"]) == 0
+        assert ledger.take_over(tmp_path / "none.sqlite", ["b"]) == 0
+    assert not (tmp_path / "none.sqlite").exists()

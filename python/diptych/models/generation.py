@@ -150,27 +150,39 @@ class _Session:
         return len(rest)
 
     def _ask_batch(self, batch: list[_Wanted]) -> None:
-        def deliver(index: int, answer: Answer) -> None:
-            self._take(batch[index], answer)
+        self._model.answer([one.request for one in batch], self._sampling, _Delivery(self, batch))
+        silent = f"{self._model.name} did not say what came of it"
+        self.take([(one, Failure("bad_response", silent)) for one in batch if one.asked.key not in self.answers])
 
-        self._model.answer([one.request for one in batch], self._sampling, deliver)
-        for one in batch:
-            if one.asked.key not in self.answers:
-                self._take(one, Failure("bad_response", f"{self._model.name} did not say what came of it"))
+    def take(self, came: Sequence[tuple[_Wanted, Answer]]) -> None:
+        """Keep answers; stop where too many are failures."""
+        self._ledger.keep_all([(one.asked, answer, self._cost(one, answer)) for one, answer in came])
+        self.answers.update((one.asked.key, answer) for one, answer in came)
+        self._progress.advance(len(came))
+        failures = [answer for _, answer in came if isinstance(answer, Failure)]
+        self._n_failed += len(failures)
+        if failures and self._max_failures is not None and self._n_failed > self._max_failures:
+            raise ModelError(
+                f"{self._n_failed} requests to {self._model.name} failed, --max-failures allows "
+                f"{self._max_failures}; the last: {failures[-1].kind}, {failures[-1].reason}.\n"
+                "What was answered is kept; the same command asks the others again."
+            )
 
-    def _take(self, one: _Wanted, answer: Answer) -> None:
-        usd = self._budget.cost(answer, one.request, self._sampling) if isinstance(answer, Reply) else None
-        self._ledger.keep(one.asked, answer, usd)
-        self.answers[one.asked.key] = answer
-        self._progress.advance()
-        if isinstance(answer, Failure):
-            self._n_failed += 1
-            if self._max_failures is not None and self._n_failed > self._max_failures:
-                raise ModelError(
-                    f"{self._n_failed} requests to {self._model.name} failed, --max-failures allows "
-                    f"{self._max_failures}; the last: {answer.kind}, {answer.reason}.\n"
-                    "What was answered is kept; the same command asks the others again."
-                )
+    def _cost(self, one: _Wanted, answer: Answer) -> float | None:
+        return self._budget.cost(answer, one.request, self._sampling) if isinstance(answer, Reply) else None
+
+
+class _Delivery:
+    """Takes the answers to one batch; see ``requests.hand_over``."""
+
+    def __init__(self, session: _Session, batch: Sequence[_Wanted]) -> None:
+        self._session, self._batch = session, batch
+
+    def __call__(self, index: int, answer: Answer) -> None:
+        self.many([(index, answer)])
+
+    def many(self, came: Sequence[tuple[int, Answer]]) -> None:
+        self._session.take([(self._batch[index], answer) for index, answer in came])
 
 
 def _wanted(model: Model, question: Question, sampling: Sampling, draw: int) -> _Wanted:

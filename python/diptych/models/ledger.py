@@ -31,7 +31,7 @@ CREATE TABLE failures (
 );
 """
 _REPLY = "text, finish_reason, input_tokens, output_tokens, model, request_id, n_attempts, sent, details"
-_N_COLUMNS = 14
+_PUT_REPLY = f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * 14)})"
 _KEYS_AT_ONCE = 500
 
 
@@ -125,28 +125,40 @@ class Ledger:
             self._lock.release()
 
     def keep(self, asked: Asked, answer: Answer, usd: float | None = None) -> None:
-        """Put down what came of a request; durable on return.
+        """Put down what came of one request; as ``keep_all``.
 
         Parameters
         ----------
         asked : the request
-        answer : a reply, or why there is none; half a surrogate pair in a text becomes U+FFFD
+        answer : a reply, or why there is none
         usd : price of a reply, if known
+        """
+        self.keep_all([(asked, answer, usd)])
+
+    def keep_all(self, came: Sequence[tuple[Asked, Answer, float | None]]) -> None:
+        """Put down what came of some requests; durable on return, all or none.
+
+        Parameters
+        ----------
+        came : of each, the request, the answer, and the price of a reply, if known; half a surrogate pair in a text
+            becomes U+FFFD
 
         Raises
         ------
         LedgerError
             If it cannot be written, as on a full disk. What was kept before stays whole.
         """
-        place = (asked.key, asked.model, asked.draw, asked.prompt_id)
-        with _typed(self.path):
+        replies: list[tuple[Any, ...]] = []
+        failures: list[tuple[Any, ...]] = []
+        for asked, answer, usd in came:
+            place = (asked.key, asked.model, asked.draw, asked.prompt_id)
             if isinstance(answer, Failure):
-                values = (*place, answer.kind, _whole(answer.reason), answer.n_attempts)
-                self._database.execute("INSERT INTO failures VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values)
+                failures.append((*place, answer.kind, _whole(answer.reason), answer.n_attempts))
             else:
-                row = (*place, *_columns(answer, usd))
-                marks = ", ".join("?" * _N_COLUMNS)
-                self._database.execute(f"INSERT OR IGNORE INTO answers VALUES ({marks})", row)
+                replies.append((*place, *_columns(answer, usd)))
+        with self._transaction() as database:
+            database.executemany(_PUT_REPLY, replies)
+            database.executemany("INSERT INTO failures VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", failures)
 
     def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
         """Those of the requests that were answered, by key."""
@@ -180,12 +192,9 @@ class Ledger:
                     rows += database.execute(query, some).fetchall()
         except sqlite3.Error:
             return 0
-        with _typed(self.path):
-            self._database.execute("BEGIN")
-            marks = ", ".join("?" * _N_COLUMNS)
-            self._database.executemany(f"INSERT OR IGNORE INTO answers VALUES ({marks})", rows)
-            self._database.executemany("UPDATE answers SET usd = 0 WHERE key = ?", [row[:1] for row in rows])
-            self._database.execute("COMMIT")
+        with self._transaction() as database:
+            database.executemany(_PUT_REPLY, rows)
+            database.executemany("UPDATE answers SET usd = 0 WHERE key = ?", [row[:1] for row in rows])
         return len(rows)
 
     def spent(self) -> Spent:
@@ -194,6 +203,17 @@ class Ledger:
         with _typed(self.path):
             n, n_in, n_out, usd, n_priced = self._database.execute(query).fetchone()
         return Spent(n, Usage(n_in, n_out), usd or 0.0, n - n_priced)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _typed(self.path):
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            finally:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
 
     def _open(self, config: Json) -> None:
         self._database = sqlite3.connect(self.path, isolation_level=None)

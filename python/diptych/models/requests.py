@@ -113,6 +113,29 @@ Deliver: TypeAlias = Callable[[int, Answer], None]
 """Takes the number of a request and what came of it."""
 
 
+def hand_over(deliver: Deliver, came: Sequence[tuple[int, Answer]]) -> None:
+    """Deliver several answers that are there at once.
+
+    Parameters
+    ----------
+    deliver : takes them one by one; where it has a method ``many``, all together, which a disk does in the time of one
+    came : number of the request, and what came of it
+
+    Examples
+    --------
+    >>> said = {}
+    >>> hand_over(said.__setitem__, [(0, Failure("memory", "too long"))])
+    >>> said[0].kind
+    'memory'
+    """
+    many = getattr(deliver, "many", None)
+    if many is not None:
+        many(came)
+        return
+    for index, answer in came:
+        deliver(index, answer)
+
+
 class Model(Protocol):
     """Anything that answers requests: a provider's interface, or weights in memory."""
 

@@ -26,6 +26,7 @@ from diptych.models.requests import (
     Request,
     Sampling,
     Usage,
+    hand_over,
     request_key,
 )
 from diptych.utils.hashing import derive_seed
@@ -155,9 +156,11 @@ class ScriptedModel:
                     key = request_key(self.identity, sampling, requests[started])
                     os.write(calls, f"{key} {requests[started].draw}\n".encode())
                 started += 1
-            end, index = heapq.heappop(under_way)
-            time.sleep(max(0.0, end - time.monotonic()))
-            deliver(index, self._say(requests[index], sampling))
+            time.sleep(max(0.0, under_way[0][0] - time.monotonic()))
+            now, ended = time.monotonic(), []
+            while under_way and under_way[0][0] <= now:
+                ended.append(heapq.heappop(under_way)[1])
+            hand_over(deliver, [(index, self._say(requests[index], sampling)) for index in ended])
 
     def _say(self, request: Request, sampling: Sampling) -> Answer:
         if _fraction("failure", self.identity, sampling, request) < self.script.failure_rate:
