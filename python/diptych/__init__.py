@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from diptych.comparison.arms import Comparisons, compare_each
     from diptych.comparison.config import CompareConfig
     from diptych.comparison.findings import Example, Finding
     from diptych.comparison.result import Result
@@ -31,6 +32,7 @@ _HOMES = {
     "APIClientFactory": "diptych.models.api_clients",
     "BaseAPIClient": "diptych.models.api_clients",
     "BaseConfig": "diptych.config.base",
+    "Comparisons": "diptych.comparison.arms",
     "CompareConfig": "diptych.comparison.config",
     "DataLoader": "diptych.data.loaders",
     "DiptychError": "diptych.errors",
@@ -42,6 +44,7 @@ _HOMES = {
     "Responses": "diptych.data.responses",
     "Result": "diptych.comparison.result",
     "compare": "diptych.comparison.run",
+    "compare_each": "diptych.comparison.arms",
 }
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "BaseAPIClient",
     "BaseConfig",
     "CompareConfig",
+    "Comparisons",
     "DataLoader",
     "DiptychError",
     "EmbeddingCache",
@@ -60,6 +64,7 @@ __all__ = [
     "Result",
     "__version__",
     "compare",
+    "compare_each",
 ]
 
 

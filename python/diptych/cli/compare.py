@@ -22,8 +22,17 @@ def compare(
         ),
     ],
     b: Annotated[str, typer.Argument(help="The same of the second model. What is a file is taken as one.")],
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Files of more models: every pair is compared, as one family.")
+    ] = None,
     name_a: Annotated[str | None, option("name-a", "What to call A.", INPUT, "its model, or its file")] = None,
     name_b: Annotated[str | None, option("name-b", "What to call B.", INPUT, "its model, or its file")] = None,
+    name: Annotated[
+        list[str] | None, option("name", "Of more than two: what to call each, in order.", INPUT, "model, or file")
+    ] = None,
+    versus: Annotated[
+        str, option("versus", "Of more than two: 'each' pair, or each against the 'rest'.", INPUT, "each")
+    ] = "each",
     prompt_field: flags.PromptField = None,
     response_field: flags.ResponseField = None,
     on_bad_line: flags.OnBadLine = None,
@@ -93,11 +102,16 @@ def compare(
     with errors_as_messages():
         from diptych.cli.arms import asked_arms
         from diptych.cli.runs import describe_plan, make_config, print_findings, run_comparison
+        from diptych.cli.several import Several
         from diptych.comparison.prepare import prepare
 
         given = flags.given_settings(context)
         chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
         n_threads = flags.check_threads(threads)
+        if more:
+            several = Several([a, b, *more], name or [], versus, chosen, out, n_threads, cache_dir)
+            any_found = several.run(dry_run=dry_run, as_json=json)
+            raise typer.Exit(Exit.DIFFERENCES if fail_on_difference and any_found else 0)
         with asked_arms(context, chosen) as asked, progress_on_stderr() as progress:
             if dry_run and asked is not None:
                 for line in asked.plan():

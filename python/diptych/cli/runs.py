@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,10 @@ def run_comparison(
     RunError
         If the folder holds another run; names the settings that differ.
     """
-    folder = out if out is not None else _free_folder(prepared)
+    folder = out if out is not None else _folder_of(prepared)
     if _holds_run(folder):
         documents = read_run(folder)
-        _refuse_other_run(folder, documents.manifest, prepared.manifest)
+        refuse_other_run(folder, documents.manifest, prepared.manifest)
         note(f"{folder} already holds this very comparison; nothing was computed again")
         return folder, documents
     if not (folder / LEDGER).is_file():
@@ -83,14 +83,24 @@ def _holds_run(folder: Path) -> bool:
         raise RunError(f"{folder}: {error.strerror}. Choose another --out.") from error
 
 
-def _free_folder(prepared: Prepared) -> Path:
-    """``runs/A-vs-B``, or with a number when another comparison lies there."""
+def _folder_of(prepared: Prepared) -> Path:
     a, b = (slug(arm.name, max_length=60) for arm in prepared.table.arms)
+    return free_folder(f"{a}-vs-{b}", prepared.manifest["identity"])
+
+
+def free_folder(name: str, identity: str) -> Path:
+    """``runs/NAME``, or with a number when another comparison lies there.
+
+    Parameters
+    ----------
+    name : such as ``A-vs-B``
+    identity : of the comparison, from its manifest
+    """
     number = 1
     while True:
-        folder = Path("runs") / (f"{a}-vs-{b}" + (f"-{number}" if number > 1 else ""))
+        folder = Path("runs") / (name + (f"-{number}" if number > 1 else ""))
         manifest = folder / "manifest.json"
-        if not folder.exists() or (manifest.exists() and _identity(manifest) == prepared.manifest["identity"]):
+        if not folder.exists() or (manifest.exists() and _identity(manifest) == identity):
             return folder
         number += 1
 
@@ -102,7 +112,19 @@ def _identity(manifest: Path) -> str | None:
         return None
 
 
-def _refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
+def refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
+    """Refuse to take a run for another.
+
+    Parameters
+    ----------
+    folder : where it lies
+    there, wanted : the manifests
+
+    Raises
+    ------
+    RunError
+        If their identities differ; names what does.
+    """
     if there["identity"] == wanted["identity"]:
         return
     changed = [
@@ -131,7 +153,7 @@ def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
     resamples = config.resamples or "as many as the family asks for"
     lenses = ", ".join(config.lenses)
     yield f"lenses {lenses}; embedder {config.embedder}; resamples: {resamples}; seed {config.seed}"
-    yield f"would write {out or _free_folder(prepared)}; calls no model, costs nothing"
+    yield f"would write {out or _folder_of(prepared)}; calls no model, costs nothing"
 
 
 def _describe_split(prepared: Prepared) -> Iterator[str]:
@@ -172,11 +194,8 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
     say(whole + (", prompts and all." if findings["pairing"] == "unpaired" else "."))
     if found:
         say()
-    for finding in found[:_SHOWN]:
-        say(f"  {finding['statement']}")
-        say(f"      {_numbers(finding)}")
-    if len(found) > _SHOWN:
-        say(f"  … and {len(found) - _SHOWN} more in the report")
+    for line in finding_lines(found, shown=_SHOWN):
+        say(line)
     if not found:
         detectable = findings["not_found"]["minimum_detectable_effect"]["median_share"]
         if detectable is not None:
@@ -186,6 +205,21 @@ def print_findings(documents: Documents, folder: Path, *, as_json: bool) -> None
         say(f"{equivalence(judged)}.")
     say()
     say(f"report: {folder / 'report.html'}")
+
+
+def finding_lines(found: Sequence[Json], *, shown: int) -> Iterator[str]:
+    """The strongest findings, two lines each, and how many more there are.
+
+    Parameters
+    ----------
+    found : strongest first
+    shown : at most so many
+    """
+    for finding in found[:shown]:
+        yield f"  {finding['statement']}"
+        yield f"      {_numbers(finding)}"
+    if len(found) > shown:
+        yield f"  … and {len(found) - shown} more in the report"
 
 
 def _numbers(finding: Json) -> str:

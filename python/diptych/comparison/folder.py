@@ -192,16 +192,24 @@ def findings_csv(document: Json) -> str:
 
     What looks like a formula gets an apostrophe in front, controls become hexadecimal.
     """
-    names = columns(is_grouped="n_groups" in document)
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    for finding in document["findings"]:
-        writer.writerow([_cell(finding[name]) for name in names])
+    csv.writer(out, lineterminator="\n").writerows(findings_rows(document))
     return out.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def findings_rows(document: Json) -> list[list[Any]]:
+    """The rows of ``findings.csv``, names of columns first.
+
+    Parameters
+    ----------
+    document : with ``findings``, and ``n_groups`` where groups were tested
+    """
+    names = columns(is_grouped="n_groups" in document)
+    return [list(names), *([cell(finding[name]) for name in names] for finding in document["findings"])]
+
+
+def cell(value: Any) -> Any:
+    """A value as a spreadsheet may have it."""
     return spreadsheet_safe(printable(value)) if isinstance(value, str) else value
 
 

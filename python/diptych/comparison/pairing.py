@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from string import ascii_lowercase
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from diptych.errors import DataError
 from diptych.utils.hashing import hash_rows, hex_digests
 from diptych.utils.text import shorten
 
-_HANDED_IN = re.compile("(?:list|data frame) [ab]")
+_HANDED_IN = re.compile("(?:list|data frame) [a-z]")
 """Sources that are not files; such arms are called a and b."""
 
 Pairing = Literal["paired", "unpaired"]
@@ -215,19 +216,26 @@ def _same_ids(a: Responses, b: Responses) -> tuple[Responses, Responses]:
 
 
 def _arms(a: Responses, b: Responses, names: tuple[str | None, str | None]) -> tuple[Arm, Arm]:
-    defaults = _default_names(a, b)
+    defaults = default_names((a, b))
     chosen = (names[0] or defaults[0], names[1] or defaults[1])
     if chosen[0] == chosen[1]:
         raise DataError(f"both arms are called {chosen[0]!r}. Give --name-a and --name-b.")
     return Arm(chosen[0], a.source, len(a)), Arm(chosen[1], b.source, len(b))
 
 
-def _default_names(a: Responses, b: Responses) -> tuple[str, str]:
-    stems = ["" if _HANDED_IN.fullmatch(arm.source) else PurePath(arm.source).name.split(".")[0] for arm in (a, b)]
-    for first, second in ((a.model, b.model), (stems[0], stems[1])):
-        if first and second and first != second:
-            return first, second
-    return "a", "b"
+def default_names(arms: Sequence[Responses]) -> Sequence[str]:
+    """What to call arms that were given no name: the models that they name, else their files, else a, b, c …
+
+    Parameters
+    ----------
+    arms : at most 26
+    """
+    models = [arm.model or "" for arm in arms]
+    stems = ["" if _HANDED_IN.fullmatch(arm.source) else PurePath(arm.source).name.split(".")[0] for arm in arms]
+    for names in (models, stems):
+        if all(names) and len(set(names)) == len(names):
+            return names
+    return ascii_lowercase[: len(arms)]
 
 
 def limit_prompts(ids: set[str], limit: int | None, seed: int, units: Mapping[str, str]) -> set[str]:

@@ -54,11 +54,26 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
     DataError
         If an input cannot be read or does not fit.
     """
-    arms = [read_arm(source, arm, threads, config) for source, arm in ((a, "a"), (b, "b"))]
+    return prepare_pair((read_arm(a, "a", threads, config), read_arm(b, "b", threads, config)), (a, b), config=config)
+
+
+def prepare_pair(arms: tuple[Responses, Responses], sources: tuple[Any, Any], *, config: CompareConfig) -> Prepared:
+    """``prepare`` for arms that were read.
+
+    Parameters
+    ----------
+    arms : the responses
+    sources : where they came from, for the manifest
+    config : of the whole comparison
+
+    Raises
+    ------
+    DataError
+        If they do not fit.
+    """
     check_scores(arms, config.score_fields)
     table = pair_arms(
-        arms[0],
-        arms[1],
+        *arms,
         names=(config.name_a, config.name_b),
         pairing=config.pairing,
         limit=config.limit,
@@ -69,7 +84,7 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
     discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
     rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
     kept = rejects if config.on_bad_line == "skip" else None
-    return Prepared(config, table, discovery, build_manifest((a, b), arms, config), kept)
+    return Prepared(config, table, discovery, build_manifest(sources, arms, config), kept)
 
 
 def read_arm(source: Any, arm: str, threads: int, config: CompareConfig) -> Responses:

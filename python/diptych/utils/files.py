@@ -56,7 +56,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Yields
     ------
-    A temporary sibling to write into, with `write_atomic`; without folders of its own.
+    A temporary sibling to write into, with `write_atomic`; folders in it are made with `new_folder`.
 
     Raises
     ------
@@ -78,7 +78,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o755)
         for file in temporary.iterdir():
-            file.chmod(0o644)
+            if not file.is_dir():
+                file.chmod(0o644)
         sync_folder(temporary)
         if path.exists():
             path.rmdir()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+    from diptych._types import Json
     from diptych.comparison.folder import Documents
 
 SUMMARY_ROWS = 20
@@ -55,6 +56,20 @@ def render(documents: Documents) -> str:
             script_hash=_sha256(script),
         )
     )
+
+
+def render_arms(findings: Json) -> str:
+    """The page that leads from several comparisons to the report of each.
+
+    Parameters
+    ----------
+    findings : ``findings.json`` of the whole
+    """
+    from diptych.comparison.report.arms import build_arms
+
+    style = _own("style.css")
+    page = _environment().get_template("arms.html.j2")
+    return page.render(view=build_arms(findings), style=style, style_hash=_sha256(style))
 
 
 def render_summary(documents: Documents) -> str:

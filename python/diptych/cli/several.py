@@ -1,0 +1,117 @@
+"""``diptych compare A B C …``: more than two arms, one family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from diptych._types import Json
+from diptych.cli.console import note, progress_on_stderr, say
+from diptych.cli.runs import describe_plan, finding_lines, free_folder, refuse_other_run
+from diptych.comparison.arms import REST, Versus, analyse_arms, prepare_arms
+from diptych.comparison.arms_folder import findings_of, holds_arms, identity_of, read_arms
+from diptych.comparison.config import CompareConfig
+from diptych.comparison.prepare import Prepared
+from diptych.comparison.report.format import percent
+from diptych.errors import RunError
+from diptych.utils.files import check_new_folder
+from diptych.utils.names import check_name, slug
+from diptych.utils.text import json_text
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Several:
+    """What was asked for.
+
+    Parameters
+    ----------
+    sources : files of responses, one an arm
+    names : what to call them; none stands for the defaults
+    versus : ``each`` or ``rest``
+    config : of every comparison
+    out : folder; by default a free one under ``runs``
+    threads, cache_dir : as for ``diptych.compare_each``
+    """
+
+    sources: Sequence[str]
+    names: Sequence[str]
+    versus: str
+    config: CompareConfig
+    out: Path | None
+    threads: int
+    cache_dir: Path | None
+
+    def run(self, *, dry_run: bool, as_json: bool) -> bool:
+        """Compare, write the folder, print; whether there is any finding.
+
+        Parameters
+        ----------
+        dry_run : only say what would be done
+        as_json : whether to print ``findings.json``
+        """
+        check_name("--versus", self.versus, get_args(Versus))
+        versus: Versus = "rest" if self.versus == "rest" else "each"
+        pairs = prepare_arms(self.sources, names=self.names, versus=versus, config=self.config, threads=self.threads)
+        if dry_run:
+            for line in _describe(pairs, self.out):
+                say(line)
+            return False
+        folder, findings = self._compare(pairs, versus)
+        if as_json:
+            say(json_text(findings))
+        else:
+            for line in _lines(findings, folder):
+                say(line)
+        for comparison in findings["comparisons"]:
+            for notice in comparison["notices"]:
+                note(f"note: {comparison['a']} and {comparison['b']}: {notice}")
+        return any(comparison["findings"] for comparison in findings["comparisons"])
+
+    def _compare(self, pairs: Sequence[Prepared], versus: Versus) -> tuple[Path, Json]:
+        """The same comparisons again read the folder that is there."""
+        identity = identity_of([pair.manifest for pair in pairs], versus)
+        folder = self.out if self.out is not None else free_folder("-vs-".join(_arms(pairs)), identity)
+        if holds_arms(folder):
+            manifest, documents = read_arms(folder)
+            there, wanted = documents[0].manifest, pairs[0].manifest
+            refuse_other_run(folder, {**there, "identity": manifest["identity"]}, {**wanted, "identity": identity})
+            note(f"{folder} already holds these very comparisons; nothing was computed again")
+            return folder, findings_of(manifest["versus"], documents)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(f"{folder} already exists and holds something else. Choose another --out, or delete it.")
+        check_new_folder(folder)
+        with progress_on_stderr() as progress:
+            done = analyse_arms(pairs, versus, threads=self.threads, cache_dir=self.cache_dir, progress=progress)
+        return done.save(folder), done.to_json()
+
+
+def _arms(pairs: Sequence[Prepared]) -> list[str]:
+    named = (arm.name for pair in pairs for arm in pair.table.arms)
+    return [slug(name, max_length=40) for name in dict.fromkeys(named) if name != REST]
+
+
+def _describe(pairs: Sequence[Prepared], out: Path | None) -> Iterator[str]:
+    for pair in pairs:
+        *lines, _ = describe_plan(pair, out)
+        yield " and ".join(arm.name for arm in pair.table.arms)
+        yield from (f"  {line}" for line in lines)
+    where = out or "a folder under runs"
+    yield f"{len(pairs)} comparisons, one family; would write {where}; calls no model, costs nothing"
+
+
+def _lines(findings: Json, folder: Path) -> Iterator[str]:
+    comparisons = findings["comparisons"]
+    total = sum(len(comparison["findings"]) for comparison in comparisons)
+    yield f"{len(comparisons)} comparisons of {len(findings['arms'])} arms, one family"
+    yield f"{total} of {findings['family_size']} measures differ (false discovery rate {percent(findings['alpha'])})."
+    for comparison in comparisons:
+        found, a, b = comparison["findings"], comparison["a"], comparison["b"]
+        yield ""
+        yield f"{a} against {b}: {len(found)} differ; {comparison['n_prompts']} prompts, {comparison['pairing']}"
+        yield from finding_lines(found, shown=_SHOWN)
+    yield ""
+    yield f"report: {folder / 'report.html'}"

@@ -1,0 +1,276 @@
+"""More than two arms: every pair of them, or each against the rest, as one family."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from diptych._types import Json, Progress
+from diptych.comparison.config import CompareConfig, CompareOptions
+from diptych.comparison.pairing import default_names
+from diptych.comparison.prepare import Prepared, prepare_pair, read_arm
+from diptych.comparison.result import Result
+from diptych.comparison.run import analyse_together
+from diptych.data import Response, Responses
+from diptych.embeddings.service import store_for
+from diptych.errors import ConfigError, DataError
+from diptych.utils.hashing import content_hash, hash_rows
+
+if TYPE_CHECKING:
+    import pandas
+
+Versus = Literal["each", "rest"]
+REST = "the others"
+MAX_ARMS = len(ascii_lowercase)
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What came of several comparisons that form one family.
+
+    Parameters
+    ----------
+    versus : ``"each"`` compares every pair of arms, ``"rest"`` each arm with the others together
+    results : of each comparison; their q-values are over the measures of all
+    """
+
+    versus: Versus
+    results: tuple[Result, ...]
+
+    def to_json(self) -> Json:
+        """``findings.json`` of the whole, as an object; examples are in those of the single comparisons."""
+        from diptych.comparison.arms_folder import findings_of
+
+        return findings_of(self.versus, [result.documents() for result in self.results])
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row per finding, with the names of both arms as columns ``a`` and ``b``.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        from diptych.utils.extras import require_extra
+
+        require_extra("pandas", extra="frames")
+        import pandas
+
+        tables = []
+        for result in self.results:
+            table = result.to_pandas()
+            for place, (column, arm) in enumerate(zip("ab", result.table.arms, strict=True)):
+                table.insert(place, column, arm.name)
+            tables.append(table)
+        return pandas.concat(tables, ignore_index=True)
+
+    def to_html(self) -> str:
+        """The page that leads to the reports of all comparisons, one offline file."""
+        from diptych.comparison.report import render_arms
+
+        return render_arms(self.to_json())
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a folder with a run's folder for each comparison, whole or not at all, and return it.
+
+        Raises
+        ------
+        RunError
+            If the folder exists and is not empty, or cannot be written.
+        """
+        from diptych.comparison.arms_folder import write_arms
+
+        return write_arms(self.versus, [result.documents() for result in self.results], Path(folder))
+
+
+def compare_each(
+    arms: Sequence[Any],
+    *,
+    names: Sequence[str] | None = None,
+    versus: Versus = "each",
+    threads: int | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[CompareOptions],
+) -> Comparisons:
+    """Compare several arms; the measures of all comparisons form one family.
+
+    Parameters
+    ----------
+    arms : at least two, each as for ``compare``
+    names : what to call them; by default the models that they name, else their files
+    versus : ``"each"`` compares every pair, ``"rest"`` each arm with the others together
+    threads, cache_dir, progress, **settings : as for ``compare``
+
+    Raises
+    ------
+    DataError
+        If an input cannot be read or does not fit.
+    ConfigError
+        If a setting does not fit, or the names are not one for each arm.
+
+    Examples
+    --------
+    >>> def arm(answer):
+    ...     return [{"prompt": f"Question {i}?", "response": answer} for i in range(60)]
+    >>> found = compare_each([arm("Yes."), arm("Yes."), arm("No, never.")], names=["x", "y", "z"], lenses="surface")
+    >>> [len(result.findings) > 0 for result in found.results]
+    [False, True, True]
+    """
+    threads = threads or os.cpu_count() or 1
+    config = CompareConfig.parse(dict(settings), source="compare_each")
+    pairs = prepare_arms(arms, names=names, versus=versus, config=config, threads=threads)
+    return analyse_arms(pairs, versus, threads=threads, cache_dir=cache_dir, progress=progress)
+
+
+def analyse_arms(
+    pairs: Sequence[Prepared],
+    versus: Versus,
+    *,
+    threads: int,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Comparisons:
+    """Propose, measure, test.
+
+    Parameters
+    ----------
+    pairs : what ``prepare_arms`` gave
+    versus : as it was given to it
+    threads, cache_dir, progress : as for ``compare``
+    """
+    with store_for(cache_dir) as store:  # every arm is embedded once
+        results = analyse_together(pairs, threads=threads, cache_dir=store, progress=progress)
+    return Comparisons(versus, tuple(results))
+
+
+def prepare_arms(
+    sources: Sequence[Any], *, names: Sequence[str] | None, versus: Versus, config: CompareConfig, threads: int = 1
+) -> list[Prepared]:
+    """Read each arm once, and bring together those that are compared.
+
+    Parameters
+    ----------
+    sources, names, versus : as ``arms``, ``names`` and ``versus`` of ``compare_each``
+    config : of every comparison
+    threads : for parsing; the result is the same for every value
+
+    Raises
+    ------
+    DataError
+        If an input cannot be read or does not fit; of a pair, names both.
+    ConfigError
+        If there are too few or too many arms, or the names are not one for each.
+    """
+    if not 2 <= len(sources) <= MAX_ARMS:
+        raise ConfigError(f"{len(sources)} arms were given; it should be from 2 to {MAX_ARMS}")
+    arms = [read_arm(source, letter, threads, config) for source, letter in zip(sources, ascii_lowercase, strict=False)]
+    called = _names(arms, names)
+    if versus == "rest":
+        return _against_the_rest(arms, called, config)
+    return [
+        _pair((arms[i], arms[j]), (sources[i], sources[j]), (called[i], called[j]), config)
+        for i, j in combinations(range(len(arms)), 2)
+    ]
+
+
+def _pair(
+    arms: tuple[Responses, Responses], sources: tuple[Any, Any], names: tuple[str, str], config: CompareConfig
+) -> Prepared:
+    named = config.model_copy(update={"name_a": names[0], "name_b": names[1]})
+    try:
+        return prepare_pair(arms, sources, config=named)
+    except DataError as error:
+        raise DataError(f"{names[0]} and {names[1]}: {error}") from error
+
+
+def _names(arms: Sequence[Responses], given: Sequence[str] | None) -> Sequence[str]:
+    names = list(given) if given else default_names(arms)
+    if len(names) != len(arms):
+        raise ConfigError(f"{len(names)} names were given for {len(arms)} arms ({', '.join(names)}); give one for each")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"two arms have one name: {', '.join(names)}. Give each its own with --name.")
+    return names
+
+
+def _against_the_rest(arms: Sequence[Responses], names: Sequence[str], config: CompareConfig) -> list[Prepared]:
+    if REST in names:
+        raise ConfigError(f"no arm can be called {REST!r} when each is compared with the others; give another --name")
+    if not all(arm.has_ids for arm in arms):
+        arms = [arm.by_prompt_text() for arm in arms]
+    pairs = []
+    for i, arm in enumerate(arms):
+        rest, same = deal_rest(arm, [other for j, other in enumerate(arms) if j != i], config.seed)
+        pairs.append(_pair((rest, same), (rest, same), (REST, names[i]), config))
+    return pairs
+
+
+def deal_rest(arm: Responses, others: Sequence[Responses], seed: int) -> tuple[Responses, Responses]:
+    """What the others answer, as one arm to hold against an arm; and that arm, with as many draws of each prompt.
+
+    Of all that the others answered to a prompt, as many responses are dealt at random as the arm has itself (or, where
+    the others have fewer, as they have).
+
+    Parameters
+    ----------
+    arm : one of several
+    others : the rest of them, with the same kind of prompt ids
+    seed : of what is dealt; nothing depends on the order of the others
+
+    Returns
+    -------
+    rest, arm : prompts that only one side answered are left as they are
+
+    Raises
+    ------
+    DataError
+        If no prompt is common.
+
+    Notes
+    -----
+    A response that is dealt from the mixture of the others can be exchanged with the arm's own when the arm answers as
+    that mixture does, so sign flips are exact. The mean over several others could not: it varies less than a single
+    response, and is skewed another way.
+    """
+    own, theirs = _by_prompt([arm]), _by_prompt(others)
+    if not own.keys() & theirs.keys():
+        raise DataError(f"{arm.source}: none of its prompts was answered by the others")
+    kept: list[Response] = []
+    dealt: list[Response] = []
+    for prompt_id in sorted(own.keys() | theirs.keys()):
+        mine, pool = own.get(prompt_id, []), theirs.get(prompt_id, [])
+        n = min(len(mine), len(pool)) or max(len(mine), len(pool))
+        kept += mine if len(mine) <= n else _deal(mine, n, seed, "own")
+        dealt += _deal(pool, n, seed, "rest")
+    source = ", ".join(sorted(other.source for other in others))
+    notices = tuple(notice for other in others for notice in other.notices)
+    rest = Responses(tuple(dealt), source, has_ids=arm.has_ids, notices=notices)
+    return rest, replace(arm, rows=tuple(kept))
+
+
+def _by_prompt(arms: Sequence[Responses]) -> dict[str, list[Response]]:
+    prompts: dict[str, list[Response]] = defaultdict(list)
+    for arm in arms:
+        for row in arm:
+            prompts[row.prompt_id].append(row)
+    return prompts
+
+
+def _deal(rows: Sequence[Response], n: int, seed: int, side: str) -> list[Response]:
+    """``n`` of the responses to one prompt, by a hash of their content; a count gives equal ones the same chance."""
+    seen: Counter[str] = Counter()
+    keys: list[tuple[str, str]] = []
+    for row in rows:
+        content = content_hash("diptych/row/2", [row.prompt_id, row.response, row.system, dict(row.meta)])
+        keys.append((content, str(seen[content])))
+        seen[content] += 1
+    contents, counts = ([key[place] for key in keys] for place in (0, 1))
+    digests = hash_rows("diptych/deal/1", [[str(seed)] * len(rows), [side] * len(rows), contents, counts])
+    order = sorted(range(len(rows)), key=lambda i: digests[i].tobytes())
+    return [replace(rows[i], draw=draw) for draw, i in enumerate(order[:n])]

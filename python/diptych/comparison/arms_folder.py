@@ -1,0 +1,172 @@
+"""The folder of several comparisons: a run's folder for each, and what binds them together."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from diptych._types import Json
+from diptych.comparison.folder import SCHEMA, Documents, cell, findings_rows, read_run, write_run
+from diptych.errors import RunError
+from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.hashing import content_hash
+from diptych.utils.names import slug
+from diptych.utils.text import json_text
+
+_OWN = ("pairing", "n_prompts", "n_groups", "groups", "global", "notices", "not_found")
+_SHARED = ("diptych_version", "alpha", "fdr", "family_size")
+
+
+def findings_of(versus: str, documents: Sequence[Documents]) -> Json:
+    """``findings.json`` of several comparisons.
+
+    Parameters
+    ----------
+    versus : which arms were compared
+    documents : of each comparison
+    """
+    arms = {arm["name"]: arm for document in documents for arm in document.findings["arms"]}
+    first = documents[0].findings
+    return {
+        "schema": SCHEMA,
+        "versus": versus,
+        "created": max(document.findings["created"] for document in documents),
+        **{name: first[name] for name in _SHARED},
+        "arms": list(arms.values()),
+        "comparisons": [
+            {
+                "folder": folder,
+                "a": document.findings["arms"][0]["name"],
+                "b": document.findings["arms"][1]["name"],
+                **{
+                    name: document.findings[name] for name in ("pairing", "n_prompts", "global", "notices", "not_found")
+                },
+                "findings": [
+                    {key: value for key, value in finding.items() if key != "examples"}
+                    for finding in document.findings["findings"]
+                ],
+            }
+            for folder, document in zip(subfolders(documents), documents, strict=True)
+        ],
+    }
+
+
+def subfolders(documents: Sequence[Documents]) -> list[str]:
+    """A name for the folder of each comparison: ``a-vs-b``, numbered where two would be the same."""
+    names: list[str] = []
+    for document in documents:
+        name = "-vs-".join(slug(arm["name"], max_length=60) for arm in document.findings["arms"])
+        number = 1
+        while (numbered := name if number == 1 else f"{name}-{number}") in names:
+            number += 1
+        names.append(numbered)
+    return names
+
+
+def identity_of(manifests: Sequence[Json], versus: str) -> str:
+    """What two runs have in common that give the same findings.
+
+    Parameters
+    ----------
+    manifests : of each comparison
+    versus : which arms were compared
+    """
+    return content_hash("diptych/arms/1", [versus, [manifest["identity"] for manifest in manifests]])
+
+
+def write_arms(versus: str, documents: Sequence[Documents], folder: Path) -> Path:
+    """Write the folder; it appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    versus : which arms were compared
+    documents : of each comparison
+    folder : new, or empty
+
+    Raises
+    ------
+    RunError
+        If the folder exists and is not empty, or cannot be written.
+    """
+    from diptych.comparison.report import render_arms
+
+    findings = findings_of(versus, documents)
+    manifest = {
+        "schema": SCHEMA,
+        "versus": versus,
+        "diptych_version": findings["diptych_version"],
+        "created": findings["created"],
+        "identity": identity_of([document.manifest for document in documents], versus),
+        "comparisons": subfolders(documents),
+    }
+    files = {
+        "findings.json": json_text(findings) + "\n",
+        "findings.csv": _csv(findings),
+        "report.html": render_arms(findings),
+        "manifest.json": json_text(manifest) + "\n",
+    }
+    try:
+        with new_folder(folder) as temporary:
+            for name, document in zip(manifest["comparisons"], documents, strict=True):
+                write_run(document, temporary / name)
+            for name, text in files.items():
+                write_atomic(temporary / name, text.encode())
+    except RunError:
+        raise
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written: {error.strerror}. Nothing was left there.") from error
+    return folder
+
+
+def holds_arms(folder: Path) -> bool:
+    """Whether a folder is that of several comparisons."""
+    try:
+        return "comparisons" in json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def read_arms(folder: Path) -> tuple[Json, list[Documents]]:
+    """The manifest of several comparisons, and the documents of each.
+
+    Raises
+    ------
+    RunError
+        If one of them is damaged or missing.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        names = [str(name) for name in manifest["comparisons"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / 'manifest.json'} is damaged: {error}. Run the comparison again.") from error
+    if any(Path(name).name != name for name in names):
+        raise RunError(f"{folder / 'manifest.json'} is damaged: {names} are not its folders. Run the comparison again.")
+    return manifest, [read_run(folder / name) for name in names]
+
+
+def rewrite_arms(folder: Path) -> Path:
+    """Build ``report.html`` of several comparisons again, and that of each."""
+    from diptych.comparison.folder import rewrite_report
+    from diptych.comparison.report import render_arms
+
+    manifest, documents = read_arms(folder)
+    for name in manifest["comparisons"]:
+        rewrite_report(folder / name)
+    path = folder / "report.html"
+    write_atomic(path, render_arms(findings_of(manifest["versus"], documents)).encode())
+    path.chmod(0o644)
+    return path
+
+
+def _csv(findings: Json) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for number, comparison in enumerate(findings["comparisons"]):
+        head, *rows = findings_rows(comparison)
+        if not number:
+            writer.writerow(["a", "b", *head])
+        writer.writerows([cell(comparison["a"]), cell(comparison["b"]), *row] for row in rows)
+    return out.getvalue()
