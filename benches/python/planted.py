@@ -30,7 +30,9 @@ def main() -> None:
     result = json.loads(done.stdout)
     print("\n".join(table.lines(result)))
     if options.record:
-        name = f"{result['created'][:10]}-planted-{slug(result['settings']['source'])}"
+        settings = result["settings"]
+        embedder = "" if settings["embedder"] == "lexical" else f"-{slug(settings['embedder'])}"
+        name = f"{result['created'][:10]}-planted-{slug(settings['source'])}{embedder}"
         (RECORD / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         (RECORD / f"{name}.md").write_text(table.markdown(result), encoding="utf-8")
         (RECORD / f"{name}.svg").write_text(plot.draw(result), encoding="utf-8")

@@ -20,9 +20,10 @@ from diptych.bench.planted.scoring import Score, score_claims
 from diptych.bench.planted.sources import Generated, Statements
 from diptych.bench.planted.summary import summarise
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.lenses import DEFAULT_LENSES
+from diptych.comparison.lenses import DEFAULT_LENSES, Lenses
+from diptych.comparison.prepare import prepare
 from diptych.comparison.result import Result
-from diptych.comparison.run import compare
+from diptych.comparison.run import analyse
 from diptych.embeddings.service import EmbeddingService, store_for
 from diptych.errors import ConfigError
 
@@ -168,19 +169,13 @@ def run_once(bench: Bench, source: Source, doses: dict[str, float], n_prompts: i
     """
     pair = plant(source.base(n_prompts, seed), doses, seed)
 
+    texts = Lenses()  # both comparisons measure the same texts
+
     def compared(lenses: Sequence[str], resamples: int | None = None) -> Result:
-        return compare(
-            pair.rows("a"),
-            pair.rows("b"),
-            name_a="a",
-            name_b="b",
-            seed=seed,
-            lenses=lenses,
-            embedder=bench.embedder,
-            resamples=resamples,
-            threads=bench.threads,
-            cache_dir=bench.cache_dir,
-        )
+        named = {"name_a": "a", "name_b": "b", "seed": seed, "lenses": lenses, "embedder": bench.embedder}
+        config = CompareConfig.parse({**named, "resamples": resamples}, source="bench planted")
+        prepared = prepare(pair.rows("a"), pair.rows("b"), config=config, threads=bench.threads)
+        return analyse(prepared, threads=bench.threads, cache_dir=bench.cache_dir, lenses=texts)
 
     ours = compared(bench.lenses)
     theirs = compared([_WITHOUT_SCANS.get(lens, lens) for lens in bench.lenses if lens != "regions"], resamples=100)
