@@ -138,6 +138,7 @@ def test_failures_are_said_and_missing_and_too_many_stop(forge: Forge, folder: P
     n = len(rows_of(folder / "a.jsonl"))
     assert 0 < n < 12
     assert f"{12 - n} of 12 requests to scripted/s failed (server {12 - n}) and are missing" in said.err
+    assert said.err.count("draw 0: server: the script says so") == min(3, 12 - n)
     assert f"{12 - n} asked now" in done(forge.run(*ASK, cwd=folder)).out
     assert len(rows_of(folder / "a.jsonl")) == 12
 
@@ -230,7 +231,10 @@ def test_killed_at_random_moments_each_is_answered_once_and_the_file_is_the_same
     assert left == {"p.jsonl", "s.yaml", "calls.txt", "a.jsonl", "a.jsonl.ledger.sqlite"}
 
 
-def test_interrupting_keeps_what_was_answered_and_prints_the_command(folder: Path) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupting_keeps_what_was_answered_and_prints_the_command(
+    folder: Path, sent: signal.Signals, code: int
+) -> None:
     slow = (*ASK, "--draws", "20", "--model-arg", "latency_s=0.2")
     process = subprocess.Popen(
         command(*slow), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -239,9 +243,9 @@ def test_interrupting_keeps_what_was_answered_and_prints_the_command(folder: Pat
     while not (ledger.exists() and ledger.stat().st_size > 40_000):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     printed, rest = process.communicate(timeout=30)
-    assert (process.returncode, printed) == (130, "")
+    assert (process.returncode, printed) == (code, "")
     assert "interrupted; what was answered is kept. The same command goes on:" in rest
     assert f"diptych {' '.join(slow)}" in rest
     assert not (folder / "a.jsonl").exists()

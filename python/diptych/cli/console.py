@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -35,6 +38,11 @@ class Exit(IntEnum):
     BUDGET = 3
     DIFFERENCES = 100
     INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class _Terminated(KeyboardInterrupt):
+    """Someone asked this process to end."""
 
 
 def say(text: str = "") -> None:
@@ -60,13 +68,13 @@ def errors_as_messages(*, resumes: bool = False) -> Iterator[None]:
     ``DIPTYCH_DEBUG=1`` prints the traceback too. What it warns of becomes a note.
     """
     try:
-        with _warnings_as_notes():
+        with _warnings_as_notes(), _termination_as_interrupt():
             yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         kept = "what was answered is kept. The same command goes on:"
         note(f"interrupted; {kept if resumes else 'nothing was left half-written. The same command starts again:'}")
         note(f"  {shlex.join(['diptych', *sys.argv[1:]])}")
-        raise typer.Exit(Exit.INTERRUPTED) from None
+        raise typer.Exit(Exit.TERMINATED if isinstance(error, _Terminated) else Exit.INTERRUPTED) from None
     except (DiptychError, MemoryError) as error:
         if os.environ.get("DIPTYCH_DEBUG"):
             traceback.print_exc()
@@ -79,6 +87,23 @@ def _exit_code(error: DiptychError | MemoryError) -> Exit:
         return Exit.BUDGET
     failed = isinstance(error, StoreError | LedgerError | ModelError | MemoryError)
     return Exit.ERROR if failed else Exit.BAD_INPUT
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends the work as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

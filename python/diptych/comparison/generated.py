@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from diptych.models.ledger import Ledger
 from diptych.models.prices import Estimate, Price, estimate
 from diptych.models.requests import Failure, Message, Model, Reply, Request, Sampling, request_key
 
+_FAILURES_TOLD = 3
 _CUT_SHARE = 0.05
 """More answers that end for want of tokens are worth a notice."""
 
@@ -96,7 +98,8 @@ class Generation:
         Returns
         -------
         Responses
-            prompt by prompt, draw by draw; requests that failed are missing, with a notice
+            prompt by prompt, draw by draw; requests that failed are missing, with a notice, and with warnings that give
+            the reasons of the first few; the ledger has all
 
         Raises
         ------
@@ -121,6 +124,7 @@ class Generation:
         rows = tuple(_response(by_id[one.question.prompt_id], one, arm, self.model.name) for one in answered)
         kept = tuple(row for row in rows if row is not None)
         failed = count_failures(answered)
+        self._tell_failures(answered)
         if not kept:
             kinds = ", ".join(failed)
             raise ModelError(f"no request to {self.model.name} was answered ({kinds}). The same command asks again.")
@@ -139,6 +143,12 @@ class Generation:
             notices=tuple(notices),
             origin=self._origin(answered),
         )
+
+    def _tell_failures(self, answered: Sequence[Answered]) -> None:
+        failures = [(one, one.answer) for one in answered if isinstance(one.answer, Failure)]
+        for one, failure in failures[:_FAILURES_TOLD]:
+            which = f"prompt {one.question.prompt_id}, draw {one.draw}"
+            warnings.warn(f"{which}: {failure.kind}: {failure.reason}", stacklevel=2)
 
     def _cut(self, rows: Sequence[Response]) -> list[str]:
         share = sum(row.finish_reason == "length" for row in rows) / len(rows)
