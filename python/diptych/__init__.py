@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from diptych.comparison.arms import Comparisons, compare_each
     from diptych.comparison.config import CompareConfig
     from diptych.comparison.findings import Example, Finding
+    from diptych.comparison.generated import generate
     from diptych.comparison.result import Result
     from diptych.comparison.run import compare
     from diptych.config.base import BaseConfig
@@ -44,6 +45,7 @@ _HOMES = {
     "Responses": "diptych.data.responses",
     "Result": "diptych.comparison.result",
     "compare": "diptych.comparison.run",
+    "generate": "diptych.comparison.generated",
     "compare_each": "diptych.comparison.arms",
 }
 
@@ -65,6 +67,7 @@ __all__ = [
     "__version__",
     "compare",
     "compare_each",
+    "generate",
 ]
 
 

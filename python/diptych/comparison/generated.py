@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
 
 from diptych._types import Json, Progress
 from diptych.comparison.pairing import limit_prompts
-from diptych.data.prompts import Prompt, Prompts
+from diptych.data.prompts import Prompt, Prompts, as_prompts
 from diptych.data.responses import Response, Responses
 from diptych.errors import ModelError
-from diptych.models.generation import Answered, Question, count_failures, generate
+from diptych.models import generation as asking
+from diptych.models.generation import Answered, Question, count_failures
 from diptych.models.ledger import Ledger
-from diptych.models.prices import Estimate, Price, estimate
+from diptych.models.prices import Estimate, Price, estimate, parse_price
+from diptych.models.registry import find_model
 from diptych.models.requests import Failure, Message, Model, Reply, Request, Sampling, request_key
 
 _FAILURES_TOLD = 3
@@ -72,7 +76,7 @@ class Generation:
         return [request_key(self.model.identity, self.sampling, request) for request in self.requests]
 
     def missing(self, ledger: Ledger | None) -> Estimate:
-        """What is still to be asked, and what it will take."""
+        """What a ``ledger`` (or none) lacks, and what it will take."""
         keys = self.keys()
         known = ledger.replies(keys) if ledger is not None else {}
         requests = [request for key, request in zip(keys, self.requests, strict=True) if key not in known]
@@ -106,7 +110,7 @@ class Generation:
         ConfigError, BudgetError, ModelError, LedgerError
             As ``models.generation.generate`` does; ``ModelError`` also if no request was answered.
         """
-        answered = generate(
+        answered = asking.generate(
             self.model,
             [Question(prompt.prompt_id, _messages(prompt)) for prompt in self.asked],
             draws=self.draws,
@@ -193,6 +197,71 @@ def _response(prompt: Prompt, one: Answered, arm: str, model: str) -> Response |
 
 
 def as_record(row: Response) -> Json:
-    """A response as a line of a file of responses: every field by itself, so that reading it gives the same again."""
+    """A response, ``row``, as a line of a file of responses; reading it gives the same again."""
     record = row.as_json()
     return {**{name: value for name, value in record.items() if name not in ("arm", "meta")}, **record["meta"]}
+
+
+def generate(
+    model: str | Model,
+    prompts: str | Path | Sequence[str | Mapping[str, Any]] | Prompts,
+    *,
+    ledger: str | Path,
+    draws: int = 1,
+    system: str | None = None,
+    base_url: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    price: str | None = None,
+    max_cost: float | None = None,
+    max_failures: int | None = None,
+    progress: Progress | None = None,
+    **sampling: Any,
+) -> Responses:
+    """Ask a model every prompt, or go on where an earlier call with the same ledger was stopped.
+
+    Parameters
+    ----------
+    model : ``provider/model[@revision]``, or an open model
+    prompts : file of prompts, texts, or records with ``prompt`` and perhaps ``prompt_id`` and ``system``
+    ledger : file that keeps every answer the moment it comes; the same call again asks nothing twice
+    draws : answers to each prompt
+    system : system prompt, in place of the prompts' own
+    base_url : address of the model's server
+    options : of the provider, such as ``{"concurrency": 8}``
+    price : ``IN,OUT``, US dollars for a million tokens, where it is not listed
+    max_cost : US dollars that the answers may cost
+    max_failures : requests that may fail before the rest is left unasked; None for any number
+    progress : where it says how far it is
+    **sampling : fields of ``Sampling``, such as ``temperature``, ``max_tokens``, ``seed``
+
+    Returns
+    -------
+    Responses
+        as ``diptych.compare`` takes them
+
+    Raises
+    ------
+    ConfigError, DataError
+        If a setting, a name or a prompt does not fit.
+    BudgetError, ModelError, LedgerError
+        If it was stopped; what was answered is in the ledger.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> ledger = pathlib.Path(tempfile.mkdtemp()) / "ledger.sqlite"
+    >>> [row.response for row in generate("scripted/echo", ["Why?", "How?"], ledger=ledger, max_tokens=20)]
+    ['Why?', 'How?']
+    """
+    chosen = Sampling.parse(sampling, source="generate")
+    asked = as_prompts(prompts).with_system(system)
+    spec = find_model(model, base_url=base_url, options=options, price=price) if isinstance(model, str) else None
+    opened = spec.open() if spec is not None else cast(Model, model)
+    cost = spec.price if spec is not None else parse_price(price) if price else None
+    try:
+        generation = Generation(opened, asked, draws, chosen, cost)
+        with Ledger(Path(ledger), generation.config) as kept:
+            return generation.run(kept, progress=progress, max_cost=max_cost, max_failures=max_failures)
+    finally:
+        if spec is not None:
+            opened.close()

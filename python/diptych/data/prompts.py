@@ -113,6 +113,35 @@ def load_prompts(path: str | Path, *, prompt_field: str | None = None, threads: 
     return _from_records(records, prompt_field)
 
 
+def as_prompts(source: str | Path | Sequence[str | Mapping[str, Any]] | Prompts) -> Prompts:
+    """Prompts from what stands for them: a file, texts, records, or prompts.
+
+    Parameters
+    ----------
+    source : a text alone is the name of a file
+
+    Raises
+    ------
+    DataError
+        As ``load_prompts`` does.
+
+    Examples
+    --------
+    >>> [prompt.text for prompt in as_prompts(["Why?", {"prompt": "How?", "system": "Be brief."}]).rows]
+    ['Why?', 'How?']
+    """
+    if isinstance(source, Prompts):
+        return source
+    if isinstance(source, str | Path):
+        return load_prompts(source)
+    rows = [{"prompt": one} if isinstance(one, str) else dict(one) for one in source]
+    if not rows:
+        raise DataError("the list of prompts is empty. Give at least one.")
+    system = [row for row in rows if "system" in row]
+    first = {**rows[0], "system": None} if system and "system" not in rows[0] else rows[0]
+    return _from_records(Records([first, *rows[1:]], "list of prompts", range(1, len(rows) + 1), "row"), None)
+
+
 def _from_records(records: Records, prompt_field: str | None) -> Prompts:
     names = list(records.rows[0])
     prompt = _prompt_name(names, records.source, prompt_field)
