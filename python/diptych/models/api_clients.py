@@ -17,7 +17,7 @@ from diptych._types import Json
 from diptych.config import Settings
 from diptych.errors import ConfigError, ModelError
 from diptych.models import failures
-from diptych.models.asking import ask_each, run_in_thread
+from diptych.models.asking import HandOver, ask_each, run_in_thread
 from diptych.models.capabilities import Capabilities
 from diptych.models.failures import AgainError, GivenUpError
 from diptych.models.limiter import AdaptiveLimiter
@@ -145,7 +145,7 @@ class BaseAPIClient(ABC):
             require_extra(module, extra="api")
         key = self._found_key()
 
-        async def run(hand_over: Deliver) -> None:
+        async def run(hand_over: HandOver) -> None:
             limiter = AdaptiveLimiter(self.options.concurrency, start=self._limit or AdaptiveLimiter.START)
             attempt = retrying(self._policy)(self._attempt)
             async with self._connect(key) as connection:

@@ -10,34 +10,48 @@ from diptych.models.limiter import AdaptiveLimiter
 from diptych.models.requests import Answer, Deliver
 
 Ask = Callable[[int], Awaitable[Answer]]
+HandOver = Callable[[int, Answer], Awaitable[None]]
 
 
-def run_in_thread(run: Callable[[Deliver], Awaitable[None]], deliver: Deliver) -> None:
+def run_in_thread(run: Callable[[HandOver], Awaitable[None]], deliver: Deliver) -> None:
     """Run a coroutine function to its end, whether or not an event loop runs in this thread (as in a notebook).
 
-    Whatever ``deliver`` raises, and an interrupt, cancels what is still under way.
+    Handing over ends when ``deliver`` has returned, so that an answer that is kept nowhere yet counts as one that is
+    out: a process that is killed loses no more than that. Whatever ``deliver`` raises, and an interrupt, cancels what
+    is still under way.
 
     Parameters
     ----------
-    run : takes a function that it calls with the number of each request and its answer
-    deliver : is called for each of them, from this thread, so that a slow one holds up no call
+    run : takes a coroutine function that it calls with the number of each request and its answer
+    deliver : is called for each of them, from this thread
     """
+    from anyio import Event
     from anyio.from_thread import start_blocking_portal
 
-    answers: SimpleQueue[tuple[int, Answer] | None] = SimpleQueue()
+    answers: SimpleQueue[tuple[int, Answer, Event] | None] = SimpleQueue()
+
+    async def hand_over(index: int, answer: Answer) -> None:
+        taken = Event()
+        answers.put((index, answer, taken))
+        await taken.wait()
+
     with start_blocking_portal() as portal:
-        running = portal.start_task_soon(run, lambda index, answer: answers.put((index, answer)))
+        running = portal.start_task_soon(run, hand_over)
         running.add_done_callback(lambda _: answers.put(None))
         try:
             while (answered := answers.get()) is not None:
-                deliver(*answered)
+                index, answer, taken = answered
+                deliver(index, answer)
+                portal.start_task_soon(taken.set)
         except BaseException:
             running.cancel()
             raise
         running.result()
 
 
-async def ask_each(ask: Ask, n_requests: int, limiter: AdaptiveLimiter, deliver: Deliver, *, first_alone: bool) -> None:
+async def ask_each(
+    ask: Ask, n_requests: int, limiter: AdaptiveLimiter, hand_over: HandOver, *, first_alone: bool
+) -> None:
     """Ask in order, as many at once as the limiter bears.
 
     Parameters
@@ -45,7 +59,7 @@ async def ask_each(ask: Ask, n_requests: int, limiter: AdaptiveLimiter, deliver:
     ask : asks the request of a number
     n_requests : how many there are
     limiter : how many are out at once
-    deliver : takes each answer
+    hand_over : takes each answer
     first_alone : whether the first goes ahead alone: a wrong key then costs one call
 
     Raises
@@ -60,7 +74,7 @@ async def ask_each(ask: Ask, n_requests: int, limiter: AdaptiveLimiter, deliver:
 
         async def one(index: int) -> None:
             try:
-                deliver(index, await ask(index))
+                await hand_over(index, await ask(index))
             except ModelError as error:
                 stopped.append(error)
                 tasks.cancel_scope.cancel()
