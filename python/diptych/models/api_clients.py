@@ -17,7 +17,7 @@ from diptych._types import Json
 from diptych.config import Settings
 from diptych.errors import ConfigError, ModelError
 from diptych.models import failures
-from diptych.models.asking import HandOver, ask_each, run_in_thread
+from diptych.models.asking import Offer, ask_each, run_in_thread
 from diptych.models.capabilities import Capabilities
 from diptych.models.failures import AgainError, GivenUpError
 from diptych.models.limiter import AdaptiveLimiter
@@ -145,7 +145,7 @@ class BaseAPIClient(ABC):
             require_extra(module, extra="api")
         key = self._found_key()
 
-        async def run(hand_over: HandOver) -> None:
+        async def run(offer: Offer) -> None:
             limiter = AdaptiveLimiter(self.options.concurrency, start=self._limit or AdaptiveLimiter.START)
             attempt = retrying(self._policy)(self._attempt)
             async with self._connect(key) as connection:
@@ -153,7 +153,7 @@ class BaseAPIClient(ABC):
                 async def ask(index: int) -> Answer:
                     return await self._ask(attempt, connection, requests[index], sampling, limiter)
 
-                await ask_each(ask, len(requests), limiter, hand_over, first_alone=not self._limit)
+                await ask_each(ask, len(requests), limiter, offer, first_alone=not self._limit)
             self._limit = limiter.limit
 
         run_in_thread(run, deliver)

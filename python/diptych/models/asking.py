@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from queue import SimpleQueue
+from typing import TypeVar
 
 from diptych.errors import ModelError
 from diptych.models.limiter import AdaptiveLimiter
-from diptych.models.requests import Answer, Deliver
+from diptych.models.requests import Answer, Deliver, hand_over
 
 Ask = Callable[[int], Awaitable[Answer]]
-HandOver = Callable[[int, Answer], Awaitable[None]]
+Offer = Callable[[int, Answer], Awaitable[None]]
+T = TypeVar("T")
 
 
-def run_in_thread(run: Callable[[HandOver], Awaitable[None]], deliver: Deliver) -> None:
+def run_in_thread(run: Callable[[Offer], Awaitable[None]], deliver: Deliver) -> None:
     """Run a coroutine function to its end, whether or not an event loop runs in this thread (as in a notebook).
 
     Handing over ends when ``deliver`` has returned, so that an answer that is kept nowhere yet counts as one that is
@@ -23,35 +25,48 @@ def run_in_thread(run: Callable[[HandOver], Awaitable[None]], deliver: Deliver) 
     Parameters
     ----------
     run : takes a coroutine function that it calls with the number of each request and its answer
-    deliver : is called for each of them, from this thread
+    deliver : is called for them from this thread; for those that are there at once, together
     """
     from anyio import Event
     from anyio.from_thread import start_blocking_portal
 
     answers: SimpleQueue[tuple[int, Answer, Event] | None] = SimpleQueue()
 
-    async def hand_over(index: int, answer: Answer) -> None:
+    async def offer(index: int, answer: Answer) -> None:
         taken = Event()
         answers.put((index, answer, taken))
         await taken.wait()
 
+    def acknowledge(came: list[tuple[int, Answer, Event]]) -> None:
+        for *_, taken in came:
+            taken.set()
+
     with start_blocking_portal() as portal:
-        running = portal.start_task_soon(run, hand_over)
+        running = portal.start_task_soon(run, offer)
         running.add_done_callback(lambda _: answers.put(None))
         try:
-            while (answered := answers.get()) is not None:
-                index, answer, taken = answered
-                deliver(index, answer)
-                portal.start_task_soon(taken.set)
+            while came := _all_there(answers):
+                hand_over(deliver, [(index, answer) for index, answer, _ in came])
+                portal.start_task_soon(acknowledge, came)
         except BaseException:
             running.cancel()
             raise
         running.result()
 
 
-async def ask_each(
-    ask: Ask, n_requests: int, limiter: AdaptiveLimiter, hand_over: HandOver, *, first_alone: bool
-) -> None:
+def _all_there(queue: SimpleQueue[T | None]) -> list[T]:
+    """Wait for one and take what else is there; nothing when None comes first, which then stays for the next time."""
+    came: list[T] = []
+    while not came or not queue.empty():
+        one = queue.get()
+        if one is None:
+            queue.put(None)
+            break
+        came.append(one)
+    return came
+
+
+async def ask_each(ask: Ask, n_requests: int, limiter: AdaptiveLimiter, offer: Offer, *, first_alone: bool) -> None:
     """Ask in order, as many at once as the limiter bears.
 
     Parameters
@@ -59,7 +74,7 @@ async def ask_each(
     ask : asks the request of a number
     n_requests : how many there are
     limiter : how many are out at once
-    hand_over : takes each answer
+    offer : takes each answer; returns when it is kept
     first_alone : whether the first goes ahead alone: a wrong key then costs one call
 
     Raises
@@ -74,7 +89,7 @@ async def ask_each(
 
         async def one(index: int) -> None:
             try:
-                await hand_over(index, await ask(index))
+                await offer(index, await ask(index))
             except ModelError as error:
                 stopped.append(error)
                 tasks.cancel_scope.cancel()
