@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from diptych.embeddings.service import EmbeddingService
     from diptych.errors import DiptychError
     from diptych.models.api_clients import APIClientFactory, BaseAPIClient
+    from diptych.models.manager import ModelManager, ModelPairManager
 
 _HOMES = {
     "APIClientFactory": "diptych.models.api_clients",
@@ -41,6 +42,8 @@ _HOMES = {
     "EmbeddingService": "diptych.embeddings.service",
     "Example": "diptych.comparison.findings",
     "Finding": "diptych.comparison.findings",
+    "ModelManager": "diptych.models.manager",
+    "ModelPairManager": "diptych.models.manager",
     "Response": "diptych.data.responses",
     "Responses": "diptych.data.responses",
     "Result": "diptych.comparison.result",
@@ -61,6 +64,8 @@ __all__ = [
     "EmbeddingService",
     "Example",
     "Finding",
+    "ModelManager",
+    "ModelPairManager",
     "Response",
     "Responses",
     "Result",

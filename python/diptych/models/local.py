@@ -1,0 +1,154 @@
+"""Texts from weights in memory: left-padded batches, one stream of random numbers for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diptych.models.batching import in_batches
+from diptych.models.manager import Loaded, quiet
+from diptych.models.requests import FinishReason
+from diptych.models.sampling import Draw, GumbelSampler
+
+_CHARACTERS_A_TOKEN = 4
+"""A stop text is looked for in this many tokens for each of its characters: no token is shorter than a UTF-8 byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One text to write.
+
+    Parameters
+    ----------
+    tokens : of the prompt
+    seed : of its own random numbers
+    """
+
+    tokens: Sequence[int]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text, and how it ended.
+
+    Parameters
+    ----------
+    text : without the token or text that ended it
+    finish_reason : ``stop`` or ``length``
+    n_tokens : that were written, the last one included
+    """
+
+    text: str
+    finish_reason: FinishReason
+    n_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a text ends.
+
+    Parameters
+    ----------
+    max_tokens : longest text
+    stop : texts that end it
+    """
+
+    max_tokens: int
+    stop: Sequence[str] = ()
+
+
+def write_texts(
+    loaded: Loaded, jobs: Sequence[Job], draw: Draw, limits: Limits, *, batch_size: int
+) -> Iterator[tuple[int, Written | None]]:
+    """Go on with prompts, the longest first.
+
+    Parameters
+    ----------
+    loaded : the model
+    jobs : prompts
+    draw : how tokens are drawn
+    limits : where texts end
+    batch_size : most rows at once; halved when memory runs out
+
+    Yields
+    ------
+    (int, Written)
+        number of the job and its text, the same for every batch size and order in float32 on a processor; None where
+        there is no memory for it
+    """
+
+    def run(batch: Sequence[int]) -> list[Written]:
+        return _write(loaded, [jobs[index] for index in batch], draw, limits)
+
+    yield from in_batches([len(job.tokens) for job in jobs], run, batch_size=batch_size)
+
+
+def _write(loaded: Loaded, jobs: Sequence[Job], draw: Draw, limits: Limits) -> list[Written]:
+    import torch
+    from transformers import LogitsProcessorList, StoppingCriteriaList
+
+    tokenizer = loaded.tokenizer
+    padded = tokenizer.pad({"input_ids": [list(job.tokens) for job in jobs]}, padding_side="left", return_tensors="pt")
+    n_prompt = padded["input_ids"].shape[1]
+    with loaded.active() as model, torch.inference_mode(), quiet():
+        device = model.get_input_embeddings().weight.device
+        sampler = [GumbelSampler(draw, [job.seed for job in jobs], str(device))] if draw.temperature else []
+        rows = model.generate(
+            **padded.to(device),
+            generation_config=_settings(loaded, limits),
+            logits_processor=LogitsProcessorList(sampler),
+            stopping_criteria=StoppingCriteriaList([_stops(tokenizer, limits.stop, n_prompt)] if limits.stop else []),
+        )
+    return [_read(loaded, row, limits) for row in rows[:, n_prompt:].tolist()]
+
+
+def _settings(loaded: Loaded, limits: Limits) -> Any:
+    from transformers import GenerationConfig
+
+    return GenerationConfig(
+        max_new_tokens=limits.max_tokens,
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,  # it would count the padding, and a row would depend on its neighbours
+        no_repeat_ngram_size=0,
+        eos_token_id=loaded.ends or None,
+        pad_token_id=loaded.tokenizer.pad_token_id,
+    )
+
+
+def _stops(tokenizer: Any, stop: Sequence[str], n_prompt: int) -> Callable[..., Any]:
+    """A criterion that is true for each row whose answer holds one of the texts."""
+    import torch
+
+    n_last = _CHARACTERS_A_TOKEN * max(map(len, stop)) + 1
+
+    def criterion(input_ids: Any, scores: Any, **_: Any) -> Any:
+        last = input_ids[:, max(n_prompt, input_ids.shape[1] - n_last) :]
+        texts = tokenizer.batch_decode(last, skip_special_tokens=True)
+        ended = [any(end in text for end in stop) for text in texts]
+        return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
+
+    return criterion
+
+
+def _read(loaded: Loaded, row: list[int], limits: Limits) -> Written:
+    ends = set(loaded.ends)
+    n_text = next((place for place, token in enumerate(row) if token in ends), len(row))
+    if n_text == len(row) and limits.stop:
+        n_text = _without_padding(row, loaded.tokenizer.pad_token_id, ends)
+    text = loaded.tokenizer.decode(row[:n_text], skip_special_tokens=True)
+    places = [place for place in (text.find(end) for end in limits.stop) if place >= 0]
+    if places:
+        return Written(text[: min(places)], "stop", n_text)
+    ended = n_text < len(row) and row[n_text] in ends
+    return Written(text, "stop" if ended else "length", n_text + ended)
+
+
+def _without_padding(row: list[int], pad: int | None, ends: set[int]) -> int:
+    """Length of a row that a stop text ended before others of its batch; it was filled up."""
+    n = len(row)
+    while n and row[n - 1] == pad and pad not in ends:
+        n -= 1
+    return n

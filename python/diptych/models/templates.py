@@ -1,0 +1,113 @@
+"""Conversations into tokens: by the model's chat template, or as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diptych.errors import ConfigError, DataError
+from diptych.models.requests import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model reads.
+
+    Parameters
+    ----------
+    text : with the template's marks
+    tokens : their numbers
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+
+
+def check_template(tokenizer: Any, name: str, *, raw: bool) -> None:
+    """Refuse to chat with a model that was not made for it.
+
+    Parameters
+    ----------
+    tokenizer : of the model
+    name : of the model
+    raw : whether prompts are texts to go on with
+
+    Raises
+    ------
+    ConfigError
+        If it has no chat template.
+    """
+    if not raw and not tokenizer.chat_template:
+        raise ConfigError(
+            f"{name} has no chat template: it goes on with a text and answers no questions. "
+            "Give --model-arg raw=true to let it go on with each prompt as it is, or ask its chat model."
+        )
+
+
+def render(tokenizer: Any, messages: Sequence[Message], *, raw: bool) -> Prompt:
+    """A conversation as the model reads it, up to where its answer begins.
+
+    Marks of the template that stand inside a message are read as plain text: nobody can end a turn from within one.
+
+    Parameters
+    ----------
+    tokenizer : of the model
+    messages : the conversation
+    raw : leave the template out; messages follow each other after an empty line
+
+    Raises
+    ------
+    DataError
+        If the template does not take such a conversation.
+    """
+    if raw:
+        text = "\n\n".join(message.content for message in messages)
+        return Prompt(text, tuple(_tokens(tokenizer, text, plain=True, first=True)))
+    text = _apply(tokenizer, messages)
+    marks = [mark for mark in tokenizer.get_added_vocab() if mark]
+    if not any(mark in message.content for message in messages for mark in marks):
+        return Prompt(text, tuple(_tokens(tokenizer, text, plain=False)))
+    return Prompt(text, tuple(_in_pieces(tokenizer, messages, text)))
+
+
+def continuation(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Tokens of a text that follows a prompt; marks in it are plain text.
+
+    Parameters
+    ----------
+    tokenizer : of the model
+    text : what follows
+    """
+    return tuple(_tokens(tokenizer, text, plain=True))
+
+
+def _apply(tokenizer: Any, messages: Sequence[Message]) -> str:
+    from jinja2 import TemplateError
+
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    try:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    except TemplateError as error:
+        raise DataError(f"the chat template does not take this conversation: {error}") from None
+
+
+def _in_pieces(tokenizer: Any, messages: Sequence[Message], text: str) -> list[int]:
+    """The template's parts with its marks, the messages' without: it is filled with place-holders first."""
+    holders = [f"\ue000{number}\ue001" for number in range(len(messages))]
+    form = _apply(tokenizer, [Message(m.role, holder) for m, holder in zip(messages, holders, strict=True)])
+    for contents in ([m.content for m in messages], [m.content.strip() for m in messages]):
+        inside = dict(zip(holders, contents, strict=True))
+        parts = re.split("(\ue000\\d+\ue001)", form)
+        if "".join(inside.get(part, part) for part in parts) == text:
+            pieces = [_tokens(tokenizer, inside.get(part, part), plain=part in inside) for part in parts]
+            return [token for piece in pieces for token in piece]
+    raise DataError("a message holds marks of the chat template, which also rewrites it")
+
+
+def _tokens(tokenizer: Any, text: str, *, plain: bool, first: bool = False) -> list[int]:
+    if not text and not first:
+        return []
+    encoded = tokenizer(text, add_special_tokens=first, split_special_tokens=plain)
+    return list(encoded["input_ids"])
