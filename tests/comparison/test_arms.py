@@ -19,7 +19,7 @@ from diptych.comparison.arms import deal_rest
 from diptych.comparison.arms_folder import findings_of, read_arms, rewrite_arms
 from diptych.comparison.prepare import read_arm
 from diptych.data import Records, Response, Responses
-from diptych.errors import ConfigError, DataError, RunError
+from diptych.errors import ConfigError, DataError, RunError, UnknownNameError
 from diptych.stats.exact import sign_test
 from diptych.stats.multiplicity import q_values
 
@@ -114,12 +114,34 @@ def test_where_the_others_have_fewer_draws_the_arm_gives_as_few() -> None:
     rest, same = deal_rest(responses(answers(0, n_draws=3), "a"), [responses(answers(1), "b")], 0)
     assert len(rest) == len(same) == 60
     assert {row.draw for row in same} == {0}
+    assert same.notices == ("the others gave fewer responses to 60 prompts of a: as many of its own were compared",)
 
 
 def test_no_common_prompt_is_an_error() -> None:
     strange = [{"prompt": f"Strange {i}?", "response": "Yes."} for i in range(20)]
     with pytest.raises(DataError, match="none of its prompts was answered by the others"):
         deal_rest(responses(answers(0), "a"), [responses(strange, "b")], 0)
+
+
+def test_equal_responses_of_several_arms_weigh_as_many() -> None:
+    others = [responses([{"prompt": f"{i}?", "response": text} for i in range(3000)], text) for text in ("y", "y", "z")]
+    rest, _ = deal_rest(responses([{"prompt": f"{i}?", "response": "x"} for i in range(3000)], "a"), others, 0)
+    assert abs(np.mean([row.response == "y" for row in rest]) - 2 / 3) < 0.04
+
+
+def test_a_dealt_response_is_exchangeable_where_the_mean_of_the_rest_is_not() -> None:
+    """A rare event in arms that are alike: against a dealt response differences are symmetric, against a mean skewed."""
+    n = 20_000
+    said = np.random.default_rng(5).random((3, n)) < 0.1
+    arms = [
+        responses([{"prompt": f"{i}?", "response": str(int(yes))} for i, yes in enumerate(arm)], "x") for arm in said
+    ]
+    rest, _ = deal_rest(arms[0], arms[1:], 0)
+    dealt = {row.prompt: int(row.response) for row in rest}
+    against_dealt = said[0].astype(int) - np.array([dealt[f"{i}?"] for i in range(n)])
+    against_mean = said[0] - said[1:].mean(axis=0)
+    skew = [np.mean(d**3) / np.mean(d**2) ** 1.5 for d in (against_dealt, against_mean)]
+    assert abs(skew[0]) < 0.15 < 0.5 < skew[1]
 
 
 def yes_or_no(rng: random.Random, share: float, n: int) -> Rows:
@@ -166,6 +188,14 @@ def test_what_cannot_be_compared_is_said(
 ) -> None:
     with pytest.raises(error, match=says):
         compare_each(arms, names=names, **SETTINGS)
+
+
+def test_a_rest_needs_two_others_and_a_known_name() -> None:
+    with pytest.raises(ConfigError, match="2 arms were given; it should be from 3 to 26"):
+        compare_each([answers(0), answers(1)], versus="rest", **SETTINGS)
+    versus: Any = "Rest"
+    with pytest.raises(UnknownNameError, match="Did you mean 'rest'"):
+        compare_each([answers(0), answers(1), answers(2)], versus=versus, **SETTINGS)
 
 
 # The folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 from diptych._types import Json, Progress
 from diptych.comparison.config import CompareConfig, CompareOptions
@@ -21,6 +22,7 @@ from diptych.data import Response, Responses
 from diptych.embeddings.service import store_for
 from diptych.errors import ConfigError, DataError
 from diptych.utils.hashing import content_hash, hash_rows
+from diptych.utils.names import check_name
 
 if TYPE_CHECKING:
     import pandas
@@ -123,6 +125,7 @@ def compare_each(
     >>> [len(result.findings) > 0 for result in found.results]
     [False, True, True]
     """
+    check_name("versus", versus, get_args(Versus))
     threads = threads or os.cpu_count() or 1
     config = CompareConfig.parse(dict(settings), source="compare_each")
     pairs = prepare_arms(arms, names=names, versus=versus, config=config, threads=threads)
@@ -168,8 +171,9 @@ def prepare_arms(
     ConfigError
         If there are too few or too many arms, or the names are not one for each.
     """
-    if not 2 <= len(sources) <= MAX_ARMS:
-        raise ConfigError(f"{len(sources)} arms were given; it should be from 2 to {MAX_ARMS}")
+    least = 3 if versus == "rest" else 2
+    if not least <= len(sources) <= MAX_ARMS:
+        raise ConfigError(f"{len(sources)} arms were given; it should be from {least} to {MAX_ARMS}")
     arms = [read_arm(source, letter, threads, config) for source, letter in zip(sources, ascii_lowercase, strict=False)]
     called = _names(arms, names)
     if versus == "rest":
@@ -235,22 +239,28 @@ def deal_rest(arm: Responses, others: Sequence[Responses], seed: int) -> tuple[R
     Notes
     -----
     A response that is dealt from the mixture of the others can be exchanged with the arm's own when the arm answers as
-    that mixture does, so sign flips are exact. The mean over several others could not: it varies less than a single
-    response, and is skewed another way.
+    that mixture does, so sign flips are exact (with several draws: when all arms are alike, for a hand that is dealt
+    without putting back varies less than the mixture of arms that differ). The mean over several others could not be
+    exchanged: it varies less than a single response, and is skewed another way.
     """
     own, theirs = _by_prompt([arm]), _by_prompt(others)
     if not own.keys() & theirs.keys():
         raise DataError(f"{arm.source}: none of its prompts was answered by the others")
     kept: list[Response] = []
     dealt: list[Response] = []
+    n_cut = 0
     for prompt_id in sorted(own.keys() | theirs.keys()):
         mine, pool = own.get(prompt_id, []), theirs.get(prompt_id, [])
         n = min(len(mine), len(pool)) or max(len(mine), len(pool))
+        n_cut += n < len(mine)
         kept += mine if len(mine) <= n else _deal(mine, n, seed, "own")
         dealt += _deal(pool, n, seed, "rest")
     source = ", ".join(sorted(other.source for other in others))
     notices = tuple(notice for other in others for notice in other.notices)
     rest = Responses(tuple(dealt), source, has_ids=arm.has_ids, notices=notices)
+    if n_cut:
+        cut = f"the others gave fewer responses to {n_cut} prompts of {arm.source}: as many of its own were compared"
+        return rest, replace(arm, rows=tuple(kept), notices=(*arm.notices, cut))
     return rest, replace(arm, rows=tuple(kept))
 
 
@@ -267,7 +277,8 @@ def _deal(rows: Sequence[Response], n: int, seed: int, side: str) -> list[Respon
     seen: Counter[str] = Counter()
     keys: list[tuple[str, str]] = []
     for row in rows:
-        content = content_hash("diptych/row/2", [row.prompt_id, row.response, row.system, dict(row.meta)])
+        meta = json.dumps(dict(row.meta), sort_keys=True, default=str)
+        content = content_hash("diptych/row/2", [row.prompt_id, row.response, row.system, row.finish_reason, meta])
         keys.append((content, str(seen[content])))
         seen[content] += 1
     contents, counts = ([key[place] for key in keys] for place in (0, 1))
