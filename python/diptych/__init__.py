@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from diptych.embeddings.service import EmbeddingService
     from diptych.errors import DiptychError
     from diptych.models.api_clients import APIClientFactory, BaseAPIClient
-    from diptych.models.manager import ModelManager, ModelPairManager
+    from diptych.models.manager import ModelManager
+    from diptych.models.pairs import ModelPairManager
 
 _HOMES = {
     "APIClientFactory": "diptych.models.api_clients",
@@ -43,7 +44,7 @@ _HOMES = {
     "Example": "diptych.comparison.findings",
     "Finding": "diptych.comparison.findings",
     "ModelManager": "diptych.models.manager",
-    "ModelPairManager": "diptych.models.manager",
+    "ModelPairManager": "diptych.models.pairs",
     "Response": "diptych.data.responses",
     "Responses": "diptych.data.responses",
     "Result": "diptych.comparison.result",

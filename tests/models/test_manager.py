@@ -96,6 +96,12 @@ def test_an_adapter_that_does_not_fit_is_refused_and_the_base_stays_whole(folder
         with pytest.raises(ModelError, match=r"hf/small\+adapter: the adapter does not fit: .*size mismatch"):
             manager.load(f"{small}+{folder}/adapter")
         assert torch.equal(logits(base), before)
+        fitting = manager.load(f"{small}+{save_adapter(small, tmp_path / 'fitting')}")
+        on = logits(fitting)
+        with pytest.raises(ModelError, match="size mismatch"):
+            manager.load(f"{small}+{folder}/adapter")
+        assert torch.equal(logits(base), before) and torch.equal(logits(fitting), on)
+        assert not torch.equal(on, before)
 
 
 class Malice:

@@ -1,4 +1,4 @@
-"""Models in memory: loaded once, shared, and let go of; pairs of a base and what was made from it."""
+"""Models in memory: loaded once, shared, and let go of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import RLock
 from typing import Any, Self
 
 from diptych._types import Json
-from diptych.errors import ConfigError, ModelError
+from diptych.errors import ModelError
 from diptych.models.checkpoints import Checkpoint, find_checkpoint
 from diptych.utils.device import Dtype, choose_device, choose_dtype
 from diptych.utils.extras import require_extra
@@ -110,6 +110,11 @@ class Loaded:
         found = ids if isinstance(ids, list) else [ids]
         return sorted({token for token in [*found, self.tokenizer.eos_token_id] if token is not None})
 
+    @property
+    def n_outputs(self) -> int:
+        """Rows of scores: tokens of the vocabulary, and what pads it."""
+        return int(self._weights.model.get_output_embeddings().weight.shape[0])
+
     def shares_weights(self, other: Loaded) -> bool:
         """Whether both are one model in memory, with different adapters or the same.
 
@@ -194,9 +199,9 @@ class ModelManager:
         source = name if isinstance(name, Source) else Source.find(name)
         place = source.base.folder.resolve()
         weights = self._weights.get(place) or self._read(source.base)
-        self._weights[place] = weights
         if source.adapter is not None:
             self._put_on(weights, source.base, source.adapter)
+        self._weights[place] = weights
         weights.n_users += 1
         return Loaded(source, weights, self.device, self.dtype)
 
@@ -250,91 +255,23 @@ class ModelManager:
         folder = adapter.folder.resolve()
         if folder in weights.adapters:
             return
-        name = f"adapter{len(weights.adapters)}"
+        name, first = f"adapter{len(weights.adapters)}", not weights.adapters
         with weights.lock, quiet():
             try:
-                if weights.adapters:
-                    weights.model.load_adapter(folder, name, is_trainable=False)
-                else:
+                if first:
                     weights.model = PeftModel.from_pretrained(weights.model, folder, name, autocast_adapter_dtype=False)
-                weights.adapters[folder] = name
+                else:
+                    weights.model.load_adapter(folder, name, autocast_adapter_dtype=False)
                 weights.model.eval()
             except (ValueError, RuntimeError, KeyError, OSError) as error:
-                weights.model, weights.adapters = self._model(base), {}  # it may be half put on
-                first = str(error).split("\n\t")[1] if "\n\t" in str(error) else str(error).partition("\n")[0]
-                raise ModelError(f"hf/{base.name}+{adapter.name}: the adapter does not fit: {first}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Whether two models read and write the same tokens.
-
-    Parameters
-    ----------
-    shared_weights : whether one set of weights serves both
-    same_vocabulary : whether each token has the same number in both
-    same_template : whether both wrap a conversation alike
-    only_base, only_tuned : tokens that one has and the other has not, at most ten
-    n_outputs : rows of scores of each: base, tuned
-    """
-
-    shared_weights: bool
-    same_vocabulary: bool
-    same_template: bool
-    only_base: tuple[str, ...]
-    only_tuned: tuple[str, ...]
-    n_outputs: tuple[int, int]
-
-
-class ModelPairManager:
-    """A base and what was made from it, in memory together; an adapter shares the base's weights.
-
-    Parameters
-    ----------
-    base : ``<id or folder>[@revision]``
-    tuned : the same, or ``base+adapter``; ``+adapter`` alone is one on this base
-    manager : that loads them; None for one with its own settings
-
-    Raises
-    ------
-    ModelError
-        If one cannot be loaded.
-    """
-
-    def __init__(self, base: str, tuned: str, *, manager: ModelManager | None = None) -> None:
-        if "+" in base and not Path(base).is_dir():
-            raise ConfigError(f"base = {base!r}: an adapter belongs to the tuned model")
-        self._manager = manager or ModelManager()
-        self.base = self._manager.load(base)
-        try:
-            self.tuned = self._manager.load(f"{base}{tuned}" if tuned.startswith("+") else tuned)
-        except BaseException:
-            self._manager.release(self.base)
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of both."""
-        for loaded in (self.base, self.tuned):
-            self._manager.release(loaded)
-
-    def fit(self) -> Fit:
-        """Whether the two can be compared token by token."""
-        a, b = self.base.tokenizer.get_vocab(), self.tuned.tokenizer.get_vocab()
-        outputs = [loaded._weights.model.get_output_embeddings().weight.shape[0] for loaded in (self.base, self.tuned)]
-        return Fit(
-            shared_weights=self.base.shares_weights(self.tuned),
-            same_vocabulary=a == b,
-            same_template=self.base.tokenizer.chat_template == self.tuned.tokenizer.chat_template,
-            only_base=tuple(sorted(a.keys() - b.keys())[:10]),
-            only_tuned=tuple(sorted(b.keys() - a.keys())[:10]),
-            n_outputs=(outputs[0], outputs[1]),
-        )
+                if first:
+                    weights.model = self._model(base)  # layers for the adapter may be in it
+                elif name in weights.model.peft_config:
+                    weights.model.delete_adapter(name)
+                said = [line.strip() for line in str(error).splitlines()] or [type(error).__name__]
+                reason = next((line for line in said if "size mismatch" in line), said[0])
+                raise ModelError(f"hf/{base.name}+{adapter.name}: the adapter does not fit: {reason}") from None
+            weights.adapters[folder] = name
 
 
 def read_tokenizer(base: Checkpoint) -> Any:

@@ -1,0 +1,81 @@
+"""A base and what was made from it, in memory together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from diptych.errors import ConfigError
+from diptych.models.manager import ModelManager
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether two models read and write the same tokens.
+
+    Parameters
+    ----------
+    shared_weights : whether one set of weights serves both
+    same_vocabulary : whether each token has the same number in both
+    same_template : whether both wrap a conversation alike
+    only_base, only_tuned : tokens that one has and the other has not, at most ten
+    n_outputs : rows of scores of each: base, tuned
+    """
+
+    shared_weights: bool
+    same_vocabulary: bool
+    same_template: bool
+    only_base: tuple[str, ...]
+    only_tuned: tuple[str, ...]
+    n_outputs: tuple[int, int]
+
+
+class ModelPairManager:
+    """A base and what was made from it, in memory together; an adapter shares the base's weights.
+
+    Parameters
+    ----------
+    base : ``<id or folder>[@revision]``
+    tuned : the same, or ``base+adapter``; ``+adapter`` alone is one on this base
+    manager : that loads them; None for one with its own settings
+
+    Raises
+    ------
+    ModelError
+        If one cannot be loaded.
+    """
+
+    def __init__(self, base: str, tuned: str, *, manager: ModelManager | None = None) -> None:
+        if "+" in base and not Path(base).is_dir():
+            raise ConfigError(f"base = {base!r}: an adapter belongs to the tuned model")
+        self._manager = manager or ModelManager()
+        self.base = self._manager.load(base)
+        try:
+            self.tuned = self._manager.load(f"{base}{tuned}" if tuned.startswith("+") else tuned)
+        except BaseException:
+            self._manager.release(self.base)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of both."""
+        for loaded in (self.base, self.tuned):
+            self._manager.release(loaded)
+
+    def fit(self) -> Fit:
+        """Whether the two can be compared token by token."""
+        a, b = self.base.tokenizer.get_vocab(), self.tuned.tokenizer.get_vocab()
+        return Fit(
+            shared_weights=self.base.shares_weights(self.tuned),
+            same_vocabulary=a == b,
+            same_template=self.base.tokenizer.chat_template == self.tuned.tokenizer.chat_template,
+            only_base=tuple(sorted(a.keys() - b.keys())[:10]),
+            only_tuned=tuple(sorted(b.keys() - a.keys())[:10]),
+            n_outputs=(self.base.n_outputs, self.tuned.n_outputs),
+        )
