@@ -201,6 +201,14 @@ def test_of_a_phrase_and_its_pieces_in_the_same_responses_only_the_whole_is_offe
     assert set(blind) == {"i hope this helps", "so far so good"}
 
 
+def test_phrases_of_stop_words_alone_are_not_offered() -> None:
+    texts = ["of the sea", *["as it is, in the sea"] * 20, *(f"{i}" for i in range(20))]
+    scan = PhrasesLens().propose(texts, TOOLS)
+    offered = {measure.definition["phrase"] for measure in scan.chosen(range(scan.n_measures)).measures}
+    assert any("sea" in phrase for phrase in offered)
+    assert not any(set(phrase.split(" ")) <= {"as", "it", "is", "in", "the"} for phrase in offered)
+
+
 def test_frequent_phrases_are_offered_and_rare_ones_are_not() -> None:
     texts = [*["a sea"] * MIN_RESPONSES, *["the sky"] * (MIN_RESPONSES - 1), *(f"{i}" for i in range(40))]
     scan = PhrasesLens().propose(texts, TOOLS)

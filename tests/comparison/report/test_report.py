@@ -53,7 +53,7 @@ def hostile_rows(opening: str, shift: float) -> Rows:
 
 def plain_rows(opening: str, n: int = 60, *, first: int = 0) -> Rows:
     return [
-        {"prompt": f"Question {i}?", "response": f"{opening} {'so ' * (i % 5)}it is {i}."}
+        {"prompt": f"Question {i}?", "response": f"{opening} {'so ' * (i % 5)}it is {i}{' indeed' if i % 3 else ''}."}
         for i in range(first, first + n)
     ]
 
@@ -218,7 +218,8 @@ def test_numbers_on_the_page_are_those_of_the_findings(plain: Result) -> None:
 
 def test_all_that_was_tested_is_on_the_page_once(plain: Result) -> None:
     html = render(plain.documents())
-    assert html.count('<li id="f') == len(plain.findings)
+    assert html.count('<li id="f') == len(plain.findings) > 0
+    assert plain.not_found
     body = html[html.index('<section id="not-found"') :].split("</table>")[0]
     assert body.count('<tr><th scope="row">') == len(plain.not_found)
 

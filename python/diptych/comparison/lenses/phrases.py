@@ -62,11 +62,17 @@ class PhrasesLens:
 
 
 def _apart(phrases: Sequence[str], n_texts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """Phrases without those that all texts have, or that hardly stand without a word before or behind them."""
+    """Phrases without those that all texts have, or that hardly stand without a word before or behind them.
+
+    Nor those of stop words alone: an arm that writes more says most of them in more responses, which tells nothing.
+    """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     number = {phrase: j for j, phrase in enumerate(phrases)}
     kept: Mask = n_texts < total
     for j, phrase in enumerate(phrases):
         words = phrase.split(" ")
+        kept[j] &= not ENGLISH_STOP_WORDS.issuperset(words)
         for shorter in (words[1:], words[:-1]) if len(words) > 1 else ():
             part = number.get(" ".join(shorter))
             if part is not None and n_texts[j] >= MAX_OVERLAP * n_texts[part]:
