@@ -53,7 +53,7 @@ def hostile_rows(opening: str, shift: float) -> Rows:
 
 def plain_rows(opening: str, n: int = 60, *, first: int = 0) -> Rows:
     return [
-        {"prompt": f"Question {i}?", "response": f"{opening} {'so ' * (i % 5)}it is {i}{' indeed' if i % 3 else ''}."}
+        {"prompt": f"Question {i}?", "response": f"{opening} {'so ' * (i % 5)}it is {i}{' today' if i % 3 else ''}."}
         for i in range(first, first + n)
     ]
 
