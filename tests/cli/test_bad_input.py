@@ -46,8 +46,7 @@ def scored(text: str) -> dict[str, Any]:
 UNREADABLE = [
     Refused("missing file", ("nothing.jsonl: no such file", "Check the name"), ("a.jsonl", "nothing.jsonl")),
     Refused("first file missing", ("nothing.jsonl: no such file",), ("nothing.jsonl", "b.jsonl")),
-    Refused("model name", ("openai/gpt-4o: no such file", "name of a model", "Generate its responses first"),
-            ("a.jsonl", "openai/gpt-4o")),
+    Refused("model of no provider", ("opanai/gpt-4o: no such file", "Check the name"), ("a.jsonl", "opanai/gpt-4o")),
     Refused("folder", ("answers is a folder", "Give a file of responses"), ("a.jsonl", "answers"), {"answers/": b""}),
     Refused("file name too long", ("cannot be read", "name too long"), ("a.jsonl", "x" * 300)),
     Refused("empty file", ("b.jsonl is empty", "Give a file with one response per line"), files={"b.jsonl": b""}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,8 +76,9 @@ class Choices:
         """Whether an arm is a model: what is a file on the disk is not, whatever it is called."""
         from diptych.models.registry import looks_like_model
 
-        if Path(name).exists() and not Path(name).is_dir():
-            return False
+        with suppress(OSError):  # no file can have such a name
+            if Path(name).exists() and not Path(name).is_dir():
+                return False
         return looks_like_model(name) or (self.registry is not None and name in self.registry.names)
 
     def generation(
