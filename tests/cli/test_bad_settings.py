@@ -135,7 +135,7 @@ def test_a_folder_with_another_run_is_left_alone_and_what_differs_is_named(tmp_p
         assert listing(tmp_path) == before
 
 
-@pytest.mark.parametrize("arguments", [("--alpha", "high"), ("--aplha", "0.1"), ("--config",), ("c.jsonl",)])
+@pytest.mark.parametrize("arguments", [("--alpha", "high"), ("--aplha", "0.1"), ("--config",), ("--versus",)])
 def test_a_command_line_that_cannot_be_parsed_exits_2_without_a_traceback(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
