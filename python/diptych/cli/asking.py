@@ -95,10 +95,6 @@ class Choices:
         chosen_by = self.sampling.seed if seed is None else seed
         return Generation(model, asked, self.draws, self.sampling, spec.price, limit, chosen_by)
 
-    def tolerated(self, n_requests: int) -> int:
-        """How many of the requests may fail."""
-        return self.max_failures if isinstance(self.max_failures, int) else int(self.max_failures * n_requests)
-
 
 def chosen(context: typer.Context) -> Choices:
     """The flags of a verb, by their names in its signature.

@@ -89,14 +89,13 @@ def _ask(generation: Generation, choices: asking.Choices, out: Path, *, as_json:
     from diptych.models.ledger import Ledger
     from diptych.utils.text import json_text
 
-    n_requests = len(generation.asked) * generation.draws
     with Ledger(ledger_of(out), generation.config) as ledger, progress_on_stderr() as progress:
         n_asked = generation.missing(ledger).n_requests
         responses = generation.run(
             ledger,
             progress=progress,
             max_cost=choices.max_cost,
-            max_failures=choices.tolerated(n_requests),
+            max_failures=choices.max_failures,
         )
         spent = ledger.spent()
         _write(responses, out)

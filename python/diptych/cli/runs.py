@@ -9,9 +9,8 @@ from typing import Any
 
 from diptych._types import Json, Progress
 from diptych.cli.console import note, say
-from diptych.comparison.asked import LEDGER
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.folder import Documents, read_run, write_run
+from diptych.comparison.folder import LEDGER, Documents, free_folder, read_run, write_run
 from diptych.comparison.lenses import make_lens
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.report.format import equivalence, interval_of, percent, probability, scale_for
@@ -85,29 +84,13 @@ def _holds_run(folder: Path) -> bool:
 
 def _folder_of(prepared: Prepared) -> Path:
     a, b = (slug(arm.name, max_length=60) for arm in prepared.table.arms)
-    return free_folder(f"{a}-vs-{b}", prepared.manifest["identity"])
+    return free_folder(f"{a}-vs-{b}", lambda folder: identity_in(folder) == prepared.manifest["identity"])
 
 
-def free_folder(name: str, identity: str) -> Path:
-    """``runs/NAME``, or with a number when another comparison lies there.
-
-    Parameters
-    ----------
-    name : such as ``A-vs-B``
-    identity : of the comparison, from its manifest
-    """
-    number = 1
-    while True:
-        folder = Path("runs") / (name + (f"-{number}" if number > 1 else ""))
-        manifest = folder / "manifest.json"
-        if not folder.exists() or (manifest.exists() and _identity(manifest) == identity):
-            return folder
-        number += 1
-
-
-def _identity(manifest: Path) -> str | None:
+def identity_in(folder: Path) -> str | None:
+    """The identity of the comparison that lies in a folder; None where none does."""
     try:
-        return str(json.loads(manifest.read_bytes())["identity"])
+        return str(json.loads((folder / "manifest.json").read_bytes())["identity"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -144,6 +127,12 @@ def refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
 
 def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
     """What a comparison would do, for ``--dry-run``."""
+    yield from describe_pair(prepared)
+    yield f"would write {out or _folder_of(prepared)}; calls no model, costs nothing"
+
+
+def describe_pair(prepared: Prepared) -> Iterator[str]:
+    """What would be compared, and how."""
     table, config = prepared.table, prepared.config
     for arm in table.arms:
         yield f"{arm.name}: {arm.n_responses} responses from {arm.source}"
@@ -153,7 +142,6 @@ def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
     resamples = config.resamples or "as many as the family asks for"
     lenses = ", ".join(config.lenses)
     yield f"lenses {lenses}; embedder {config.embedder}; resamples: {resamples}; seed {config.seed}"
-    yield f"would write {out or _folder_of(prepared)}; calls no model, costs nothing"
 
 
 def _describe_split(prepared: Prepared) -> Iterator[str]:

@@ -9,10 +9,11 @@ from typing import get_args
 
 from diptych._types import Json
 from diptych.cli.console import note, progress_on_stderr, say
-from diptych.cli.runs import describe_plan, finding_lines, free_folder, refuse_other_run
+from diptych.cli.runs import describe_pair, finding_lines, identity_in, refuse_other_run
 from diptych.comparison.arms import REST, Versus, analyse_arms, prepare_arms
 from diptych.comparison.arms_folder import findings_of, holds_arms, identity_of, read_arms
 from diptych.comparison.config import CompareConfig
+from diptych.comparison.folder import free_folder
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.report.format import percent
 from diptych.errors import RunError
@@ -74,7 +75,9 @@ class Several:
     def _compare(self, pairs: Sequence[Prepared], versus: Versus) -> tuple[Path, Json]:
         """The same comparisons again read the folder that is there."""
         identity = identity_of([pair.manifest for pair in pairs], versus)
-        folder = self.out if self.out is not None else free_folder("-vs-".join(_arms(pairs)), identity)
+        folder = self.out
+        if folder is None:
+            folder = free_folder("-vs-".join(_arms(pairs)), lambda folder: identity_in(folder) == identity)
         if holds_arms(folder):
             manifest, documents = read_arms(folder)
             there, wanted = documents[0].manifest, pairs[0].manifest
@@ -96,9 +99,8 @@ def _arms(pairs: Sequence[Prepared]) -> list[str]:
 
 def _describe(pairs: Sequence[Prepared], out: Path | None) -> Iterator[str]:
     for pair in pairs:
-        *lines, _ = describe_plan(pair, out)
         yield " and ".join(arm.name for arm in pair.table.arms)
-        yield from (f"  {line}" for line in lines)
+        yield from (f"  {line}" for line in describe_pair(pair))
     where = out or "a folder under runs"
     yield f"{len(pairs)} comparisons, one family; would write {where}; calls no model, costs nothing"
 

@@ -7,6 +7,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from string import ascii_lowercase
@@ -27,6 +28,8 @@ from diptych.utils.names import check_name
 if TYPE_CHECKING:
     import pandas
 
+    from diptych.comparison.folder import Documents
+
 Versus = Literal["each", "rest"]
 REST = "the others"
 MAX_ARMS = len(ascii_lowercase)
@@ -45,11 +48,15 @@ class Comparisons:
     versus: Versus
     results: tuple[Result, ...]
 
+    @cached_property
+    def _documents(self) -> list[Documents]:
+        return [result.documents() for result in self.results]
+
     def to_json(self) -> Json:
         """``findings.json`` of the whole, as an object; examples are in those of the single comparisons."""
         from diptych.comparison.arms_folder import findings_of
 
-        return findings_of(self.versus, [result.documents() for result in self.results])
+        return findings_of(self.versus, self._documents)
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row per finding, with the names of both arms as columns ``a`` and ``b``.
@@ -88,7 +95,7 @@ class Comparisons:
         """
         from diptych.comparison.arms_folder import write_arms
 
-        return write_arms(self.versus, [result.documents() for result in self.results], Path(folder))
+        return write_arms(self.versus, self._documents, Path(folder))
 
 
 def compare_each(

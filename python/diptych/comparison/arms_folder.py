@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diptych._types import Json
-from diptych.comparison.folder import SCHEMA, Documents, cell, findings_rows, read_run, write_run
+from diptych.comparison.folder import SCHEMA, Documents, cell, findings_rows, read_run, write_run, writing
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.hashing import content_hash
@@ -108,16 +108,11 @@ def write_arms(versus: str, documents: Sequence[Documents], folder: Path) -> Pat
         "report.html": render_arms(findings),
         "manifest.json": json_text(manifest) + "\n",
     }
-    try:
-        with new_folder(folder) as temporary:
-            for name, document in zip(manifest["comparisons"], documents, strict=True):
-                write_run(document, temporary / name)
-            for name, text in files.items():
-                write_atomic(temporary / name, text.encode())
-    except RunError:
-        raise
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror}. Nothing was left there.") from error
+    with writing(folder), new_folder(folder) as temporary:
+        for name, document in zip(manifest["comparisons"], documents, strict=True):
+            write_run(document, temporary / name)
+        for name, text in files.items():
+            write_atomic(temporary / name, text.encode())
     return folder
 
 

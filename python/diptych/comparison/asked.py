@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych._types import Json, Progress
+from diptych.comparison.folder import LEDGER, free_folder
 from diptych.comparison.generated import Generation
 from diptych.data import Responses
 from diptych.errors import ConfigError, RunError
@@ -19,7 +20,6 @@ from diptych.models.prices import Estimate
 from diptych.utils.files import new_folder
 from diptych.utils.names import slug
 
-LEDGER = "ledger.sqlite"
 _SUSPICIOUS = 0.01
 
 
@@ -92,9 +92,9 @@ class AskedArms:
             found = {}
             for arm, generation in self.generations.items():
                 self._take_over(ledger, generation)
-                n_requests = len(generation.asked) * generation.draws
-                bound = int(max_failures * n_requests) if isinstance(max_failures, float) else max_failures
-                found[arm] = generation.run(ledger, arm=arm, progress=progress, max_cost=max_cost, max_failures=bound)
+                found[arm] = generation.run(
+                    ledger, arm=arm, progress=progress, max_cost=max_cost, max_failures=max_failures
+                )
         return {arm: responses.with_notices(self._drop_out(found)) for arm, responses in found.items()}
 
     def _take_over(self, ledger: Ledger, generation: Generation) -> None:
@@ -135,12 +135,11 @@ def folder_for(config: Json, settings: Json, names: tuple[str, str]) -> Path:
     names : of the arms
     """
     a, b = (slug(name, max_length=60) for name in names)
-    number = 1
-    while True:
-        folder = Path("runs") / (f"{a}-vs-{b}" + (f"-{number}" if number > 1 else ""))
-        if not folder.exists() or (read_config(folder / LEDGER) == config and _settings_of(folder) in (None, settings)):
-            return folder
-        number += 1
+
+    def is_ours(folder: Path) -> bool:
+        return read_config(folder / LEDGER) == config and _settings_of(folder) in (None, settings)
+
+    return free_folder(f"{a}-vs-{b}", is_ours)
 
 
 def _settings_of(folder: Path) -> Json | None:

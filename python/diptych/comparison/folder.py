@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from diptych.comparison.result import Result
 
 SCHEMA = 1
+LEDGER = "ledger.sqlite"
+"""Answers of the models that a run asks."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +111,45 @@ def write_run(documents: Documents, folder: Path) -> Path:
     files["manifest.json"] = _json(documents.manifest)
     arrays = io.BytesIO()
     np.savez_compressed(arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters)
+    begun = _begun(folder) if (folder / LEDGER).exists() else new_folder(folder)
+    with writing(folder), begun as place:
+        write_atomic(place / "measures.npz", arrays.getvalue())
+        for name, text in files.items():
+            write_atomic(place / name, text.encode())
+    return folder
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """What the system says against writing a folder, as an error of ours.
+
+    Parameters
+    ----------
+    folder : that is written in the block
+
+    Raises
+    ------
+    RunError
+        In place of any other ``OSError``.
+    """
     try:
-        with _begun(folder) if (folder / "ledger.sqlite").exists() else new_folder(folder) as place:
-            write_atomic(place / "measures.npz", arrays.getvalue())
-            for name, text in files.items():
-                write_atomic(place / name, text.encode())
+        yield
     except RunError:
         raise
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror}. Nothing was left there.") from error
-    return folder
+
+
+def free_folder(name: str, is_ours: Callable[[Path], bool]) -> Path:
+    """``runs/NAME``, or with a number where other runs lie.
+
+    Parameters
+    ----------
+    name : such as ``A-vs-B``
+    is_ours : whether what lies in a folder is the run that it is for
+    """
+    folders = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1))
+    return next(folder for folder in folders if not folder.exists() or is_ours(folder))
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class Generation:
         arm: str = "a",
         progress: Progress | None = None,
         max_cost: float | None = None,
-        max_failures: int | None = None,
+        max_failures: float | None = None,
     ) -> Responses:
         """Ask what the ledger lacks, and give all responses.
 
@@ -97,7 +97,9 @@ class Generation:
         ----------
         ledger : takes each answer as it comes
         arm : name of the arm
-        progress, max_cost, max_failures : as for ``models.generation.generate``
+        progress, max_cost : as for ``models.generation.generate``
+        max_failures : requests that may fail before the rest is left unasked: a whole number, or a share of all as a
+            fraction; None for any number
 
         Returns
         -------
@@ -110,6 +112,7 @@ class Generation:
         ConfigError, BudgetError, ModelError, LedgerError
             As ``models.generation.generate`` does; ``ModelError`` also if no request was answered.
         """
+        n_requests = len(self.asked) * self.draws
         answered = asking.generate(
             self.model,
             [Question(prompt.prompt_id, _messages(prompt)) for prompt in self.asked],
@@ -119,7 +122,7 @@ class Generation:
             progress=progress,
             price=self.price,
             max_cost=max_cost,
-            max_failures=max_failures,
+            max_failures=int(max_failures * n_requests) if isinstance(max_failures, float) else max_failures,
         )
         return self._responses(answered, arm)
 

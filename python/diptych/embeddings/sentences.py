@@ -74,7 +74,7 @@ class SentenceEncoder:
         digest.update(self._model.tokenizer.backend_tokenizer.to_str().encode())
         for name, tensor in sorted(self._model.state_dict().items()):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.cpu().contiguous().flatten().view(-1).numpy().tobytes())
+            digest.update(tensor.cpu().numpy().tobytes())
         versions = " ".join(f"{library}={version(library)}" for library in _LIBRARIES)
         return f"st/1 sha256={digest.hexdigest()} {versions}"
 

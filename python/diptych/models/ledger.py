@@ -162,13 +162,8 @@ class Ledger:
 
     def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
         """Those of the requests that were answered, by key."""
-        found: dict[str, Reply] = {}
         with _typed(self.path):
-            for start in range(0, len(keys), _KEYS_AT_ONCE):
-                some = keys[start : start + _KEYS_AT_ONCE]
-                query = f"SELECT key, {_REPLY} FROM answers WHERE key IN ({', '.join('?' * len(some))})"
-                found.update((key, _reply(rest)) for key, *rest in self._database.execute(query, some))
-        return found
+            return {key: _reply(rest) for key, *rest in _select(self._database, f"key, {_REPLY}", keys)}
 
     def take_over(self, other: Path, keys: Sequence[str]) -> int:
         """Copy answers from the ledger of another run, which paid for them.
@@ -183,13 +178,9 @@ class Ledger:
         int
             how many were there
         """
-        rows = []
         try:
             with closing(_read_only(other)) as database:
-                for start in range(0, len(keys), _KEYS_AT_ONCE):
-                    some = keys[start : start + _KEYS_AT_ONCE]
-                    query = f"SELECT * FROM answers WHERE key IN ({', '.join('?' * len(some))})"
-                    rows += database.execute(query, some).fetchall()
+                rows = list(_select(database, "*", keys))
         except sqlite3.Error:
             return 0
         with self._transaction() as database:
@@ -268,6 +259,14 @@ def read_config(path: Path) -> Json | None:
             return found
     except (sqlite3.Error, ValueError, TypeError):
         return None
+
+
+def _select(database: sqlite3.Connection, columns: str, keys: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """Columns of the answers to some requests."""
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        some = keys[start : start + _KEYS_AT_ONCE]
+        places = ", ".join("?" * len(some))
+        yield from database.execute(f"SELECT {columns} FROM answers WHERE key IN ({places})", some)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
