@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from diptych._types import Progress, Silent
+from diptych._types import Json, Progress, Silent
 from diptych.errors import BudgetError, ModelError
 from diptych.models.ledger import Asked, Ledger
 from diptych.models.prices import Budget, Price
@@ -21,10 +21,12 @@ class Question:
     ----------
     prompt_id : its name
     messages : the conversation, ending with the user's turn
+    schema : JSON schema that each answer shall follow; None for plain text
     """
 
     prompt_id: str
     messages: tuple[Message, ...]
+    schema: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,6 @@ class _Delivery:
 
 
 def _wanted(model: Model, question: Question, sampling: Sampling, draw: int) -> _Wanted:
-    request = Request(question.messages, draw)
+    request = Request(question.messages, draw, question.schema)
     key = request_key(model.identity, sampling, request)
     return _Wanted(Asked(key, model.name, question.prompt_id, draw), request)

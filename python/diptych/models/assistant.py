@@ -1,0 +1,89 @@
+"""A model that helps to read: names clusters, judges answers, writes summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from diptych._types import Progress
+from diptych.models.generation import Question, generate
+from diptych.models.ledger import Ledger
+from diptych.models.prices import Price
+from diptych.models.requests import Answer, Failure, Model, Sampling
+from diptych.models.structured import read_object, strict_schema
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Assistant:
+    """Asks a model through a ledger: a question whose answer is there is not asked again.
+
+    Parameters
+    ----------
+    model : that is asked
+    ledger : takes each answer as it comes
+    sampling : how answers are drawn
+    price : of the model's tokens; None where it is not known
+    max_cost : US dollars that all answers in the ledger together may cost
+    progress : where it says how far it is
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from diptych.models.providers.scripted import Script, ScriptedModel
+    >>> from diptych.models.requests import Message
+    >>> class Verdict(BaseModel):
+    ...     flatters: bool
+    >>> model = ScriptedModel("judge", Script(otherwise=('{"flatters": true}',)))
+    >>> with Ledger(pathlib.Path(tempfile.mkdtemp()) / "ledger.sqlite", {}) as ledger:
+    ...     judge = Assistant(model, ledger, Sampling(temperature=0.0))
+    ...     judge.ask_objects([Question("1", (Message("user", "Does “You are so wise!” flatter?"),))], Verdict)
+    [Verdict(flatters=True)]
+    """
+
+    model: Model
+    ledger: Ledger
+    sampling: Sampling
+    price: Price | None = None
+    max_cost: float | None = None
+    progress: Progress | None = None
+
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """An answer to each question, in order.
+
+        Raises
+        ------
+        ConfigError, BudgetError, ModelError, LedgerError
+            As ``models.generation.generate`` does.
+        """
+        answered = generate(
+            self.model,
+            questions,
+            sampling=self.sampling,
+            ledger=self.ledger,
+            progress=self.progress,
+            price=self.price,
+            max_cost=self.max_cost,
+        )
+        return [one.answer for one in answered]
+
+    def ask_objects(self, questions: Sequence[Question], form: type[M]) -> list[M | Failure]:
+        """An object for each question, in order; a failure where the answer does not fit.
+
+        Parameters
+        ----------
+        questions : each gets the form's schema; a model that knows no schemas must be told the form in words
+        form : of the answers
+
+        Raises
+        ------
+        ConfigError, BudgetError, ModelError, LedgerError
+            As ``models.generation.generate`` does.
+        """
+        schema = strict_schema(form)
+        answers = self.ask([replace(question, schema=schema) for question in questions])
+        return [read_object(answer, form) for answer in answers]
