@@ -15,6 +15,11 @@ _CHARACTERS_A_TOKEN = 4
 """A stop text is looked for in this many tokens for each of its characters: no token is shorter than a UTF-8 byte."""
 
 
+Processor = Callable[[Any, Any], Any]
+"""Takes the tokens so far, int (rows, length), and scores of the next, float (rows, vocabulary); gives other scores."""
+Change = Callable[[Sequence[int], int], Processor]
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One text to write.
@@ -53,14 +58,22 @@ class Limits:
     ----------
     max_tokens : longest text
     stop : texts that end it
+    n_beams : texts that are followed at once, of which the likeliest is given; only where nothing is drawn
     """
 
     max_tokens: int
     stop: Sequence[str] = ()
+    n_beams: int = 1
 
 
 def write_texts(
-    loaded: Loaded, jobs: Sequence[Job], draw: Draw, limits: Limits, *, batch_size: int
+    loaded: Loaded,
+    jobs: Sequence[Job],
+    draw: Draw,
+    limits: Limits,
+    *,
+    batch_size: int,
+    change: Change | None = None,
 ) -> Iterator[tuple[int, Written | None]]:
     """Go on with prompts, the longest first.
 
@@ -71,6 +84,8 @@ def write_texts(
     draw : how tokens are drawn
     limits : where texts end
     batch_size : most rows at once; halved when memory runs out
+    change : gives, for the numbers of the jobs of a batch and the length of their padded prompts, what changes the
+        scores of the next token before it is drawn: a logits processor
 
     Yields
     ------
@@ -80,12 +95,16 @@ def write_texts(
     """
 
     def run(batch: Sequence[int]) -> list[Written]:
-        return _write(loaded, [jobs[index] for index in batch], draw, limits)
+        n_prompt = max(len(jobs[index].tokens) for index in batch)
+        before = [] if change is None else [change(batch, n_prompt)]
+        return _write(loaded, [jobs[index] for index in batch], draw, limits, before)
 
     yield from in_batches([len(job.tokens) for job in jobs], run, batch_size=batch_size)
 
 
-def _write(loaded: Loaded, jobs: Sequence[Job], draw: Draw, limits: Limits) -> list[Written]:
+def _write(
+    loaded: Loaded, jobs: Sequence[Job], draw: Draw, limits: Limits, before: Sequence[Processor]
+) -> list[Written]:
     import torch
     from transformers import LogitsProcessorList, StoppingCriteriaList
 
@@ -98,7 +117,7 @@ def _write(loaded: Loaded, jobs: Sequence[Job], draw: Draw, limits: Limits) -> l
         rows = model.generate(
             **padded.to(device),
             generation_config=_settings(loaded, limits),
-            logits_processor=LogitsProcessorList(sampler),
+            logits_processor=LogitsProcessorList([*before, *sampler]),
             stopping_criteria=StoppingCriteriaList([_stops(tokenizer, limits.stop, n_prompt)] if limits.stop else []),
         )
     return [_read(loaded, row, limits) for row in rows[:, n_prompt:].tolist()]
@@ -110,7 +129,7 @@ def _settings(loaded: Loaded, limits: Limits) -> Any:
     return GenerationConfig(
         max_new_tokens=limits.max_tokens,
         do_sample=False,
-        num_beams=1,
+        num_beams=limits.n_beams,
         repetition_penalty=1.0,  # it would count the padding, and a row would depend on its neighbours
         no_repeat_ngram_size=0,
         eos_token_id=loaded.ends or None,

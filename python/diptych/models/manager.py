@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
@@ -71,6 +71,19 @@ class _Weights:
     adapters: dict[Path, str] = field(default_factory=dict)
     n_users: int = 0
     lock: RLock = field(default_factory=RLock)
+    in_use: list[str | None] = field(default_factory=list)
+    """Adapters of those who use it now, the innermost last."""
+
+    def switch(self) -> None:
+        """Put on the adapter of the innermost user, and no other."""
+        if not self.adapters or not self.in_use:
+            return
+        name = self.in_use[-1]
+        if name is None:
+            self.model.base_model.disable_adapter_layers()
+        else:
+            self.model.base_model.enable_adapter_layers()
+            self.model.set_adapter(name, inference_mode=True)
 
 
 class Loaded:
@@ -126,14 +139,19 @@ class Loaded:
 
     @contextmanager
     def active(self) -> Iterator[Any]:
-        """The torch model with its own adapter on and no other; nobody else uses it meanwhile."""
-        weights = self._weights
-        with weights.lock, ExitStack() as stack:
-            if self.source.adapter is not None:
-                weights.model.set_adapter(weights.adapters[self.source.adapter.folder.resolve()])
-            elif weights.adapters:
-                stack.enter_context(weights.model.disable_adapter())
-            yield weights.model
+        """The torch model with its own adapter on and no other; no other thread uses it meanwhile.
+
+        Within, another model on the same weights may be active for a while.
+        """
+        weights, adapter = self._weights, self.source.adapter
+        with weights.lock:
+            weights.in_use.append(None if adapter is None else weights.adapters[adapter.folder.resolve()])
+            try:
+                weights.switch()
+                yield weights.model
+            finally:
+                weights.in_use.pop()
+                weights.switch()
 
 
 class ModelManager:
@@ -250,11 +268,13 @@ class ModelManager:
 
     def _put_on(self, weights: _Weights, base: Checkpoint, adapter: Checkpoint) -> None:
         require_extra("peft", extra="local")
-        from peft import PeftModel
+        from peft import PeftConfig, PeftModel
 
         folder = adapter.folder.resolve()
         if folder in weights.adapters:
             return
+        if PeftConfig.from_pretrained(folder).is_prompt_learning:
+            raise ModelError(f"hf/{base.name}+{adapter.name}: a soft prompt is no change of weights that can be put on")
         name, first = f"adapter{len(weights.adapters)}", not weights.adapters
         with weights.lock, quiet():
             try:

@@ -1,0 +1,151 @@
+"""Texts that one model likes and another does not: the one speaks, the other is its foil."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diptych.errors import ModelError
+from diptych.models.contrast import Contrast, combine
+from diptych.models.local import Job, Limits, Written, write_texts
+from diptych.models.manager import Loaded, quiet
+from diptych.models.sampling import Draw
+
+
+@dataclass(frozen=True, slots=True)
+class ContrastJob:
+    """One text to write.
+
+    Parameters
+    ----------
+    tokens : of the prompt, as the speaker reads it
+    foil_tokens : as the foil reads it; another system prompt, or none, may stand before it
+    seed : of its own random numbers
+    """
+
+    tokens: Sequence[int]
+    foil_tokens: Sequence[int]
+    seed: int
+
+
+def write_contrasts(
+    speaker: Loaded,
+    foil: Loaded,
+    jobs: Sequence[ContrastJob],
+    contrast: Contrast,
+    draw: Draw,
+    limits: Limits,
+    *,
+    batch_size: int,
+) -> Iterator[tuple[int, Written | None]]:
+    """Go on with prompts by a contrast of two models with one vocabulary.
+
+    Parameters
+    ----------
+    speaker, foil : the models; they may share their weights
+    jobs : prompts
+    contrast : the rule
+    draw, limits, batch_size : as for ``models.local.write_texts``
+
+    Yields
+    ------
+    (int, Written)
+        number of the job and its text, the same for every batch size and order in float32 on a processor; None where
+        there is no memory for it
+
+    Raises
+    ------
+    ModelError
+        If a model gives scores that are not numbers; says which, and at which token.
+    """
+    own = [Job(job.tokens, job.seed) for job in jobs]
+
+    def change(batch: Sequence[int], n_prompt: int) -> _Foil:
+        return _Foil(speaker, foil, [jobs[index].foil_tokens for index in batch], contrast, n_prompt)
+
+    yield from write_texts(speaker, own, draw, limits, batch_size=batch_size, change=change)
+
+
+class _Foil:
+    """A logits processor: the foil reads along with a cache of its own."""
+
+    def __init__(
+        self, speaker: Loaded, foil: Loaded, prompts: Sequence[Sequence[int]], contrast: Contrast, n_prompt: int
+    ) -> None:
+        self._speaker, self._foil, self._contrast, self._n_prompt = speaker, foil, contrast, n_prompt
+        self._prompts = prompts
+        self._cache: Any = None
+        self._mask: Any = None
+        self._said: Any = None
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        said = input_ids[:, self._n_prompt :]
+        with quiet():
+            foil = self._read(said)
+        n = min(scores.shape[-1], foil.shape[-1])
+        self._check(scores, self._speaker, said.shape[1])
+        self._check(foil, self._foil, said.shape[1])
+        combined = combine(scores[:, :n], foil[:, :n].to(scores.device), self._contrast)
+        return _widened(combined, scores.shape[-1])
+
+    def _read(self, said: Any) -> Any:
+        """The foil's scores of the next token, float (rows, vocabulary)."""
+        import torch
+
+        with self._foil.active() as model, torch.inference_mode():
+            device = model.get_input_embeddings().weight.device
+            said = said.to(device)
+            if self._cache is None:
+                new = self._begin(said, device)
+            else:
+                self._follow(said)
+                new = said[:, -1:]
+                self._mask = torch.cat([self._mask, self._mask.new_ones(len(said), 1)], dim=1)
+            places = (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -new.shape[1] :]
+            known = inspect.signature(getattr(model, "get_base_model", lambda: model)().forward).parameters
+            more = {"position_ids": places, "logits_to_keep": 1}
+            out = model(
+                input_ids=new,
+                attention_mask=self._mask,
+                past_key_values=self._cache,
+                use_cache=True,
+                **{name: value for name, value in more.items() if name in known},
+            )
+            self._cache, self._said = out.past_key_values, said
+            return out.logits[:, -1]
+
+    def _begin(self, said: Any, device: Any) -> Any:
+        """The padded prompts, once for each row: with beams there are several rows of a prompt."""
+        padded = self._foil.tokenizer.pad(
+            {"input_ids": [list(prompt) for prompt in self._prompts]}, padding_side="left", return_tensors="pt"
+        ).to(device)
+        n_beams = len(said) // len(self._prompts)
+        self._mask = padded["attention_mask"].repeat_interleave(n_beams, dim=0)
+        return padded["input_ids"].repeat_interleave(n_beams, dim=0)
+
+    def _follow(self, said: Any) -> None:
+        """Where beams have changed places, the cache does so too."""
+        import torch
+
+        before = said[:, :-1]
+        if torch.equal(before, self._said):
+            return
+        n_beams = len(said) // len(self._prompts)
+        groups = torch.arange(len(said), device=said.device) // n_beams
+        same = (before[:, None] == self._said[None]).all(-1) & (groups[:, None] == groups[None])
+        self._cache.reorder_cache(same.int().argmax(dim=1))
+
+    def _check(self, scores: Any, model: Loaded, n_said: int) -> None:
+        if scores.isnan().any():
+            row = int(scores.isnan().any(-1).int().argmax())
+            raise ModelError(f"hf/{model.source.name}: its scores of token {n_said} of row {row} are not numbers (NaN)")
+
+
+def _widened(scores: Any, width: int) -> Any:
+    """With rows that only the speaker has, which pad its vocabulary: never said."""
+    import torch
+
+    missing = width - scores.shape[-1]
+    return scores if not missing else torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)

@@ -1,0 +1,113 @@
+"""How far two models differ along given texts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diptych.errors import DataError
+from diptych.models.batching import in_batches
+from diptych.models.divergence import MAX_BYTES, Divergences, compare_states
+from diptych.models.heads import Parts, split
+from diptych.models.manager import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class TokensToScore:
+    """Tokens, and what they follow.
+
+    Parameters
+    ----------
+    tokens : that are scored
+    before_a, before_b : what stands before them, as either model reads it; at least one token
+    """
+
+    tokens: Sequence[int]
+    before_a: Sequence[int]
+    before_b: Sequence[int]
+
+
+def divergences(
+    a: Loaded, b: Loaded, texts: Sequence[TokensToScore], *, batch_size: int = 8, max_bytes: int = MAX_BYTES
+) -> list[Divergences]:
+    """Divergences of two models with one vocabulary, at each token of each text, given what comes before it.
+
+    Parameters
+    ----------
+    a, b : the models; they may share their weights
+    texts : what is scored
+    batch_size : most texts at once; halved when memory runs out
+    max_bytes : of memory for scores, beside the models and their hidden states
+
+    Returns
+    -------
+    list of Divergences
+        one for each text, in order, with an entry a token
+
+    Raises
+    ------
+    DataError
+        If a text follows nothing, is longer than a model takes, or there is no memory for it alone.
+    """
+    for number, text in enumerate(texts):
+        for loaded, before in ((a, text.before_a), (b, text.before_b)):
+            _check(number, len(before), len(text.tokens), loaded)
+    parts = split(a), split(b)
+    lengths = [len(text.tokens) + max(len(text.before_a), len(text.before_b)) for text in texts]
+    found: list[Divergences | None] = [None] * len(texts)
+
+    def run(batch: Sequence[int]) -> list[Divergences]:
+        return _score((a, b), parts, [texts[index] for index in batch], max_bytes)
+
+    for index, scored in in_batches(lengths, run, batch_size=batch_size):
+        if scored is None:
+            raise DataError(f"text {index}: no memory for its {lengths[index]:,} tokens")
+        found[index] = scored
+    return [one for one in found if one is not None]
+
+
+def _check(number: int, n_before: int, n_tokens: int, loaded: Loaded) -> None:
+    if not n_before:
+        raise DataError(f"text {number}: nothing comes before it: its first token has no probability")
+    if loaded.n_context is not None and n_before + n_tokens > loaded.n_context:
+        raise DataError(
+            f"text {number}: {n_before + n_tokens:,} tokens with its prompt; {loaded.n_context:,} go into "
+            f"hf/{loaded.source.name}"
+        )
+
+
+def _score(
+    models: tuple[Loaded, Loaded], parts: tuple[Parts, Parts], texts: Sequence[TokensToScore], max_bytes: int
+) -> list[Divergences]:
+    import torch
+
+    befores = ([text.before_a for text in texts], [text.before_b for text in texts])
+    states = tuple(
+        _states(loaded, part, before, [text.tokens for text in texts])
+        for loaded, part, before in zip(models, parts, befores, strict=True)
+    )
+    tokens = torch.tensor([token for text in texts for token in text.tokens], dtype=torch.long, device=states[0].device)
+    together = compare_states(
+        (states[0], states[1].to(states[0].device)), (parts[0].head, parts[1].head), tokens, max_bytes=max_bytes
+    )
+    ends = itertools.accumulate((len(text.tokens) for text in texts), initial=0)
+    return [together.part(start, stop) for start, stop in itertools.pairwise(ends)]
+
+
+def _states(loaded: Loaded, part: Parts, befores: Sequence[Sequence[int]], texts: Sequence[Sequence[int]]) -> Any:
+    """States of the places where the tokens are foretold, one after the other; padding stands on the right."""
+    import torch
+
+    rows = {"input_ids": [[*before, *text] for before, text in zip(befores, texts, strict=True)]}
+    padded = loaded.tokenizer.pad(rows, padding_side="right", return_tensors="pt")
+    with loaded.active() as model:
+        padded = padded.to(model.get_input_embeddings().weight.device)
+    found = part.body(padded["input_ids"], padded["attention_mask"])
+    return torch.cat(
+        [
+            row[len(before) - 1 : len(before) + len(text) - 1]
+            for row, before, text in zip(found, befores, texts, strict=True)
+        ]
+    )
