@@ -7,12 +7,13 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers.cli import command, environment
+from tests.helpers.cli import Outcome, command, environment
 from tests.helpers.fault_server import (
     BROKEN_JSON,
     CUT,
@@ -72,8 +73,10 @@ def test_whatever_fails_and_passes_each_prompt_is_answered_once_and_counted(
     rows, summary = rows_of(tmp_path / "a.jsonl"), json.loads(done.out)
     assert [row["response"].partition("”")[0] for row in rows] == [f"About “Question {i}?" for i in range(40)]
     assert n_calls > 50
-    assert summary["input_tokens"] == 2 * 40
-    assert summary["output_tokens"] == sum(len(row["response"].split()) for row in rows)
+    names = ("input_tokens", "output_tokens") if provider == "anthropic" else ("prompt_tokens", "completion_tokens")
+    assert [summary["input_tokens"], summary["output_tokens"]] == [server.usage[name] for name in names]
+    assert summary["input_tokens"] > 2 * 40, "calls that came to nothing were paid for, and are counted"
+    assert summary["usd"] is None, "an unknown price is not nothing"
     assert_no_key(tmp_path, done.out, done.err)
 
 
@@ -162,3 +165,35 @@ def test_killed_at_random_moments_no_more_is_asked_again_than_was_out(
     assert len(asked) - n_requests <= AT_ONCE * n_kills
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert len(rows_of(tmp_path / "a.jsonl")) == n_requests
+
+
+def test_calls_that_come_to_nothing_count_against_the_budget_and_more_money_goes_on(
+    forge: Forge, tmp_path: Path
+) -> None:
+    """Requirement A14: what is spent beyond the limit is at most what was out when it was reached."""
+    prompts(tmp_path, 60)
+    seen: Counter[str] = Counter()
+
+    def third_time_lucky(call: Call) -> Step:
+        seen[call.sha256] += 1
+        return Step() if seen[call.sha256] > 2 else Step(content=reply(choices=[]))
+
+    with FaultServer(third_time_lucky) as server:
+        priced = ask("openai", server, "--price", "1000,1000", "--max-tokens", "40", "--model-arg", "concurrency=4")
+
+        def run(max_cost: float) -> Outcome:
+            limit = ("--max-cost", str(max_cost), "--json")
+            return forge.run(*priced, *limit, cwd=tmp_path, env=environment_of("openai"))
+
+        stopped = run(0.6)
+        assert (stopped.code, stopped.out) == (3, ""), stopped.err
+        assert "--max-cost = 0.6: the next request could cross it" in stopped.err
+        spent = (server.usage["prompt_tokens"] + server.usage["completion_tokens"]) / 1000
+        most_for_a_call, attempts = (11 + 16 + 40) / 1000, 6
+        assert 0.5 < spent < 0.6 + 4 * attempts * most_for_a_call
+        assert len(server.calls) < 150
+        done = run(100)
+        assert done.code == 0, done.err
+    used = server.usage["prompt_tokens"] + server.usage["completion_tokens"]
+    assert json.loads(done.out)["usd"] <= used / 1000 + 1e-9
+    assert len(rows_of(tmp_path / "a.jsonl")) == 60

@@ -19,6 +19,7 @@ import struct
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -176,6 +177,8 @@ class FaultServer:
         self.calls: list[Call] = []
         self.statuses: list[int | None] = []
         """Of the replies, in the order in which they were decided; None for a reset."""
+        self.usage: Counter[str] = Counter()
+        """Tokens that it has said were used, by the names of its replies."""
         self.high_water = 0
         """Most calls that were in flight at once."""
         self._in_flight = 0
@@ -262,6 +265,8 @@ class FaultServer:
             writer.transport.abort()
             return False
         content = (step.content or reply())(call)
+        if step.fault is None:
+            self.usage.update(_usage_in(content))
         named = {"request-id": f"req_{call.number}", "x-request-id": f"req_{call.number}", **step.headers}
         _send(writer, step.status, content, named, cut=step.fault == "cut")
         await writer.drain()
@@ -271,6 +276,15 @@ class FaultServer:
         if callable(self.script):
             return self.script(call)
         return self.script[call.number] if call.number < len(self.script) else ANSWER
+
+
+def _usage_in(content: bytes) -> dict[str, int]:
+    """What a reply says was used; nothing where it is no JSON object."""
+    try:
+        said = json.loads(content)
+    except ValueError:
+        return {}
+    return dict(said.get("usage") or {}) if isinstance(said, dict) else {}
 
 
 def _send(

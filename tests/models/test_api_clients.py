@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from diptych.errors import ConfigError, DiptychError, ModelError, UnknownNameError
 from diptych.models.api_clients import APIClientFactory, BaseAPIClient
-from diptych.models.requests import Answer, Failure, Message, Reply, Request, Sampling, request_key
+from diptych.models.requests import Answer, Failure, Message, Reply, Request, Sampling, Usage, request_key
 from tests.helpers.fault_server import (
     RESET,
     Call,
@@ -270,14 +271,16 @@ def test_why_an_answer_ended(provider: str, changes: dict[str, Any], expected: t
 def test_tokens_that_are_used_up_before_any_text_are_a_failure(provider: str, changes: dict[str, Any]) -> None:
     with FaultServer([Step(content=reply(**changes))]) as server:
         [answer] = client(provider, server).batch_request(["Why?"])
-    assert answer == Failure("bad_response", "no text before max_tokens was used up: raise max_tokens", 1)
+    said = "no text before max_tokens was used up: raise max_tokens"
+    assert answer == Failure("bad_response", said, 1, (Usage(*list(server.usage.values())[:2]),))
 
 
 def test_two_answers_where_one_was_asked_for_are_refused() -> None:
     choice = {"message": {"content": "x"}, "finish_reason": "stop"}
     with FaultServer([Step(content=reply(choices=[choice, choice]))] * 2) as server:
         [answer] = client("openai", server, max_attempts=2, max_wait_s=0.01).batch_request(["Why?"])
-    assert answer == Failure("bad_response", "the reply is not what was asked for: choices: too_long", 2)
+    said = "the reply is not what was asked for: choices: too_long"
+    assert (replace(answer, lost=()), len(answer.lost)) == (Failure("bad_response", said, 2), 2)
 
 
 def test_a_router_that_fails_half_way_is_asked_again_and_its_host_is_kept() -> None:

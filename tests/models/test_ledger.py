@@ -175,9 +175,9 @@ def test_another_database_is_refused(path: Path) -> None:
 def test_a_newer_ledger_is_refused(path: Path) -> None:
     Ledger(path, CONFIG).close()
     with sqlite3.connect(path) as database:
-        database.execute("UPDATE meta SET value = '2' WHERE name = 'schema'")
+        database.execute("UPDATE meta SET value = '3' WHERE name = 'schema'")
     database.close()
-    with pytest.raises(LedgerError, match="format 2, this diptych reads 1"):
+    with pytest.raises(LedgerError, match="format 3, this diptych reads 2"):
         Ledger(path, CONFIG)
 
 

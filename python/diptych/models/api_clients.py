@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -19,9 +19,9 @@ from diptych.errors import ConfigError, ModelError
 from diptych.models import failures
 from diptych.models.asking import Offer, ask_each, run_in_thread
 from diptych.models.capabilities import Capabilities
-from diptych.models.failures import AgainError, GivenUpError
+from diptych.models.failures import AgainError, GivenUpError, usage_in
 from diptych.models.limiter import AdaptiveLimiter
-from diptych.models.requests import Answer, Deliver, Failure, Message, Reply, Request, Sampling, draw_seed
+from diptych.models.requests import Answer, Deliver, Failure, Message, Reply, Request, Sampling, Usage, draw_seed
 from diptych.utils.extras import require_extra
 from diptych.utils.names import check_name
 from diptych.utils.retry import RetryPolicy, retrying
@@ -54,6 +54,7 @@ class _Tally:
     """Attempts at one request."""
 
     n_attempts: int = 0
+    lost: list[Usage] = field(default_factory=list)
 
 
 class BaseAPIClient(ABC):
@@ -246,7 +247,7 @@ class BaseAPIClient(ABC):
         ends_run = False
         try:
             reply: Reply = await attempt(connection, request, parameters, limiter, tally)
-            return replace(reply, n_attempts=tally.n_attempts)
+            return replace(reply, n_attempts=tally.n_attempts, lost=tuple(tally.lost))
         except AgainError as error:
             failure = Failure(error.kind, error.reason, tally.n_attempts)
             ends_run = error.kind == "connection" and self._n_heard == n_heard
@@ -255,7 +256,7 @@ class BaseAPIClient(ABC):
             ends_run = error.ends == "run"
         except TimeoutError:
             failure = Failure("timeout", f"no answer within {self.options.deadline_s:g} s", tally.n_attempts)
-        failure = replace(failure, reason=self._told(failure.reason, request))
+        failure = replace(failure, reason=self._told(failure.reason, request), lost=tuple(tally.lost))
         if ends_run:
             raise ModelError(f"{self.name}: {failure.reason}. Asked at {self.base_url}, {failure.n_attempts} calls.")
         return failure
@@ -266,7 +267,7 @@ class BaseAPIClient(ABC):
         """One call. What is raised here has no cause: an SDK's exception holds the request with its headers."""
         tally.n_attempts += 1
         n_cuts = limiter.n_cuts
-        outcome = await self._outcome(connection, request, parameters)
+        outcome = await self._outcome(connection, request, parameters, tally)
         if isinstance(outcome, AgainError):
             limiter.trouble(refused=outcome.slow_down, n_cuts=n_cuts)
         if isinstance(outcome, Exception):
@@ -274,7 +275,9 @@ class BaseAPIClient(ABC):
         limiter.good()
         return outcome
 
-    async def _outcome(self, connection: Any, request: Request, parameters: Json) -> Reply | AgainError | GivenUpError:
+    async def _outcome(
+        self, connection: Any, request: Request, parameters: Json, tally: _Tally
+    ) -> Reply | AgainError | GivenUpError:
         from httpx2 import Response
 
         body = {"model": self.model_name, **self._body(request), **parameters}
@@ -285,11 +288,17 @@ class BaseAPIClient(ABC):
             return failures.of_error(error)
         self._n_heard += 1
         try:
-            reply = self._read(failures.read_object(response.content), parameters)
-            reply.text.encode()
+            value = failures.read_object(response.content)
         except (AgainError, GivenUpError) as trouble:
             return trouble
+        try:
+            reply = self._read(value, parameters)
+            reply.text.encode()
+        except (AgainError, GivenUpError) as trouble:
+            tally.lost += usage_in(value)
+            return trouble
         except UnicodeEncodeError:
+            tally.lost += usage_in(value)
             return AgainError("bad_response", "the reply holds half a surrogate pair: no file could keep it")
         request_id = response.headers.get("x-request-id") or response.headers.get("request-id")
         return replace(reply, request_id=request_id)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from diptych._types import Json
-from diptych.models.requests import FailureKind
+from diptych.models.requests import FailureKind, Usage
 from diptych.utils.retry import TryAgainError
 from diptych.utils.text import printable, shorten
 
@@ -23,6 +23,8 @@ NO_CREDIT = {
     "insufficient_quota", "quota_exceeded", "spend_limit_reached",
 }  # fmt: skip
 """Codes of a 429 that no wait mends."""
+
+_MOST_TOKENS = 10**12
 
 TOO_LONG = {"context_length_exceeded", "request_too_large", "string_above_max_length"}
 BAD_PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter", "invalid_value"}
@@ -169,6 +171,29 @@ def read_object(content: bytes) -> Json:
     if value.get("error"):
         raise of_status(_code_of(value["error"]), value, {})
     return value
+
+
+def usage_in(value: Json) -> list[Usage]:
+    """Tokens of a reply that is of no use, in either dialect: one entry, or none where it does not say.
+
+    Parameters
+    ----------
+    value : the JSON object of the reply
+
+    Examples
+    --------
+    >>> usage_in({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 0}})
+    [Usage(input_tokens=3, output_tokens=0)]
+    """
+    said = value.get("usage")
+    if not isinstance(said, dict):
+        return []
+    counts = (
+        next((n for n in map(said.get, names) if type(n) is int and 0 <= n <= _MOST_TOKENS), None)
+        for names in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+    )
+    usage = Usage(*counts)
+    return [] if usage == Usage() else [usage]
 
 
 def malformed(error: ValidationError) -> AgainError:

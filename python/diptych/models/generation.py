@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from diptych._types import Json, Progress, Silent
 from diptych.errors import BudgetError, ModelError
 from diptych.models.ledger import Asked, Ledger
 from diptych.models.prices import Budget, Price
-from diptych.models.requests import Answer, Failure, Message, Model, Reply, Request, Sampling, request_key
+from diptych.models.requests import Answer, Failure, Message, Model, Request, Sampling, request_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +126,17 @@ class _Session:
         self._model, self._sampling, self._ledger = model, sampling, ledger
         self._budget, self._progress, self._max_failures = budget, progress, max_failures
         self.answers: dict[str, Answer] = {}
-        self._n_failed = 0
+        self._n_failed = self._n_missing = 0
 
     def ask(self, missing: list[_Wanted]) -> None:
         if not missing:
             return
         self._progress.start("ask", len(missing))
-        start = 0
+        self._n_missing, start = len(missing), 0
         while start < len(missing):
             n = self._affordable(missing[start:])
             if not n:
-                raise BudgetError(self._budget.refusal(self._ledger.spent().usd, len(missing) - start))
+                self._refuse()
             self._ask_batch(missing[start : start + n])
             start += n
         self._progress.finish()
@@ -151,16 +152,28 @@ class _Session:
                 return n
         return len(rest)
 
+    def _is_used_up(self) -> bool:
+        """Whether something is left to ask, and no money."""
+        limit = self._budget.max_usd
+        return limit is not None and len(self.answers) < self._n_missing and self._ledger.spent().usd >= limit
+
+    def _refuse(self) -> NoReturn:
+        raise BudgetError(self._budget.refusal(self._ledger.spent().usd, self._n_missing - len(self.answers)))
+
     def _ask_batch(self, batch: list[_Wanted]) -> None:
         self._model.answer([one.request for one in batch], self._sampling, _Delivery(self, batch))
         silent = f"{self._model.name} did not say what came of it"
         self.take([(one, Failure("bad_response", silent)) for one in batch if one.asked.key not in self.answers])
 
     def take(self, came: Sequence[tuple[_Wanted, Answer]]) -> None:
-        """Keep answers; stop where too many are failures."""
-        self._ledger.keep_all([(one.asked, answer, self._cost(one, answer)) for one, answer in came])
+        """Keep answers; stop where too many are failures, or calls that came to nothing have used up the budget."""
+        self._ledger.keep_all(
+            [(one.asked, answer, self._budget.cost(answer, one.request, self._sampling)) for one, answer in came]
+        )
         self.answers.update((one.asked.key, answer) for one, answer in came)
         self._progress.advance(len(came))
+        if any(answer.lost for _, answer in came) and self._is_used_up():
+            self._refuse()
         failures = [answer for _, answer in came if isinstance(answer, Failure)]
         self._n_failed += len(failures)
         if failures and self._max_failures is not None and self._n_failed > self._max_failures:
@@ -169,9 +182,6 @@ class _Session:
                 f"{self._max_failures}; the last: {failures[-1].kind}, {failures[-1].reason}.\n"
                 "What was answered is kept; the same command asks the others again."
             )
-
-    def _cost(self, one: _Wanted, answer: Answer) -> float | None:
-        return self._budget.cost(answer, one.request, self._sampling) if isinstance(answer, Reply) else None
 
 
 class _Delivery:

@@ -17,21 +17,31 @@ from diptych.models.lock import Lock
 from diptych.models.requests import Answer, Failure, Reply, Usage
 from diptych.utils.hashing import content_hash
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE answers (
     key TEXT PRIMARY KEY, asked TEXT NOT NULL, draw INTEGER NOT NULL, prompt_id TEXT NOT NULL,
     text TEXT NOT NULL, finish_reason TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, usd REAL,
-    model TEXT, request_id TEXT, n_attempts INTEGER NOT NULL, sent TEXT NOT NULL, details TEXT NOT NULL
+    model TEXT, request_id TEXT, n_attempts INTEGER NOT NULL, sent TEXT NOT NULL, details TEXT NOT NULL,
+    lost_input INTEGER, lost_output INTEGER
 );
 CREATE TABLE failures (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, asked TEXT NOT NULL, draw INTEGER NOT NULL, prompt_id TEXT NOT NULL,
-    kind TEXT NOT NULL, reason TEXT NOT NULL, n_attempts INTEGER NOT NULL
+    kind TEXT NOT NULL, reason TEXT NOT NULL, n_attempts INTEGER NOT NULL,
+    lost_input INTEGER, lost_output INTEGER, usd REAL
 );
 """
 _REPLY = "text, finish_reason, input_tokens, output_tokens, model, request_id, n_attempts, sent, details"
-_PUT_REPLY = f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * 14)})"
+_PUT_REPLY = f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * 16)})"
+_PUT_FAILURE = f"INSERT INTO failures VALUES (NULL, {', '.join('?' * 10)})"
+_SUMS = """
+SELECT (SELECT count(*) FROM answers), sum(n_input), sum(n_output), sum(usd), count(*) - count(usd) FROM (
+    SELECT input_tokens AS n_input, output_tokens AS n_output, usd FROM answers
+    UNION ALL SELECT lost_input, lost_output, 0 FROM answers WHERE coalesce(lost_input, lost_output) NOTNULL
+    UNION ALL SELECT lost_input, lost_output, usd FROM failures WHERE coalesce(lost_input, lost_output) NOTNULL
+)
+"""
 _KEYS_AT_ONCE = 500
 
 
@@ -55,14 +65,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the answers in a ledger took.
+    """What the answers in a ledger took, calls that came to nothing included.
 
     Parameters
     ----------
     n_answers : how many there are
-    usage : sums over those whose provider says
-    usd : sum over those whose price is known
-    n_unpriced : answers whose price is not known
+    usage : sums over the calls whose provider says
+    usd : sum over the requests whose price is known
+    n_unpriced : requests whose price is not known
     """
 
     n_answers: int
@@ -131,7 +141,7 @@ class Ledger:
         ----------
         asked : the request
         answer : a reply, or why there is none
-        usd : price of a reply, if known
+        usd : what the request cost, if known
         """
         self.keep_all([(asked, answer, usd)])
 
@@ -140,8 +150,8 @@ class Ledger:
 
         Parameters
         ----------
-        came : of each, the request, the answer, and the price of a reply, if known; half a surrogate pair in a text
-            becomes U+FFFD
+        came : of each, the request, the answer, and what it cost, if known; half a surrogate pair in a text becomes
+            U+FFFD
 
         Raises
         ------
@@ -153,12 +163,12 @@ class Ledger:
         for asked, answer, usd in came:
             place = (asked.key, asked.model, asked.draw, asked.prompt_id)
             if isinstance(answer, Failure):
-                failures.append((*place, answer.kind, _whole(answer.reason), answer.n_attempts))
+                failures.append((*place, answer.kind, _whole(answer.reason), answer.n_attempts, *_lost(answer), usd))
             else:
                 replies.append((*place, *_columns(answer, usd)))
         with self._transaction() as database:
             database.executemany(_PUT_REPLY, replies)
-            database.executemany("INSERT INTO failures VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", failures)
+            database.executemany(_PUT_FAILURE, failures)
 
     def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
         """Those of the requests that were answered, by key."""
@@ -185,15 +195,15 @@ class Ledger:
             return 0
         with self._transaction() as database:
             database.executemany(_PUT_REPLY, rows)
-            database.executemany("UPDATE answers SET usd = 0 WHERE key = ?", [row[:1] for row in rows])
+            paid = "UPDATE answers SET usd = 0, lost_input = NULL, lost_output = NULL WHERE key = ?"
+            database.executemany(paid, [row[:1] for row in rows])
         return len(rows)
 
     def spent(self) -> Spent:
         """What all answers took, those of earlier runs of the command included."""
-        query = "SELECT count(*), sum(input_tokens), sum(output_tokens), sum(usd), count(usd) FROM answers"
         with _typed(self.path):
-            n, n_in, n_out, usd, n_priced = self._database.execute(query).fetchone()
-        return Spent(n, Usage(n_in, n_out), usd or 0.0, n - n_priced)
+            n, n_in, n_out, usd, n_unpriced = self._database.execute(_SUMS).fetchone()
+        return Spent(n, Usage(n_in, n_out), usd or 0.0, n_unpriced)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -235,7 +245,7 @@ class Ledger:
         meta = dict(self._database.execute("SELECT name, value FROM meta"))
         if meta["schema"] != str(SCHEMA):
             text = f"{self.path} was written in format {meta['schema']}, this diptych reads {SCHEMA}"
-            raise LedgerError(f"{text}. Install a newer diptych.")
+            raise LedgerError(f"{text}. Use the diptych that wrote it, or choose another --out.")
         if meta["config_hash"] != content_hash("diptych/asked/1", config):
             changed = "; ".join(_differences(json.loads(meta["config"]), config))
             raise RunError(
@@ -300,7 +310,15 @@ def _columns(reply: Reply, usd: float | None) -> tuple[Any, ...]:
         reply.n_attempts,
         _whole(json.dumps(reply.sent, ensure_ascii=False)),
         _whole(json.dumps(reply.details, ensure_ascii=False)),
+        *_lost(reply),
     )
+
+
+def _lost(answer: Answer) -> tuple[int | None, int | None]:
+    """Tokens of input and output of the calls that came to nothing; None where none of them says."""
+    n_input = [usage.input_tokens for usage in answer.lost if usage.input_tokens is not None]
+    n_output = [usage.output_tokens for usage in answer.lost if usage.output_tokens is not None]
+    return sum(n_input) if n_input else None, sum(n_output) if n_output else None
 
 
 def _reply(row: Sequence[Any]) -> Reply:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 
 from diptych.errors import ConfigError
-from diptych.models.requests import Reply, Request, Sampling
+from diptych.models.requests import Answer, Failure, Request, Sampling, Usage
 
 Price = Callable[[int, int], float]
 """US dollars for one answer, by its tokens of input and output."""
@@ -128,15 +128,19 @@ class Budget:
         """What an answer costs at most; 0 where the price is not known."""
         return self.price(most_tokens(request), sampling.max_tokens) if self.price else 0.0
 
-    def cost(self, reply: Reply, request: Request, sampling: Sampling) -> float | None:
-        """What an answer cost, or at most cost where the provider does not say how long it was; None if unknown."""
+    def cost(self, answer: Answer, request: Request, sampling: Sampling) -> float | None:
+        """What an answer cost, calls that came to nothing included; None if the price is unknown.
+
+        Parameters
+        ----------
+        answer : where the provider does not say how long it was, it counts as long as it may be
+        request, sampling : what was asked
+        """
         if self.price is None:
             return None
-        n_input, n_output = reply.usage.input_tokens, reply.usage.output_tokens
-        return self.price(
-            most_tokens(request) if n_input is None else n_input,
-            sampling.max_tokens if n_output is None else n_output,
-        )
+        paid = answer.lost if isinstance(answer, Failure) else (*answer.lost, answer.usage)
+        longest = Usage(most_tokens(request), sampling.max_tokens)
+        return sum(self.price(*_either(usage, longest)) for usage in paid)
 
     def refusal(self, spent_usd: float, n_left: int) -> str:
         """What to say where the next request could cross the limit."""
@@ -144,6 +148,13 @@ class Budget:
             f"--max-cost = {self.max_usd:g}: the next request could cross it; {spent_usd:.4f} US dollars are spent, "
             f"{n_left} requests are left.\nThe same command with a greater --max-cost goes on."
         )
+
+
+def _either(usage: Usage, longest: Usage) -> Iterator[int]:
+    """Tokens of input and of output, as they are known or at most can be."""
+    for name in ("input_tokens", "output_tokens"):
+        known = getattr(usage, name)
+        yield getattr(longest, name) if known is None else known
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class Reply:
     request_id : the provider's, for questions to its support
     sent : parameters as they were sent, under the provider's names
     n_attempts : calls that it took
+    lost : tokens of those calls before it that came to nothing, and are paid for all the same
     details : what else the provider said (its own finish reason, the host that a router chose, the rendered prompt)
     """
 
@@ -90,6 +91,7 @@ class Reply:
     sent: Json = field(default_factory=dict)
     n_attempts: int = 1
     details: Json = field(default_factory=dict)
+    lost: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,13 @@ class Failure:
     kind : what went wrong
     reason : in words, without keys, prompts or answers
     n_attempts : calls that were made
+    lost : tokens of those whose provider says; they are paid for
     """
 
     kind: FailureKind
     reason: str
     n_attempts: int = 1
+    lost: tuple[Usage, ...] = ()
 
 
 Answer: TypeAlias = Reply | Failure
