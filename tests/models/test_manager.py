@@ -73,8 +73,8 @@ def test_a_pair_says_whether_its_tokens_fit(folder: Path) -> None:
     base = str(folder / "base")
     with diptych.ModelPairManager(base, f"+{folder}/adapter", manager=diptych.ModelManager("cpu")) as pair:
         fit = pair.fit()
-        assert fit.shared_weights and fit.same_vocabulary and fit.same_template
-        assert not fit.only_base and fit.n_outputs == (100, 100)
+        assert fit.shared_weights and fit.vocabularies.same and fit.same_template
+        assert not fit.vocabularies.only_a and fit.n_outputs == (100, 100)
     with diptych.ModelPairManager(base, str(folder / "other"), manager=diptych.ModelManager("cpu")) as pair:
         assert not pair.fit().shared_weights and not pair.fit().same_template
     with pytest.raises(ConfigError, match="belongs to the tuned"):

@@ -39,8 +39,9 @@ def write_contrasts(
     limits: Limits,
     *,
     batch_size: int,
+    in_foil: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, Written | None]]:
-    """Go on with prompts by a contrast of two models with one vocabulary.
+    """Go on with prompts by a contrast of two models.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ def write_contrasts(
     jobs : prompts
     contrast : the rule
     draw, limits, batch_size : as for ``models.local.write_texts``
+    in_foil : what each of the speaker's tokens is called in the foil's vocabulary, -1 for what is not in it and is
+        then never said; None where both have one vocabulary
 
     Yields
     ------
@@ -63,7 +66,7 @@ def write_contrasts(
     own = [Job(job.tokens, job.seed) for job in jobs]
 
     def change(batch: Sequence[int], n_prompt: int) -> _Foil:
-        return _Foil(speaker, foil, [jobs[index].foil_tokens for index in batch], contrast, n_prompt)
+        return _Foil(speaker, foil, [jobs[index].foil_tokens for index in batch], contrast, n_prompt, in_foil)
 
     yield from write_texts(speaker, own, draw, limits, batch_size=batch_size, change=change)
 
@@ -72,10 +75,16 @@ class _Foil:
     """A logits processor: the foil reads along with a cache of its own."""
 
     def __init__(
-        self, speaker: Loaded, foil: Loaded, prompts: Sequence[Sequence[int]], contrast: Contrast, n_prompt: int
+        self,
+        speaker: Loaded,
+        foil: Loaded,
+        prompts: Sequence[Sequence[int]],
+        contrast: Contrast,
+        n_prompt: int,
+        in_foil: Sequence[int] | None,
     ) -> None:
         self._speaker, self._foil, self._contrast, self._n_prompt = speaker, foil, contrast, n_prompt
-        self._prompts = prompts
+        self._prompts, self._names = prompts, in_foil
         self._cache: Any = None
         self._mask: Any = None
         self._said: Any = None
@@ -84,11 +93,26 @@ class _Foil:
         said = input_ids[:, self._n_prompt :]
         with quiet():
             foil = self._read(said)
-        n = min(scores.shape[-1], foil.shape[-1])
         self._check(scores, self._speaker, said.shape[1])
         self._check(foil, self._foil, said.shape[1])
-        combined = combine(scores[:, :n], foil[:, :n].to(scores.device), self._contrast)
-        return _widened(combined, scores.shape[-1])
+        return self._combined(scores, foil.to(scores.device))
+
+    def _combined(self, scores: Any, foil: Any) -> Any:
+        """In the speaker's vocabulary; what the foil cannot say is never said."""
+        import torch
+
+        width = scores.shape[-1]
+        if self._names is None:
+            kept = torch.arange(min(width, foil.shape[-1]), device=scores.device)
+            named = kept
+        else:
+            names = torch.tensor(self._names[:width], device=scores.device)
+            kept = torch.nonzero(names >= 0)[:, 0]
+            named = names[kept]
+        combined = combine(scores[:, kept], foil[:, named], self._contrast)
+        if len(kept) == width:
+            return combined
+        return torch.full_like(scores, -torch.inf, dtype=combined.dtype).index_copy(1, kept, combined)
 
     def _read(self, said: Any) -> Any:
         """The foil's scores of the next token, float (rows, vocabulary)."""
@@ -96,7 +120,7 @@ class _Foil:
 
         with self._foil.active() as model, torch.inference_mode():
             device = model.get_input_embeddings().weight.device
-            said = said.to(device)
+            said = self._as_foil_reads(said.to(device))
             if self._cache is None:
                 new = self._begin(said, device)
             else:
@@ -115,6 +139,14 @@ class _Foil:
             )
             self._cache, self._said = out.past_key_values, said
             return out.logits[:, -1]
+
+    def _as_foil_reads(self, said: Any) -> Any:
+        import torch
+
+        if self._names is None:
+            return said
+        names = torch.tensor(self._names, device=said.device)
+        return names[said].clamp(min=0)  # what fills up a text that has ended has no name, and plays no part
 
     def _begin(self, said: Any, device: Any) -> Any:
         """The padded prompts, once for each row: with beams there are several rows of a prompt."""
@@ -141,11 +173,3 @@ class _Foil:
         if scores.isnan().any():
             row = int(scores.isnan().any(-1).int().argmax())
             raise ModelError(f"hf/{model.source.name}: its scores of token {n_said} of row {row} are not numbers (NaN)")
-
-
-def _widened(scores: Any, width: int) -> Any:
-    """With rows that only the speaker has, which pad its vocabulary: never said."""
-    import torch
-
-    missing = width - scores.shape[-1]
-    return scores if not missing else torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)

@@ -8,6 +8,7 @@ from typing import Self
 
 from diptych.errors import ConfigError
 from diptych.models.manager import ModelManager
+from diptych.models.vocabulary import Vocabularies, compare_vocabularies
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +18,14 @@ class Fit:
     Parameters
     ----------
     shared_weights : whether one set of weights serves both
-    same_vocabulary : whether each token has the same number in both
+    vocabularies : what the base's and the tuned one's have in common
     same_template : whether both wrap a conversation alike
-    only_base, only_tuned : tokens that one has and the other has not, at most ten
     n_outputs : rows of scores of each: base, tuned
     """
 
     shared_weights: bool
-    same_vocabulary: bool
+    vocabularies: Vocabularies
     same_template: bool
-    only_base: tuple[str, ...]
-    only_tuned: tuple[str, ...]
     n_outputs: tuple[int, int]
 
 
@@ -70,12 +68,9 @@ class ModelPairManager:
 
     def fit(self) -> Fit:
         """Whether the two can be compared token by token."""
-        a, b = self.base.tokenizer.get_vocab(), self.tuned.tokenizer.get_vocab()
         return Fit(
             shared_weights=self.base.shares_weights(self.tuned),
-            same_vocabulary=a == b,
+            vocabularies=compare_vocabularies(self.base.tokenizer, self.tuned.tokenizer),
             same_template=self.base.tokenizer.chat_template == self.tuned.tokenizer.chat_template,
-            only_base=tuple(sorted(a.keys() - b.keys())[:10]),
-            only_tuned=tuple(sorted(b.keys() - a.keys())[:10]),
             n_outputs=(self.base.n_outputs, self.tuned.n_outputs),
         )

@@ -26,9 +26,12 @@ PROVIDERS = {
     "openai-api": _API,
     "vllm": _API,
     "hf": "diptych.models.providers.hf",
+    "contrast": "diptych.models.providers.contrast",
     "scripted": "diptych.models.providers.scripted",
 }
 """The module that opens each provider's models; imported when a model is opened."""
+_CLASSES = {"hf": "HFModel", "contrast": "ContrastModel", "scripted": "ScriptedModel"}
+"""Those of models without an interface behind them."""
 
 
 class Entry(Settings):
@@ -157,10 +160,8 @@ class ModelSpec:
             If it cannot be loaded.
         """
         module, rest = import_module(PROVIDERS[self.provider]), self.name.partition("/")[2]
-        if self.provider == "scripted":
-            return module.ScriptedModel.open(rest, self.options)  # type: ignore[no-any-return]
-        if self.provider == "hf":
-            return module.HFModel.open(rest, self.options)  # type: ignore[no-any-return]
+        if self.provider in _CLASSES:
+            return getattr(module, _CLASSES[self.provider]).open(rest, self.options)  # type: ignore[no-any-return]
         factory = module.APIClientFactory
         return factory.create_client(self.name, base_url=self.base_url, options=self.options)  # type: ignore[no-any-return]
 

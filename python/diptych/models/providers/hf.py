@@ -135,15 +135,23 @@ class HFModel:
                 yield index, Failure("context_length", _too_long(prompt, sampling, loaded.n_context))
             else:
                 prompts[index] = prompt
-        order, draw = list(prompts), Draw.of(sampling, loaded.defaults)
-        jobs = [Job(prompts[index].tokens, draw_seed(sampling, requests[index])) for index in order]
-        limits = Limits(sampling.max_tokens, sampling.stop)
-        for number, written in write_texts(loaded, jobs, draw, limits, batch_size=self.options.batch_size):
-            index = order[number]
+        draw = Draw.of(sampling, loaded.defaults)
+        asked = {index: requests[index] for index in prompts}
+        for index, written in self._texts(asked, prompts, draw, sampling):
             if written is None:
-                yield index, Failure("memory", f"no memory for a prompt of {len(jobs[number].tokens)} tokens alone")
+                yield index, Failure("memory", f"no memory for a prompt of {len(prompts[index].tokens)} tokens alone")
             else:
-                yield index, self._reply(prompts[index], written, draw, jobs[number].seed, sampling)
+                yield index, self._reply(prompts[index], written, draw, draw_seed(sampling, requests[index]), sampling)
+
+    def _texts(
+        self, asked: Mapping[int, Request], prompts: Mapping[int, Prompt], draw: Draw, sampling: Sampling
+    ) -> Iterator[tuple[int, Written | None]]:
+        """The answers to requests by number, in the order in which they are there."""
+        order = list(asked)
+        jobs = [Job(prompts[index].tokens, draw_seed(sampling, asked[index])) for index in order]
+        limits = Limits(sampling.max_tokens, sampling.stop)
+        for number, written in write_texts(self.load(), jobs, draw, limits, batch_size=self.options.batch_size):
+            yield order[number], written
 
     def _reply(self, prompt: Prompt, written: Written, draw: Draw, seed: int, sampling: Sampling) -> Reply:
         return Reply(
