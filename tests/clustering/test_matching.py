@@ -28,8 +28,9 @@ def test_no_other_matching_agrees_on_more_items(pairs: list[tuple[int, int]]) ->
     k1, k2 = int(first.max(initial=-1)) + 1, int(second.max(initial=-1)) + 1
     counts = [[sum(pair == (i, j) for pair in pairs) for j in range(max(k1, k2))] for i in range(max(k1, k2))]
     best = max(sum(row[j] for row, j in zip(counts, order, strict=True)) for order in permutations(range(len(counts))))
-    match = match_clusters(first, second)
-    assert match.overlap.sum() == best
+    match = match_clusters(first, second, n_resamples=9)
+    assert match.overlap.sum() == match.n_agreeing == best
+    assert match.n_common == sum(a >= 0 and b >= 0 for a, b in pairs)
     assert (match.overlap > 0).all()
     for (i, j), overlap, jaccard in zip(
         match.pairs.tolist(), match.overlap.tolist(), match.jaccard.tolist(), strict=True
@@ -42,7 +43,7 @@ def test_no_other_matching_agrees_on_more_items(pairs: list[tuple[int, int]]) ->
 @given(PAIRS)
 def test_every_cluster_is_matched_once_or_named_as_unmatched(pairs: list[tuple[int, int]]) -> None:
     first, second = split(pairs)
-    match = match_clusters(first, second)
+    match = match_clusters(first, second, n_resamples=9)
     assert sorted([*match.pairs[:, 0].tolist(), *match.unmatched_1.tolist()]) == list(
         range(int(first.max(initial=-1)) + 1)
     )
@@ -55,7 +56,7 @@ def test_every_cluster_is_matched_once_or_named_as_unmatched(pairs: list[tuple[i
 def test_a_renumbering_is_found(labels: list[int], numbers: list[int]) -> None:
     first = np.array(labels, np.int32)
     second = np.array(numbers, np.int32)[first]
-    match = match_clusters(first, second)
+    match = match_clusters(first, second, n_resamples=9)
     assert {(i, numbers[i]) for i in labels} == {(i, j) for i, j in match.pairs.tolist()}
     assert (match.jaccard == 1).all()
 
@@ -87,3 +88,13 @@ def test_labels_of_different_lengths_are_refused() -> None:
 def test_a_label_below_noise_is_refused() -> None:
     with pytest.raises(ShapeError):
         match_clusters(np.array([-2], np.int32), np.array([0], np.int32))
+
+
+def test_the_same_labelling_agrees_beyond_chance_and_an_unrelated_one_does_not() -> None:
+    random = np.random.default_rng(0)
+    first, unrelated = (random.integers(0, 4, 200).astype(np.int32) for _ in range(2))
+    same, other = match_clusters(first, first), match_clusters(first, unrelated)
+    assert (same.adjusted_rand, same.p_total, same.n_agreeing) == (1.0, 0.001, 200)
+    assert (same.p_value < 1e-30).all()
+    assert abs(other.adjusted_rand) < 0.05 < other.p_total
+    assert match_clusters(first, unrelated).p_total == other.p_total

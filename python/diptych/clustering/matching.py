@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from diptych import _native
 from diptych._types import FloatMatrix, Labels
 from diptych.errors import ShapeError
+from diptych.stats.tables import adjusted_rand, overlap_p_values, table_p_value
 from diptych.utils.blas import one_thread
 
 
@@ -22,12 +23,22 @@ class ClusterMatch:
     pairs : int64 (m, 2), cluster of labelling 1 and its partner in labelling 2, ascending; only pairs that share items
     overlap : int64 (m,), items in both
     jaccard : float64 (m,), items in both over items in either
+    p_value : float64 (m,), exact chance of such an overlap under permuted labels, of each pair by itself
+    adjusted_rand : agreement of the two labellings: 1 when they are the same, 0 by chance
+    n_agreeing : items whose clusters are partners
+    n_common : items that neither labelling calls noise
+    p_total : chance of so many agreeing items, or more, under permuted labels
     unmatched_1, unmatched_2 : int64, clusters without a partner
     """
 
     pairs: NDArray[np.int64]
     overlap: NDArray[np.int64]
     jaccard: NDArray[np.float64]
+    p_value: NDArray[np.float64]
+    adjusted_rand: float
+    n_agreeing: int
+    n_common: int
+    p_total: float
     unmatched_1: NDArray[np.int64]
     unmatched_2: NDArray[np.int64]
 
@@ -86,12 +97,16 @@ def assign(cost: FloatMatrix, *, maximize: bool = False) -> tuple[NDArray[np.int
     return _native.assign(np.ascontiguousarray(cost, dtype=np.float64), maximize)
 
 
-def match_clusters(labels_1: Labels, labels_2: Labels, *, threads: int = 1) -> ClusterMatch:
+def match_clusters(
+    labels_1: Labels, labels_2: Labels, *, n_resamples: int = 999, seed: int = 0, threads: int = 1
+) -> ClusterMatch:
     """Pair the clusters of two labellings of the same items so that as many items as possible agree.
 
     Parameters
     ----------
     labels_1, labels_2 : int32 (n,), -1 is noise
+    n_resamples : permutations of the labels behind ``p_total``; each is matched as these are
+    seed : of the permutations
     threads : the result is the same for every value
 
     Raises
@@ -116,9 +131,19 @@ def match_clusters(labels_1: Labels, labels_2: Labels, *, threads: int = 1) -> C
         pairs=np.column_stack([rows, columns]),
         overlap=overlap,
         jaccard=overlap / union,
+        p_value=overlap_p_values(table, rows, columns),
+        adjusted_rand=adjusted_rand(table),
+        n_agreeing=int(overlap.sum()),
+        n_common=int(table.sum()),
+        p_total=table_p_value(table, _most_agreeing, n_resamples=n_resamples, seed=seed),
         unmatched_1=np.setdiff1d(np.arange(table.shape[0]), rows),
         unmatched_2=np.setdiff1d(np.arange(table.shape[1]), columns),
     )
+
+
+def _most_agreeing(table: NDArray[np.int64]) -> float:
+    rows, columns = assign(table.astype(np.float64), maximize=True)
+    return float(table[rows, columns].sum())
 
 
 def match_centroids(
