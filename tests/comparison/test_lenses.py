@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from diptych._types import Silent
-from diptych.comparison.lenses.clusters import N_RECLUSTERINGS, ClustersLens, best_overlaps
+from diptych.clustering.consensus import N_RECLUSTERINGS
+from diptych.comparison.lenses.clusters import ClustersLens
 from diptych.comparison.lenses.log_odds import LogOddsLens
 from diptych.comparison.lenses.phrases import (
     MIN_RESPONSES,
@@ -248,20 +249,6 @@ def test_spans_that_are_kept_never_overlap_and_none_is_empty(spans: list[tuple[i
     assert all(first[1] <= second[0] for first, second in pairwise(kept))
     assert set(kept) <= set(spans)
     assert bool(kept) == any(start < end for start, end in spans)
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=30))
-def test_overlaps_are_those_of_sets(pairs: list[tuple[int, int]]) -> None:
-    labels, others = (np.array(side, dtype=np.int32) for side in zip(*pairs, strict=True))
-
-    def members(of: np.ndarray, cluster: int) -> set[int]:
-        return set(np.flatnonzero(of == cluster).tolist())
-
-    naive = [
-        max(len(here & there) / max(len(here | there), 1) for there in (members(others, k) for k in range(4)))
-        for here in (members(labels, k) for k in range(labels.max() + 1))
-    ]
-    np.testing.assert_allclose(best_overlaps(labels, others), naive)
 
 
 def test_a_cluster_apart_survives_other_seeds_and_a_piece_of_one_cloud_does_not() -> None:

@@ -12,9 +12,9 @@ import pytest
 
 import diptych
 from diptych import Result
+from diptych.clustering.consensus import N_RECLUSTERINGS
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.folder import read_run
-from diptych.comparison.lenses.clusters import N_RECLUSTERINGS
 from diptych.errors import DataError
 
 Rows = list[dict[str, Any]]

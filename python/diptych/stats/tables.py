@@ -35,7 +35,7 @@ def adjusted_rand(table: Table) -> float:
 
     Examples
     --------
-    >>> adjusted_rand(np.array([[2, 0], [0, 2]])), adjusted_rand(np.array([[1, 1], [1, 1]]))
+    >>> adjusted_rand(np.array([[2, 0], [0, 2]])), round(adjusted_rand(np.array([[1, 1], [1, 1]])), 3)
     (1.0, -0.5)
     """
     together, all_pairs = float(_pairs(table).sum()), float(_pairs(table.sum()))

@@ -10,18 +10,14 @@ import numpy as np
 
 from diptych._types import FloatMatrix, FloatVector, Labels, Span, Vectors
 from diptych.clustering.algorithms import kmeans, nearest_centroid, number_of_clusters
+from diptych.clustering.consensus import SURVIVES, best_overlaps, reclusterings
 from diptych.clustering.labels import find_words, keywords
-from diptych.clustering.matching import contingency
 from diptych.comparison.lenses.kinds import REMEMBERED, kind_measure, word_spans
 from diptych.comparison.measures import Measure, Survival, Tools
 from diptych.data import Response
-from diptych.utils.hashing import derive_seed
 
 MIN_RESPONSES = 5
 """A cluster of fewer responses is not proposed: its test could hardly pass."""
-N_RECLUSTERINGS = 10
-SURVIVES = 0.5
-"""A cluster survives a reclustering in which some cluster shares so much with it (Jaccard)."""
 
 
 class ClustersLens:
@@ -85,44 +81,6 @@ class ClustersProposal:
     @cached_property
     def _overlaps(self) -> list[FloatVector]:
         return [best_overlaps(self._fitted, labels) for labels in self._recluster()]
-
-
-def reclusterings(vectors: Vectors, n_clusters: int, *, seed: int, threads: int = 1) -> list[Labels]:
-    """The same k-means with other seeds.
-
-    Parameters
-    ----------
-    vectors, n_clusters : as in ``kmeans``
-    seed : of the clustering that is to be looked at
-    threads : no result depends on them
-    """
-    seeds = [derive_seed(seed, f"again {number}") % 2**32 for number in range(N_RECLUSTERINGS)]
-    return [kmeans(vectors, n_clusters, seed=other, threads=threads).labels for other in seeds]
-
-
-def best_overlaps(labels: Labels, others: Labels) -> FloatVector:
-    """Of each cluster, the greatest Jaccard similarity with any cluster of another clustering of the same rows.
-
-    Parameters
-    ----------
-    labels, others : int32 (n,), not negative
-
-    Returns
-    -------
-    float64 (k,), from 0 (no such cluster) to 1
-
-    Notes
-    -----
-    Hennig (2007), Comput. Stat. Data Anal. 52: a cluster is dissolved where this falls below 0.5.
-
-    Examples
-    --------
-    >>> best_overlaps(np.array([0, 0, 1, 1], np.int32), np.array([1, 1, 1, 0], np.int32)).round(2).tolist()
-    [0.67, 0.5]
-    """
-    shared = contingency(labels, others)
-    union = shared.sum(axis=1)[:, None] + shared.sum(axis=0)[None] - shared
-    return np.asarray((shared / np.maximum(union, 1)).max(axis=1))
 
 
 def _as_measure(cluster: int, words: tuple[str, ...], size: int) -> Measure:
