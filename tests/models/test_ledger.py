@@ -8,12 +8,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from diptych.errors import LedgerError, RunError
 from diptych.models.ledger import Asked, Ledger, read_config
+from diptych.models.lock import holder_of
 from diptych.models.requests import Failure, Reply, Usage
 from tests.helpers.cli import environment
 
@@ -257,3 +259,26 @@ def test_answers_are_taken_over_from_another_run_at_no_cost(path: Path, tmp_path
         assert ledger.take_over(other, ["b"]) == 0
         assert ledger.take_over(tmp_path / "none.sqlite", ["b"]) == 0
     assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_looking_who_holds_a_lock_keeps_nobody_out(path: Path) -> None:
+    lock = path.with_name("ledger.sqlite.lock")
+    assert holder_of(lock) is None
+    with Ledger(path, CONFIG):
+        holder = holder_of(lock)
+    assert holder is not None and (holder.pid, holder.alive) == (os.getpid(), True)
+    assert holder_of(lock) is None
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            holder_of(lock)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(100):
+            Ledger(path, CONFIG).close()
+    finally:
+        done.set()
+        looking.join()

@@ -12,7 +12,7 @@ import typer
 
 from diptych._types import Progress
 from diptych.cli.asking import Choices, chosen, describe
-from diptych.cli.console import note
+from diptych.cli.console import note, typed
 from diptych.cli.settings import place_of
 from diptych.comparison.asked import AskedArms, folder_for
 from diptych.comparison.config import CompareConfig
@@ -30,11 +30,13 @@ class Asking:
     arms : what each is asked
     given : A and B as they were typed
     choices : flags about asking
+    open_until : closes the models and the ledger, when all is over
     """
 
     arms: AskedArms
     given: tuple[str, str]
     choices: Choices
+    open_until: ExitStack
 
     @property
     def folder(self) -> Path:
@@ -42,10 +44,11 @@ class Asking:
         return self.arms.folder
 
     def answered(self, progress: Progress) -> tuple[Any, Any]:
-        """Ask, and give what ``prepare`` takes."""
+        """Ask, and give what ``prepare`` takes; the run stays in use until it is over."""
+        ledger, choices = self.open_until.enter_context(self.arms.open(typed())), self.choices
         try:
             found: dict[str, Any] = dict(
-                self.arms.run(progress=progress, max_cost=self.choices.max_cost, max_failures=self.choices.max_failures)
+                self.arms.run(ledger, progress=progress, max_cost=choices.max_cost, max_failures=choices.max_failures)
             )
         except KeyboardInterrupt:
             note(f"what was answered is kept in {self.folder}")
@@ -101,7 +104,7 @@ def asked_arms(context: typer.Context, config: CompareConfig) -> Iterator[Asking
                 seed=config.seed,
             )
             stack.callback(generations[arm].model.close)
-        yield Asking(AskedArms(generations, _folder(context, config, generations, given)), given, choices)
+        yield Asking(AskedArms(generations, _folder(context, config, generations, given)), given, choices, stack)
 
 
 def _prompts(context: typer.Context, config: CompareConfig, files: list[str]) -> Prompts:

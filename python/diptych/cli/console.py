@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from diptych.errors import BudgetError, DiptychError, LedgerError, ModelError, StoreError
+from diptych.utils.secrets import without_keys
 from diptych.utils.text import printable
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ def note(text: str) -> None:
     typer.echo(printable(text), err=True)
 
 
+def typed() -> str:
+    """The command that is running, as it may be typed again: with the settings of its environment, without keys."""
+    settings = [f"{name}={shlex.quote(value)}" for name, value in sorted(os.environ.items()) if _is_setting(name)]
+    return without_keys(" ".join([*settings, shlex.join(["diptych", *sys.argv[1:]])]))
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith("DIPTYCH_") and name != "DIPTYCH_DEBUG"
+
+
 @contextmanager
 def errors_as_messages(*, resumes: bool = False) -> Iterator[None]:
     """Turn what diptych raises on purpose into a message of a few lines and an exit code; never a traceback.
@@ -73,7 +84,7 @@ def errors_as_messages(*, resumes: bool = False) -> Iterator[None]:
     except KeyboardInterrupt as error:
         kept = "what was answered is kept. The same command goes on:"
         note(f"interrupted; {kept if resumes else 'nothing was left half-written. The same command starts again:'}")
-        note(f"  {shlex.join(['diptych', *sys.argv[1:]])}")
+        note(f"  {typed()}")
         raise typer.Exit(Exit.TERMINATED if isinstance(error, _Terminated) else Exit.INTERRUPTED) from None
     except (DiptychError, MemoryError) as error:
         if os.environ.get("DIPTYCH_DEBUG"):

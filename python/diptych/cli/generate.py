@@ -10,7 +10,7 @@ import typer
 from diptych._types import Json
 from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say, typed
 from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.errors import ConfigError, RunError
 
@@ -71,12 +71,8 @@ def generate(
             generation.model.close()
 
 
-def ledger_of(out: Path) -> Path:
-    """The ledger of a file of responses: beside it, under its name."""
-    return out.with_name(f"{out.name}.ledger.sqlite")
-
-
 def _plan(generation: Generation, out: Path) -> list[str]:
+    from diptych.comparison.generated import ledger_of
     from diptych.models.ledger import Ledger
 
     if not ledger_of(out).exists():
@@ -86,10 +82,12 @@ def _plan(generation: Generation, out: Path) -> list[str]:
 
 
 def _ask(generation: Generation, choices: asking.Choices, out: Path, *, as_json: bool) -> None:
+    from diptych.comparison.generated import ledger_of
     from diptych.models.ledger import Ledger
     from diptych.utils.text import json_text
 
-    with Ledger(ledger_of(out), generation.config) as ledger, progress_on_stderr() as progress:
+    with Ledger(ledger_of(out), generation.config, typed()) as ledger, progress_on_stderr() as progress:
+        generation.announce(ledger)
         n_asked = generation.missing(ledger).n_requests
         responses = generation.run(
             ledger,
@@ -106,6 +104,8 @@ def _ask(generation: Generation, choices: asking.Choices, out: Path, *, as_json:
 
 
 def _check_out(out: Path) -> None:
+    from diptych.comparison.generated import ledger_of
+
     if out.suffix != ".jsonl":
         raise ConfigError(f"--out = {str(out)!r}: responses are written as JSON lines; give a name that ends in .jsonl")
     if not out.absolute().parent.is_dir():
@@ -115,7 +115,7 @@ def _check_out(out: Path) -> None:
 
 
 def _write(responses: Responses, out: Path) -> None:
-    from diptych.comparison.generated import as_record
+    from diptych.comparison.generated import as_record, ledger_of
     from diptych.utils.files import write_atomic
     from diptych.utils.text import json_line
 

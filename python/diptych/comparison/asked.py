@@ -62,13 +62,38 @@ class AskedArms:
         with Ledger(known, self.config) as ledger:
             yield from ((generation, generation.missing(ledger)) for generation in self.generations.values())
 
+    def open(self, command: str | None = None) -> Ledger:
+        """The ledger of the run, in its folder; while it is open, no other process can work there.
+
+        Parameters
+        ----------
+        command : as for ``Ledger``
+
+        Raises
+        ------
+        RunError
+            If the folder holds something else; see ``Ledger`` for the rest.
+        """
+        if not self.folder.exists():
+            with new_folder(self.folder):
+                pass
+        if not (self.folder / LEDGER).exists() and any(self.folder.iterdir()):
+            raise RunError(f"{self.folder} already exists and holds something else. Choose another --out.")
+        return Ledger(self.folder / LEDGER, self.config, command)
+
     def run(
-        self, *, progress: Progress | None = None, max_cost: float | None = None, max_failures: float | None = None
+        self,
+        ledger: Ledger,
+        *,
+        progress: Progress | None = None,
+        max_cost: float | None = None,
+        max_failures: float | None = None,
     ) -> dict[str, Responses]:
         """Ask what neither this run nor one in a folder beside it has been answered.
 
         Parameters
         ----------
+        ledger : of the run
         progress : where it says how far it is
         max_cost : US dollars that all answers of this run together may cost
         max_failures : requests of one arm that may fail: a number, or a share; None for any number
@@ -80,21 +105,16 @@ class AskedArms:
 
         Raises
         ------
-        RunError
-            If the folder holds something else; see ``Ledger`` and ``Generation.run`` for the rest.
+        ConfigError, BudgetError, ModelError, LedgerError
+            As ``Generation.run``.
         """
-        if not self.folder.exists():
-            with new_folder(self.folder):
-                pass
-        if not (self.folder / LEDGER).exists() and any(self.folder.iterdir()):
-            raise RunError(f"{self.folder} already exists and holds something else. Choose another --out.")
-        with Ledger(self.folder / LEDGER, self.config) as ledger:
-            found = {}
-            for arm, generation in self.generations.items():
-                self._take_over(ledger, generation)
-                found[arm] = generation.run(
-                    ledger, arm=arm, progress=progress, max_cost=max_cost, max_failures=max_failures
-                )
+        for arm, generation in self.generations.items():
+            generation.announce(ledger, arm)
+            self._take_over(ledger, generation)
+        found = {
+            arm: generation.run(ledger, arm=arm, progress=progress, max_cost=max_cost, max_failures=max_failures)
+            for arm, generation in self.generations.items()
+        }
         return {arm: responses.with_notices(self._drop_out(found)) for arm, responses in found.items()}
 
     def _take_over(self, ledger: Ledger, generation: Generation) -> None:

@@ -75,6 +75,16 @@ class Generation:
         """What the answers to ``requests`` are kept under."""
         return [request_key(self.model.identity, self.sampling, request) for request in self.requests]
 
+    def announce(self, ledger: Ledger, arm: str = "a") -> None:
+        """Put down in a ledger what is going to be asked, for those who ask how the run stands.
+
+        Parameters
+        ----------
+        ledger : of the run
+        arm : name of the arm
+        """
+        ledger.expect(arm, self.model.name, self.keys())
+
     def missing(self, ledger: Ledger | None) -> Estimate:
         """What a ``ledger`` (or none) lacks, and what it will take."""
         keys = self.keys()
@@ -205,6 +215,11 @@ def as_record(row: Response) -> Json:
     return {**{name: value for name, value in record.items() if name not in ("arm", "meta")}, **record["meta"]}
 
 
+def ledger_of(out: Path) -> Path:
+    """The ledger of a file of responses, ``out``: beside it, under its name."""
+    return out.with_name(f"{out.name}.ledger.sqlite")
+
+
 def generate(
     model: str | Model,
     prompts: str | Path | Sequence[str | Mapping[str, Any]] | Prompts,
@@ -264,6 +279,7 @@ def generate(
     try:
         generation = Generation(opened, asked, draws, chosen, cost)
         with Ledger(Path(ledger), generation.config) as kept:
+            generation.announce(kept)
             return generation.run(kept, progress=progress, max_cost=max_cost, max_failures=max_failures)
     finally:
         if spec is not None:

@@ -20,6 +20,7 @@ from diptych.utils.hashing import content_hash
 SCHEMA = 2
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE wanted (arm TEXT NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (arm, key)) WITHOUT ROWID;
 CREATE TABLE answers (
     key TEXT PRIMARY KEY, asked TEXT NOT NULL, draw INTEGER NOT NULL, prompt_id TEXT NOT NULL,
     text TEXT NOT NULL, finish_reason TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, usd REAL,
@@ -91,6 +92,7 @@ class Ledger:
     ----------
     path : of the file; its folder must be there
     config : what the run asks, as JSON; a ledger of another run is refused
+    command : that goes on with the run, for those who ask how it stands; None leaves what is there
 
     Raises
     ------
@@ -110,13 +112,16 @@ class Ledger:
     'Hi.'
     """
 
-    def __init__(self, path: Path, config: Json) -> None:
+    def __init__(self, path: Path, config: Json, command: str | None = None) -> None:
         self.path = path
         with _typed(path):
             self._lock = Lock(path.with_name(f"{path.name}.lock"), str(path))
         try:
             with _typed(path):
                 self._open(config)
+                if command is not None:
+                    begun = {"command": _whole(command), "folder": _whole(str(Path.cwd()))}
+                    self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", begun.items())
         except BaseException:
             self._lock.release()
             raise
@@ -170,6 +175,19 @@ class Ledger:
             database.executemany(_PUT_REPLY, replies)
             database.executemany(_PUT_FAILURE, failures)
 
+    def expect(self, arm: str, model: str, keys: Sequence[str]) -> None:
+        """Put down what an arm is going to be asked, in place of what was put down for it before.
+
+        Parameters
+        ----------
+        arm : its name
+        model : that is asked
+        keys : of all its requests, answered or not
+        """
+        with self._transaction() as database:
+            database.execute("DELETE FROM wanted WHERE arm = ?", [arm])
+            database.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", [(arm, model, key) for key in keys])
+
     def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
         """Those of the requests that were answered, by key."""
         with _typed(self.path):
@@ -189,7 +207,7 @@ class Ledger:
             how many were there
         """
         try:
-            with closing(_read_only(other)) as database:
+            with closing(read_only(other)) as database:
                 rows = list(_select(database, "*", keys))
         except sqlite3.Error:
             return 0
@@ -264,7 +282,7 @@ def read_config(path: Path) -> Json | None:
     if not path.is_file():
         return None
     try:
-        with closing(_read_only(path)) as database:
+        with closing(read_only(path)) as database:
             found: Json = json.loads(database.execute("SELECT value FROM meta WHERE name = 'config'").fetchone()[0])
             return found
     except (sqlite3.Error, ValueError, TypeError):
@@ -279,8 +297,10 @@ def _select(database: sqlite3.Connection, columns: str, keys: Sequence[str]) -> 
         yield from database.execute(f"SELECT {columns} FROM answers WHERE key IN ({places})", some)
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+def read_only(path: Path) -> sqlite3.Connection:
+    """The database of a ledger, ``path``, whether or not a process is writing it; leaves no file beside it."""
+    is_closed = not path.with_name(f"{path.name}-wal").exists()
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_closed else ''}", uri=True)
 
 
 @contextmanager

@@ -6,10 +6,52 @@ import fcntl
 import json
 import os
 import socket
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from diptych.errors import LedgerError
+
+_LOOKS = 5
+"""Times that a lock is tried: one that only looks who holds it, as `holder_of` does, is gone at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has a lock, or had it when it died.
+
+    Parameters
+    ----------
+    pid : of the process
+    host : its machine
+    since : UTC, ISO 8601
+    alive : whether it still has the lock
+    """
+
+    pid: int
+    host: str
+    since: str
+    alive: bool
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Who holds a lock; None where nobody does, and nobody has died with it.
+
+    Parameters
+    ----------
+    path : of the lock file; only read
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        said = _read(file)
+        return None if said is None else Holder(**said, alive=not _take(file, fcntl.LOCK_SH))
+    finally:
+        os.close(file)
 
 
 class Lock:
@@ -44,12 +86,10 @@ class Lock:
         self._path = path
         while True:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                holder = _holder(self._file)
+            if not _take_soon(self._file):
+                holder = _told(self._file)
                 os.close(self._file)
-                raise LedgerError(f"{what} is in use: {holder}. Wait for it, or stop it.") from None
+                raise LedgerError(f"{what} is in use: {holder}. Wait for it, or stop it.")
             if self._is_still_there():
                 break
             os.close(self._file)  # its last holder removed it while it was opened here
@@ -71,9 +111,34 @@ class Lock:
             return False
 
 
-def _holder(file: int) -> str:
+def _take(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _take_soon(file: int) -> bool:
+    """Take a lock unless it is held for longer than a look at it lasts."""
+    for _ in range(_LOOKS):
+        if _take(file, fcntl.LOCK_EX):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _read(file: int) -> dict[str, Any] | None:
+    """What a lock file says of its holder; None while that is being written."""
     try:
         said = json.loads(os.pread(file, 4096, 0))
-        return f"process {said['pid']} on {said['host']} has had it since {said['since']}"
+        return {"pid": int(said["pid"]), "host": str(said["host"]), "since": str(said["since"])}
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _told(file: int) -> str:
+    said = _read(file)
+    if said is None:
         return "another process has just taken it"
+    return f"process {said['pid']} on {said['host']} has had it since {said['since']}"

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 
 from diptych.errors import ConfigError
 
+_NAMES_A_KEY = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$")
+_SHORTEST_KEY = 8
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)")
 
 
@@ -65,6 +67,24 @@ def _read(path: Path) -> dict[str, str]:
 def _unquoted(value: str) -> str:
     quoted = re.fullmatch(r"""(["'])(.*)\1""", value)
     return quoted[2] if quoted else value
+
+
+def without_keys(text: str) -> str:
+    """Text of this machine without the keys of its environment, and without all that looks like one.
+
+    Parameters
+    ----------
+    text : a command line, for example
+
+    Examples
+    --------
+    >>> without_keys("ask --header sk-CANARY-1234567890")
+    'ask --header [key]'
+    """
+    for name, value in os.environ.items():
+        if _NAMES_A_KEY.search(name) and len(value) >= _SHORTEST_KEY:
+            text = text.replace(value, "[key]")
+    return without_key(text, None)
 
 
 def without_key(text: str, key: SecretStr | None) -> str:
