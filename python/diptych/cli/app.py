@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diptych import __version__
-from diptych.cli import aa, bench, cache, compare, demo, doctor, generate, plan, report, status
+from diptych.cli import aa, bench, cache, compare, demo, doctor, generate, plan, report, rerun, status
 
 app = typer.Typer(
     help="Put language models side by side and say, with statistics that hold, how their behaviour differs.",
@@ -37,6 +37,7 @@ app.command("generate")(generate.generate)
 app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 app.command("report")(report.report)
+app.command("rerun")(rerun.rerun)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from diptych._types import Json, Progress
-from diptych.cli.console import note, say
+from diptych.cli.console import note, say, typed
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import LEDGER, Documents, free_folder, read_run, write_run
 from diptych.comparison.lenses import make_lens
@@ -71,8 +72,13 @@ def run_comparison(
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} already exists and is not a run. Choose another --out, or delete it.")
         check_new_folder(folder)
-    documents = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress).documents()
+    documents = analyse(with_command(prepared), threads=threads, cache_dir=cache_dir, progress=progress).documents()
     return write_run(documents, folder), documents
+
+
+def with_command(prepared: Prepared) -> Prepared:
+    """The same, ``prepared``, with the command that is running in its manifest."""
+    return replace(prepared, manifest={**prepared.manifest, "command": typed()})
 
 
 def _holds_run(folder: Path) -> bool:

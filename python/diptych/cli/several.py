@@ -9,7 +9,7 @@ from typing import get_args
 
 from diptych._types import Json
 from diptych.cli.console import note, progress_on_stderr, say
-from diptych.cli.runs import describe_pair, finding_lines, identity_in, refuse_other_run
+from diptych.cli.runs import describe_pair, finding_lines, identity_in, refuse_other_run, with_command
 from diptych.comparison.arms import REST, Versus, analyse_arms, prepare_arms
 from diptych.comparison.arms_folder import findings_of, holds_arms, identity_of, read_arms
 from diptych.comparison.config import CompareConfig
@@ -87,8 +87,9 @@ class Several:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} already exists and holds something else. Choose another --out, or delete it.")
         check_new_folder(folder)
+        typed_now = [with_command(pair) for pair in pairs]
         with progress_on_stderr() as progress:
-            done = analyse_arms(pairs, versus, threads=self.threads, cache_dir=self.cache_dir, progress=progress)
+            done = analyse_arms(typed_now, versus, threads=self.threads, cache_dir=self.cache_dir, progress=progress)
         return done.save(folder), done.to_json()
 
 

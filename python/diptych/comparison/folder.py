@@ -18,6 +18,7 @@ import numpy as np
 from diptych._types import FloatMatrix, Json, Labels, Vectors
 from diptych.comparison.findings import columns
 from diptych.comparison.hypotheses import check_ledger
+from diptych.comparison.manifest import check_manifest
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.text import json_text, printable, spreadsheet_safe
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from diptych.comparison.result import Result
 
 SCHEMA = 1
+DETERMINISTIC = (
+    "responses.jsonl", "measures.json", "measures.npz", "hypotheses.jsonl", "findings.json", "findings.csv",
+    "report.html", "rejects.jsonl",
+)  # fmt: skip
+"""Files that the same inputs, settings and versions give bit for bit, but for the date of the run."""
 LEDGER = "ledger.sqlite"
 """Answers of the models that a run asks."""
 
@@ -97,6 +103,7 @@ def write_run(documents: Documents, folder: Path) -> Path:
     """
     from diptych.comparison.report import render
 
+    check_manifest(documents.manifest)
     files = {
         "responses.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents.responses),
         "measures.json": _json(documents.measures),

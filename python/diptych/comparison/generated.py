@@ -20,6 +20,7 @@ from diptych.models.ledger import Ledger
 from diptych.models.prices import Estimate, Price, estimate, parse_price
 from diptych.models.registry import find_model
 from diptych.models.requests import Failure, Message, Model, Reply, Request, Sampling, request_key
+from diptych.utils.hashing import file_sha256
 
 _FAILURES_TOLD = 3
 _CUT_SHARE = 0.05
@@ -178,7 +179,14 @@ class Generation:
     def _origin(self, answered: Sequence[Answered]) -> Json:
         """How the responses came to be, for the manifest."""
         returned = {one.answer.model for one in answered if isinstance(one.answer, Reply) and one.answer.model}
-        prompts = {"source": self.prompts.source, "digest": self.prompts.digest, "n_prompts": len(self.asked)}
+        prompts = {
+            "source": self.prompts.source,
+            "sha256": file_sha256(Path(self.prompts.source)),
+            "n_rows": len(self.prompts),
+            "digest": self.prompts.digest,
+            "n_prompts": len(self.asked),
+            "system": self.prompts.system,
+        }
         return {**self.config, "prompts": prompts, "draws": self.draws, "models_returned": sorted(returned)}
 
 

@@ -3,21 +3,84 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import diptych
 from diptych import __version__
 from diptych._types import Json
 from diptych.comparison.config import CompareConfig
+from diptych.config import Settings
 from diptych.data import Responses
-from diptych.utils.hashing import content_hash
+from diptych.utils.hashing import content_hash, file_sha256
 
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "pydantic")
+_CORE = ("numpy", "scipy", "scikit-learn", "pydantic")
+"""Libraries whose versions are told even where the package was not installed."""
+
+
+class Input(Settings):
+    """One arm."""
+
+    source: str
+    """The file as it was named, or the model."""
+    sha256: str
+    """Of the file's bytes, as ``sha256sum`` gives it; of the rows, for data that was handed in and for answers."""
+    n_responses: int
+    generated: Json | None = None
+    """Of a model's answers: the model with its revision and the hash of its weights, or its address; parameters,
+    their seed, the file of prompts with its hash and number of rows, draws, and the models that answered."""
+
+
+class Package(Settings):
+    """The code that ran."""
+
+    sha256: str
+    """Of every file of the package, its compiled kernels among them."""
+    core_sha256: str
+    """Of the compiled kernels alone."""
+
+
+class Machine(Settings):
+    """Where it ran."""
+
+    system: str
+    release: str
+    machine: str
+    byte_order: Literal["little", "big"]
+    processor: str
+    n_processors: int
+    torch_threads: int | None
+    """None where torch was not loaded."""
+
+
+class Manifest(Settings):
+    """``manifest.json``. Every field must be there; none may be another."""
+
+    schema_: Literal[1]
+    diptych_version: str
+    created: str
+    """UTC, ISO 8601."""
+    identity: str
+    inputs: tuple[Input, Input]
+    config: CompareConfig
+    seeds: Mapping[str, int]
+    """``compare``, and ``sampling`` of each arm that was asked."""
+    versions: Mapping[str, str]
+    """Of Python and of every library that is installed and that diptych uses."""
+    platform: Machine
+    package: Package
+    prices: str | None
+    """Version of the tables of prices; None where they are not installed."""
+    command: str | None
+    """As it was typed, without keys; None from Python."""
 
 
 def build_manifest(sources: Sequence[Any], arms: Sequence[Responses], config: CompareConfig) -> Json:
@@ -33,6 +96,7 @@ def build_manifest(sources: Sequence[Any], arms: Sequence[Responses], config: Co
     ]
     settings = config.model_dump(mode="json")
     identity = {"inputs": [entry["sha256"] for entry in inputs], "config": settings, "diptych": __version__}
+    versions = _versions()
     return {
         "schema": 1,
         "diptych_version": __version__,
@@ -40,14 +104,84 @@ def build_manifest(sources: Sequence[Any], arms: Sequence[Responses], config: Co
         "identity": content_hash("diptych/run/1", identity),
         "inputs": inputs,
         "config": settings,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
-        "platform": {"system": platform.system(), "machine": platform.machine(), "byte_order": sys.byteorder},
+        "seeds": {"compare": config.seed, **_sampling_seeds(arms)},
+        "versions": versions,
+        "platform": _machine(),
+        "package": _package(),
+        "prices": versions.get("genai-prices"),
+        "command": None,
     }
+
+
+def check_manifest(manifest: Json) -> None:
+    """Refuse to write a manifest that lacks a field, or has one of another type.
+
+    Parameters
+    ----------
+    manifest : as it would be written
+
+    Raises
+    ------
+    ConfigError
+        Names the field.
+    """
+    named = {("schema_" if name == "schema" else name): value for name, value in manifest.items()}
+    Manifest.parse(named, source="manifest.json")
 
 
 def _sha256(source: Any, arm: Responses) -> str:
     """Of the file's bytes, as ``sha256sum`` gives it; of the rows, for data that was handed in."""
-    if isinstance(source, str | Path) and Path(source).is_file():  # a pipe can be read only once
-        with Path(source).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256(arm.to_jsonl().encode()).hexdigest()
+    of_file = file_sha256(Path(source)) if isinstance(source, str | Path) else None
+    return of_file or hashlib.sha256(arm.to_jsonl().encode()).hexdigest()
+
+
+def _sampling_seeds(arms: Sequence[Responses]) -> dict[str, int]:
+    asked = {name: arm.origin for name, arm in zip("ab", arms, strict=True) if arm.origin is not None}
+    return {f"sampling of {name}": origin["sampling"]["seed"] for name, origin in asked.items()}
+
+
+def _versions() -> dict[str, str]:
+    wanted = requires("diptych") if _version("diptych") else _CORE
+    names = sorted({re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in wanted or _CORE})
+    found = {name: _version(name) for name in names}
+    return {"python": platform.python_version(), **{name: one for name, one in found.items() if one is not None}}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _package() -> Json:
+    """Hashes of the code that runs; a file that is changed while it runs does not change what ran."""
+    folder = Path(diptych.__file__).parent
+    core = next(folder.glob("_core.*.so"), None) or next(folder.glob("_core.*.pyd"))
+    code = [path for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".so", ".pyd")]
+    whole = {path.relative_to(folder).as_posix(): file_sha256(path) for path in code}
+    return {"sha256": content_hash("diptych/package/1", whole), "core_sha256": file_sha256(core)}
+
+
+def _machine() -> Json:
+    torch = sys.modules.get("torch")
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "byte_order": sys.byteorder,
+        "processor": _processor(),
+        "n_processors": os.cpu_count() or 1,
+        "torch_threads": None if torch is None else int(torch.get_num_threads()),
+    }
+
+
+def _processor() -> str:
+    """Its name, as Linux gives it, else what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

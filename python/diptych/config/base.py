@@ -87,6 +87,8 @@ def _config_error(
         if within:
             return ConfigError(f"{place}: there is no such setting")
         return _unknown(path[0], settings, place.removesuffix(f": {path[0]}"))
+    if detail["type"] == "missing":
+        return ConfigError(f"{place}: it is missing")
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, UnknownNameError):
         return UnknownNameError(cause.kind, cause.name, cause.near, cause.known, place)

@@ -53,12 +53,14 @@ class Prompts:
     source : the file
     has_ids : whether ids were given; else they are digests of the prompts
     notices : what a reader should know about how they were read
+    system : the one system prompt that all were given, in place of their own
     """
 
     rows: tuple[Prompt, ...]
     source: str
     has_ids: bool = False
     notices: tuple[str, ...] = ()
+    system: str | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,7 +74,7 @@ class Prompts:
         """The same prompts under one system prompt; None leaves each its own."""
         if system is None:
             return self
-        return replace(self, rows=tuple(replace(row, system=system) for row in self.rows))
+        return replace(self, rows=tuple(replace(row, system=system) for row in self.rows), system=system)
 
 
 def load_prompts(path: str | Path, *, prompt_field: str | None = None, threads: int = 1) -> Prompts:

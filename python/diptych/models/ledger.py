@@ -289,6 +289,23 @@ def read_config(path: Path) -> Json | None:
         return None
 
 
+def copy_ledger(ledger: Path, copy: Path) -> None:
+    """Copy a ledger, whether or not a process is writing it.
+
+    Parameters
+    ----------
+    ledger : its file
+    copy : a new file
+
+    Raises
+    ------
+    LedgerError
+        If one cannot be read, or the other not be written.
+    """
+    with _typed(ledger), closing(read_only(ledger)) as there, closing(sqlite3.connect(copy)) as here:
+        there.backup(here)
+
+
 def _select(database: sqlite3.Connection, columns: str, keys: Sequence[str]) -> Iterator[Sequence[Any]]:
     """Columns of the answers to some requests."""
     for start in range(0, len(keys), _KEYS_AT_ONCE):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,3 +74,11 @@ def derive_seed(seed: int, purpose: str) -> int:
     """
     digest = hash_rows("diptych/seed/1", [[str(seed)], [purpose]])[0]
     return int.from_bytes(digest[:8].tobytes(), "little") >> 1
+
+
+def file_sha256(path: Path) -> str | None:
+    """The digest of a file, ``path``, as ``sha256sum`` gives it; None where there is none."""
+    if not path.is_file():  # a pipe can be read only once
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,40 @@
+"""``diptych rerun RUN``."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.settings import OUTPUT, Threads, check_threads, option
+
+
+def rerun(
+    run: Annotated[Path, typer.Argument(help="Folder of a compare, or the manifest.json in it.")],
+    out: Annotated[Path | None, option("out", "Folder of the new run.", OUTPUT, "a temporary one")] = None,
+    threads: Threads = None,
+    json: Annotated[bool, option("json", "Print the same as JSON.", OUTPUT)] = False,
+) -> None:
+    """Make a run again from its manifest, and say of each file whether it comes out the same, bit for bit.
+
+    Files of responses and prompts are looked up from the current folder. No model is asked: what it answered is in the
+    run's ledger. Exit codes: 0 all the same, 1 something differs, 2 bad input.
+    """
+    with errors_as_messages(), tempfile.TemporaryDirectory(prefix="diptych-") as temporary:
+        from diptych.comparison.rerun import rerun as make_again
+        from diptych.utils.text import json_text
+
+        with progress_on_stderr() as progress:
+            made = make_again(run, out or Path(temporary) / "run", threads=check_threads(threads), progress=progress)
+        if json:
+            say(json_text({"same": made.is_same, "files": made.outcomes, "changed": list(made.changed)}))
+        else:
+            for name, outcome in made.outcomes.items():
+                say(f"{outcome:<10} {name}")
+        for changed in made.changed:
+            note(f"note: {changed}")
+    if not made.is_same:
+        raise typer.Exit(Exit.ERROR)

@@ -1,0 +1,131 @@
+"""A run made again from its manifest: does every file come out the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from diptych._types import Json, Progress
+from diptych.comparison.arms_folder import holds_arms
+from diptych.comparison.asked import AskedArms
+from diptych.comparison.config import CompareConfig
+from diptych.comparison.folder import DETERMINISTIC, LEDGER, read_run, write_run
+from diptych.comparison.generated import Generation
+from diptych.comparison.prepare import prepare
+from diptych.comparison.run import analyse
+from diptych.data.prompts import load_prompts
+from diptych.errors import RunError
+from diptych.models.ledger import copy_ledger
+from diptych.models.recorded import RecordedModel
+from diptych.models.requests import Sampling
+from diptych.utils.files import new_folder
+from diptych.utils.hashing import file_sha256
+
+Outcome = Literal["same", "different", "missing", "new"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """What came of a run that was made again.
+
+    Parameters
+    ----------
+    outcomes : of each file that is deterministic: the same bit for bit, different, missing from the new run, or new
+    changed : versions that are others than those of the run, in words
+    """
+
+    outcomes: dict[str, Outcome]
+    changed: tuple[str, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether every file is the same."""
+        return all(outcome == "same" for outcome in self.outcomes.values())
+
+
+def rerun(run: Path, folder: Path, *, threads: int, progress: Progress | None = None) -> Rerun:
+    """Make a run again, from its manifest, and compare it file by file. No model is asked: answers are in its ledger.
+
+    Parameters
+    ----------
+    run : its folder, or the ``manifest.json`` in it; files of responses and prompts are looked up as it names them
+    folder : of the new run; new, or empty
+    threads : no result depends on it
+    progress : where it says how far it is
+
+    Raises
+    ------
+    RunError
+        If it is no run, or an input is not there any more, or not as it was.
+    """
+    made = run if run.is_dir() else run.parent
+    if holds_arms(made):
+        raise RunError(f"{made} holds several comparisons, tested as one family; only a single one can be made again.")
+    manifest = read_run(made).manifest
+    config = CompareConfig.parse(manifest["config"], source=str(made / "manifest.json"))
+    with new_folder(folder):
+        pass
+    a, b = _sources(manifest, made, folder, config)
+    prepared = prepare(a, b, config=config, threads=threads)
+    result = analyse(prepared, threads=threads, progress=progress)
+    write_run(replace(result, manifest=manifest).documents(), folder)  # the same date and names of versions
+    return Rerun(dict(_outcomes(made, folder)), tuple(_changed(manifest, prepared.manifest)))
+
+
+def _sources(manifest: Json, made: Path, folder: Path, config: CompareConfig) -> tuple[Any, Any]:
+    """What ``prepare`` takes: files that are as they were, answers out of a copy of the ledger."""
+    entries = dict(zip("ab", manifest["inputs"], strict=True))
+    sources: dict[str, Any] = {
+        arm: _file(entry["source"], entry["sha256"]) for arm, entry in entries.items() if "generated" not in entry
+    }
+    asked = {arm: entry["generated"] for arm, entry in entries.items() if "generated" in entry}
+    if asked:
+        copy_ledger(made / LEDGER, folder / LEDGER)
+        generations = {arm: _generation(origin, made / LEDGER, config) for arm, origin in asked.items()}
+        arms = AskedArms(generations, folder)
+        with arms.open() as ledger:
+            sources |= arms.run(ledger)
+    return sources["a"], sources["b"]
+
+
+def _file(source: str, sha256: str) -> str:
+    found = file_sha256(Path(source))
+    if found is None:
+        raise RunError(f"{source}: there is no such file. Go to the folder where the run was made, or bring it back.")
+    if found != sha256:
+        raise RunError(f"{source} is not what the run was made of: sha256 {sha256:.12}… then, {found:.12}… now.")
+    return source
+
+
+def _generation(origin: Json, ledger: Path, config: CompareConfig) -> Generation:
+    said = origin["prompts"]
+    prompts = load_prompts(_file(said["source"], said["sha256"]), prompt_field=config.prompt_field)
+    return Generation(
+        RecordedModel(origin["model"], origin["identity"], ledger),
+        prompts.with_system(said["system"]),
+        origin["draws"],
+        Sampling.parse(origin["sampling"], source="manifest.json: sampling"),
+        limit=config.limit,
+        seed=config.seed,
+    )
+
+
+def _outcomes(made: Path, again: Path) -> Iterator[tuple[str, Outcome]]:
+    for name in DETERMINISTIC:
+        then, now = file_sha256(made / name), file_sha256(again / name)
+        if then is not None or now is not None:
+            yield name, "same" if then == now else "missing" if now is None else "new" if then is None else "different"
+
+
+def _changed(then: Json, now: Json) -> Iterator[str]:
+    for name, version in {"diptych": then["diptych_version"], **then["versions"]}.items():
+        found = {"diptych": now["diptych_version"], **now["versions"]}.get(name)
+        if found != version:
+            yield f"{name} was {version}, and is {found or 'not installed'}"
+    for name, value in then["platform"].items():
+        if now["platform"].get(name) != value and name != "torch_threads":
+            yield f"{name} was {value}, and is {now['platform'].get(name)}"
+    if then["package"] != now["package"]:
+        yield "the code of diptych is another"
