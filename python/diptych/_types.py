@@ -53,6 +53,9 @@ class Progress(Protocol):
     def advance(self, steps: int = 1) -> None:
         """So many more steps are done."""
 
+    def say(self, text: str) -> None:
+        """Something worth a line happened within the stage."""
+
     def finish(self) -> None:
         """The stage is over."""
 
@@ -63,5 +66,7 @@ class Silent:
     def start(self, stage: str, total: int) -> None: ...
 
     def advance(self, steps: int = 1) -> None: ...
+
+    def say(self, text: str) -> None: ...
 
     def finish(self) -> None: ...

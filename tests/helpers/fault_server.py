@@ -35,6 +35,7 @@ class Call:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
     at_s: float = field(default_factory=time.monotonic)
 
     @property
@@ -213,6 +214,10 @@ class FaultServer:
             "high_water": self.high_water,
         }
 
+    def content(self, call: Call) -> bytes:
+        """The reply to a call that nothing befalls."""
+        return reply()(call)
+
     async def _serve(self, started: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         writers: set[asyncio.StreamWriter] = set()
@@ -243,10 +248,10 @@ class FaultServer:
         pairs = [line.split(":", 1) for line in head[1:] if line]
         headers = {name.lower(): value.strip() for name, value in pairs}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        if method == "GET":
+        if path == "/seen":
             _send(writer, 200, json.dumps(self.seen()).encode(), {})
             return True
-        call = Call(len(self.calls), path, headers, body)
+        call = Call(len(self.calls), path, headers, body, method)
         self.calls.append(call)
         self._in_flight += 1
         self.high_water = max(self.high_water, self._in_flight)
@@ -264,7 +269,7 @@ class FaultServer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             return False
-        content = (step.content or reply())(call)
+        content = (step.content or self.content)(call)
         if step.fault is None:
             self.usage.update(_usage_in(content))
         named = {"request-id": f"req_{call.number}", "x-request-id": f"req_{call.number}", **step.headers}

@@ -178,6 +178,8 @@ class Steps:
         if self.alarm_after == len(self.steps):
             signal.setitimer(signal.ITIMER_REAL, 0.05)
 
+    def say(self, text: str) -> None: ...
+
     def finish(self) -> None:
         self.stages.append(("finished", sum(self.steps)))
 

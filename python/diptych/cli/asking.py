@@ -32,6 +32,9 @@ Stop = Annotated[list[str] | None, option("stop", "Text at which an answer ends;
 SamplingSeed = Annotated[int | None, option("sampling-seed", "Of the answers, where a model takes one.", ASKING, "0")]
 BaseUrl = Annotated[str | None, option("base-url", "Address of an OpenAI-compatible server.", ASKING, "the provider's")]
 ModelArg = Annotated[list[str] | None, option("model-arg", "name=value for the provider; repeat for more.", ASKING)]
+Batch = Annotated[
+    bool, option("batch", "Leave requests in the provider's batches: for less money, within a day.", ASKING)
+]
 Models = Annotated[Path | None, option("models", "YAML file that names models.", ASKING, "none")]
 PriceFlag = Annotated[
     str | None, option("price", "IN,OUT: dollars for a million tokens.", ASKING, "listed, or unknown")
@@ -55,6 +58,7 @@ class Choices:
     draws : answers to each prompt
     max_cost : US dollars
     max_failures : a number of requests, or a share of them
+    batch : whether requests are left with the provider in batches
     """
 
     sampling: Sampling
@@ -65,12 +69,17 @@ class Choices:
     draws: int
     max_cost: float | None
     max_failures: float
+    batch: bool
 
     def spec(self, name: str) -> ModelSpec:
         """The model of a name."""
-        from diptych.models.registry import find_model
+        from diptych.models.registry import TAKE_BATCHES, find_model
 
-        return find_model(name, registry=self.registry, base_url=self.base_url, options=self.options, price=self.price)
+        options = {**self.options, **({"batch": True} if self.batch else {})}
+        spec = find_model(name, registry=self.registry, base_url=self.base_url, options=options, price=self.price)
+        if self.batch and spec.provider not in TAKE_BATCHES:
+            raise ConfigError(f"--batch: {spec.name} takes no batches; {' and '.join(TAKE_BATCHES)} do.")
+        return spec
 
     def is_model(self, name: str) -> bool:
         """Whether an arm is a model: what is a file on the disk is not, whatever it is called."""
@@ -125,6 +134,7 @@ def chosen(context: typer.Context) -> Choices:
         draws=given["draws"],
         max_cost=given["max_cost"],
         max_failures=_number_or_share(given["max_failures"], place_of(context, "max_failures")),
+        batch=given["batch"],
     )
 
 
@@ -149,6 +159,9 @@ def describe(generation: Generation, missing: Estimate) -> Iterator[str]:
     yield f"{generation.model.name}: {n_prompts} prompts, {answers} each: {left}"
     yield f"tokens: about {missing.input_tokens:,} in, at most {missing.max_output_tokens:,} out"
     yield f"price: {'unknown' if missing.max_usd is None else f'at most about {dollars(missing.max_usd)}'}"
+    if getattr(generation.model, "batched", False):
+        yield "time: within 24 hours, in batches"
+        return
     at_once = getattr(getattr(generation.model, "options", generation.model), "concurrency", 1)
     seconds = missing.n_requests * (1 + _SECONDS_A_TOKEN * generation.sampling.max_tokens) / at_once
     yield f"time: at most about {duration(seconds)}, at {1 / _SECONDS_A_TOKEN:.0f} tokens a second, {at_once} at once"

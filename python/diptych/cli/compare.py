@@ -81,6 +81,7 @@ def compare(
     sampling_seed: asking.SamplingSeed = None,
     base_url: asking.BaseUrl = None,
     model_arg: asking.ModelArg = None,
+    batch: asking.Batch = False,
     models: asking.Models = None,
     price: asking.PriceFlag = None,
     max_cost: asking.MaxCost = None,

@@ -163,6 +163,9 @@ class PlainProgress:
             note(f"{self._stage}: {100 * self._done // self._total} %, about {left:.0f} s left")
             self._said = now
 
+    def say(self, text: str) -> None:
+        note(f"{self._stage}: {text}")
+
     def finish(self) -> None:
         note(f"{self._stage}: done in {time.monotonic() - self._start:.1f} s")
 
@@ -191,6 +194,9 @@ class _RichProgress:
     def advance(self, steps: int = 1) -> None:
         if self._task is not None:
             self._bar.advance(self._task, steps)
+
+    def say(self, text: str) -> None:
+        self._bar.console.print(printable(text), markup=False, highlight=False)
 
     def finish(self) -> None:
         if self._task is not None:

@@ -37,6 +37,7 @@ def generate(
     sampling_seed: asking.SamplingSeed = None,
     base_url: asking.BaseUrl = None,
     model_arg: asking.ModelArg = None,
+    batch: asking.Batch = False,
     models: asking.Models = None,
     price: asking.PriceFlag = None,
     max_cost: asking.MaxCost = None,

@@ -305,12 +305,15 @@ class BaseAPIClient(ABC):
 
     def _told(self, reason: str, request: Request) -> str:
         """A reason that quotes neither the key nor the question."""
-        reason = without_key(reason, self._key)
+        reason = self._safe(reason)
         head, _, said = reason.partition(": ")
         asked = [" ".join(message.content.split()) for message in request.messages]
         runs = {said[start : start + 16] for start in range(max(1, len(said) - 15))} if said else set()
         quotes = any(run in text for run in runs for text in asked) or any(text in said for text in asked if text)
         return f"{head}: (the provider quotes the question)" if said and quotes else reason
+
+    def _safe(self, reason: str) -> str:
+        return without_key(reason, self._key or find_key(self.options.key_variable or self.key_variable))
 
 
 class APIClientFactory:

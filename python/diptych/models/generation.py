@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from diptych._types import Json, Progress, Silent
-from diptych.errors import BudgetError, ModelError
+from diptych.errors import BudgetError, ConfigError, ModelError
+from diptych.models.batch_run import BatchRun
+from diptych.models.batches import BatchingClient
 from diptych.models.ledger import Asked, Ledger
 from diptych.models.prices import Budget, Price
 from diptych.models.requests import Answer, Failure, Message, Model, Request, Sampling, request_key
@@ -126,13 +128,15 @@ class _Session:
         self._model, self._sampling, self._ledger = model, sampling, ledger
         self._budget, self._progress, self._max_failures = budget, progress, max_failures
         self.answers: dict[str, Answer] = {}
-        self._n_failed = self._n_missing = 0
+        self._n_missing = 0
+        self._failures: list[Failure] = []
 
     def ask(self, missing: list[_Wanted]) -> None:
         if not missing:
             return
         self._progress.start("ask", len(missing))
         self._n_missing, start = len(missing), 0
+        missing = self._fetch_batches(missing)
         while start < len(missing):
             n = self._affordable(missing[start:])
             if not n:
@@ -160,26 +164,65 @@ class _Session:
     def _refuse(self) -> NoReturn:
         raise BudgetError(self._budget.refusal(self._ledger.spent().usd, self._n_missing - len(self.answers)))
 
+    def _fetch_batches(self, missing: list[_Wanted]) -> list[_Wanted]:
+        """Come for what an earlier run left with the provider; what is missing still."""
+        if not isinstance(self._model, BatchingClient):
+            return missing
+        asked = {one.asked.key: one for one in missing}
+        there = self._ledger.batches(self._model.name)
+        left = [name for name, known in there.items() if any(not known[key] for key in asked.keys() & known.keys())]
+        if left and not self._model.batched:
+            raise ConfigError(
+                f"{self._model.provider} still has batches of this run ({', '.join(left)}).\n"
+                "The same command with --batch waits for them."
+            )
+        if left:
+            self._batch_run(asked).fetch({key: one.request for key, one in asked.items()})
+            self._check_failures()
+        return [one for one in missing if one.asked.key not in self.answers]
+
+    def _batch_run(self, asked: Mapping[str, _Wanted]) -> BatchRun:
+        assert isinstance(self._model, BatchingClient)
+
+        def keep(came: Mapping[str, Answer]) -> None:
+            self._keep([(asked[key], answer) for key, answer in came.items()])
+
+        return BatchRun(self._model, self._sampling, self._ledger, self._progress, keep)
+
     def _ask_batch(self, batch: list[_Wanted]) -> None:
+        if isinstance(self._model, BatchingClient) and self._model.batched:
+            asked = {one.asked.key: one for one in batch}
+            requests = {key: one.request for key, one in asked.items()}
+            run = self._batch_run(asked)
+            run.send(requests)
+            run.fetch(requests)
+            self._check_failures()
+            return
         self._model.answer([one.request for one in batch], self._sampling, _Delivery(self, batch))
         silent = f"{self._model.name} did not say what came of it"
         self.take([(one, Failure("bad_response", silent)) for one in batch if one.asked.key not in self.answers])
 
     def take(self, came: Sequence[tuple[_Wanted, Answer]]) -> None:
         """Keep answers; stop where too many are failures, or calls that came to nothing have used up the budget."""
+        self._keep(came)
+        if any(answer.lost for _, answer in came) and self._is_used_up():
+            self._refuse()
+        self._check_failures()
+
+    def _keep(self, came: Sequence[tuple[_Wanted, Answer]]) -> None:
         self._ledger.keep_all(
             [(one.asked, answer, self._budget.cost(answer, one.request, self._sampling)) for one, answer in came]
         )
         self.answers.update((one.asked.key, answer) for one, answer in came)
         self._progress.advance(len(came))
-        if any(answer.lost for _, answer in came) and self._is_used_up():
-            self._refuse()
-        failures = [answer for _, answer in came if isinstance(answer, Failure)]
-        self._n_failed += len(failures)
-        if failures and self._max_failures is not None and self._n_failed > self._max_failures:
+        self._failures += [answer for _, answer in came if isinstance(answer, Failure)]
+
+    def _check_failures(self) -> None:
+        if self._failures and self._max_failures is not None and len(self._failures) > self._max_failures:
+            last = self._failures[-1]
             raise ModelError(
-                f"{self._n_failed} requests to {self._model.name} failed, --max-failures allows "
-                f"{self._max_failures}; the last: {failures[-1].kind}, {failures[-1].reason}.\n"
+                f"{len(self._failures)} requests to {self._model.name} failed, --max-failures allows "
+                f"{self._max_failures}; the last: {last.kind}, {last.reason}.\n"
                 "What was answered is kept; the same command asks the others again."
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,12 @@ CREATE TABLE failures (
     lost_input INTEGER, lost_output INTEGER, usd REAL
 );
 """
+_MORE_TABLES = """
+CREATE TABLE IF NOT EXISTS batched (
+    batch_id TEXT NOT NULL, key TEXT NOT NULL, asked TEXT NOT NULL, known INTEGER NOT NULL, PRIMARY KEY (batch_id, key)
+) WITHOUT ROWID;
+"""
+"""Added since; a ledger without them is as good."""
 _REPLY = "text, finish_reason, input_tokens, output_tokens, model, request_id, n_attempts, sent, details"
 _PUT_REPLY = f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * 16)})"
 _PUT_FAILURE = f"INSERT INTO failures VALUES (NULL, {', '.join('?' * 10)})"
@@ -217,6 +223,40 @@ class Ledger:
             database.executemany(paid, [row[:1] for row in rows])
         return len(rows)
 
+    def keep_batch(self, batch_id: str, model: str, keys: Sequence[str]) -> None:
+        """Put down that requests are with a provider; durable on return.
+
+        Parameters
+        ----------
+        batch_id : the provider's name for the batch
+        model : that is asked
+        keys : of the requests
+        """
+        with self._transaction() as database:
+            database.executemany("INSERT INTO batched VALUES (?, ?, ?, 0)", [(batch_id, key, model) for key in keys])
+
+    def batches(self, model: str) -> dict[str, dict[str, bool]]:
+        """Batches of a ``model`` of which not all is known: of each request, by key, whether it is known what came."""
+        query = """SELECT batch_id, key, known FROM batched WHERE batch_id IN
+            (SELECT batch_id FROM batched WHERE asked = ? AND NOT known) ORDER BY batch_id, key"""
+        found: dict[str, dict[str, bool]] = {}
+        with _typed(self.path):
+            for batch_id, key, known in self._database.execute(query, (model,)):
+                found.setdefault(batch_id, {})[key] = bool(known)
+        return found
+
+    def end_batch(self, batch_id: str, keys: Iterable[str]) -> None:
+        """Put down that it is known what came of requests in a batch.
+
+        Parameters
+        ----------
+        batch_id : the provider's name for it
+        keys : of the requests
+        """
+        with self._transaction() as database:
+            pairs = [(batch_id, key) for key in keys]
+            database.executemany("UPDATE batched SET known = 1 WHERE batch_id = ? AND key = ?", pairs)
+
     def spent(self) -> Spent:
         """What all answers took, those of earlier runs of the command included."""
         with _typed(self.path):
@@ -242,6 +282,7 @@ class Ledger:
             if not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 self._create(config)
             self._check(config)
+            self._database.execute(_MORE_TABLES)
         except BaseException:
             self._database.close()
             raise

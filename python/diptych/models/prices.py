@@ -36,12 +36,13 @@ def per_million(input_usd: float, output_usd: float) -> Price:
     return lambda n_input, n_output: (n_input * input_usd + n_output * output_usd) / 1e6
 
 
-def find_price(provider: str, model: str) -> Price | None:
+def find_price(provider: str, model: str, *, batch: bool = False) -> Price | None:
     """The price of a model: that of the tables for a provider that they list, nothing for one that runs here.
 
     Parameters
     ----------
     provider, model : of the model's name
+    batch : whether requests are left in batches; the tables know for which models these cost less
 
     Returns
     -------
@@ -62,7 +63,9 @@ def find_price(provider: str, model: str) -> Price | None:
     @cache
     def listed(n_input: int, n_output: int) -> float:
         usage = Usage(input_tokens=n_input, output_tokens=n_output)
-        return float(calc_price(usage, model_ref=model, provider_id=_LISTED[provider]).total_price)
+        how = {"processing": "batch"} if batch else None
+        said = calc_price(usage, model_ref=model, provider_id=_LISTED[provider], price_context=how)
+        return float(said.total_price)
 
     try:
         listed(1, 1)

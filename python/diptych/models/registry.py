@@ -33,6 +33,9 @@ PROVIDERS = {
 _CLASSES = {"hf": "HFModel", "contrast": "ContrastModel", "scripted": "ScriptedModel"}
 """Those of models without an interface behind them."""
 
+TAKE_BATCHES = ("anthropic", "openai")
+"""Providers with an interface for batches (see `models.batches`)."""
+
 
 class Entry(Settings):
     """A model of a registry file."""
@@ -216,12 +219,13 @@ def find_model(
     if address and PROVIDERS[provider] != _API:
         raise ConfigError(f"--base-url = {address!r}: {full} is not behind a server")
     given = price or (entry.price if entry else None)
+    chosen = {**(entry.options if entry else {}), **(options or {})}
     return ModelSpec(
         full,
         address,
-        {**(entry.options if entry else {}), **(options or {})},
+        chosen,
         entry.system if entry else None,
-        parse_price(given) if given else find_price(provider, model),
+        parse_price(given) if given else find_price(provider, model, batch=chosen.get("batch") is True),
     )
 
 

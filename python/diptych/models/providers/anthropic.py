@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from diptych._types import Json
-from diptych.models.api_clients import ApiOptions, BaseAPIClient
+from diptych.models.api_clients import ApiOptions
+from diptych.models.batches import BatchingClient, BatchOptions, BatchState
 from diptych.models.capabilities import ANTHROPIC, ANTHROPIC_2023, Capabilities
-from diptych.models.failures import AgainError, GivenUpError, malformed
+from diptych.models.failures import AgainError, GivenUpError, malformed, of_status
 from diptych.models.requests import FinishReason, Reply, Request, Usage
 
 _FINISHES: dict[str | None, FinishReason] = {
@@ -23,7 +26,7 @@ _FINISHES: dict[str | None, FinishReason] = {
 }
 
 
-class AnthropicOptions(ApiOptions):
+class AnthropicOptions(BatchOptions):
     """How Anthropic's interface is asked."""
 
     api_version: Literal["2026-10-21", "2023-06-01"] = "2026-10-21"
@@ -47,7 +50,19 @@ class _Reply(BaseModel):
     usage: _Usage | None = None
 
 
-class AnthropicClient(BaseAPIClient):
+class _Counts(BaseModel):
+    succeeded: int = 0
+    errored: int = 0
+    canceled: int = 0
+    expired: int = 0
+
+
+class _Batch(BaseModel):
+    processing_status: Literal["in_progress", "canceling", "ended"]
+    request_counts: _Counts
+
+
+class AnthropicClient(BatchingClient):
     """Anthropic's own interface."""
 
     provider = "anthropic"
@@ -55,6 +70,8 @@ class AnthropicClient(BaseAPIClient):
     default_url = "https://api.anthropic.com"
     options_type: ClassVar[type[ApiOptions]] = AnthropicOptions
     options: AnthropicOptions
+    max_batch = 100_000
+    max_batch_bytes = 256_000_000
     _sdk_name = "anthropic"
     _path = "/v1/messages"
 
@@ -110,6 +127,54 @@ class AnthropicClient(BaseAPIClient):
             sent=sent,
             details={"stop_reason": said.stop_reason, "api_version": self.options.api_version},
         )
+
+    def _item(self, key: str, body: Json) -> Json:
+        return {"custom_id": key, "params": body}
+
+    def _prepared(self, items: Sequence[Json]) -> Json:
+        return {"requests": list(items)}
+
+    async def _leave(self, connection: Any, prepared: Json) -> Any:
+        from httpx2 import Response
+
+        return await connection.post(f"{self._path}/batches", body=prepared, cast_to=Response)
+
+    def _batch_path(self, batch_id: str) -> str:
+        return f"{self._path}/batches/{quote(batch_id, safe='')}"
+
+    def _state(self, batch_id: str, value: Json) -> BatchState:
+        """The results are fetched where the model is asked, whatever ``results_url`` says: no key goes elsewhere."""
+        try:
+            batch = _Batch.model_validate(value)
+        except ValidationError as error:
+            raise malformed(error) from None
+        counts = batch.request_counts
+        return BatchState(
+            batch.processing_status.replace("_", " "),
+            counts.succeeded + counts.errored + counts.canceled + counts.expired,
+            batch.processing_status == "ended",
+            (f"{self._batch_path(batch_id)}/results",),
+        )
+
+    def _opened(self, line: Json) -> tuple[Json, str | None]:
+        result = line.get("result")
+        said = result if isinstance(result, dict) else {}
+        if said.get("type") == "succeeded" and isinstance(said.get("message"), dict):
+            return said["message"], None
+        if said.get("type") == "errored":
+            raise of_status(_status_of(said.get("error")), said.get("error"), {})
+        if said.get("type") == "expired":
+            raise GivenUpError("timeout", "the batch expired before this request was answered")
+        if said.get("type") == "canceled":
+            raise GivenUpError("server", "the batch was cancelled before this request was answered")
+        raise AgainError("bad_response", "the line of results holds neither an answer nor an error")
+
+
+def _status_of(error: Any) -> int:
+    """The status that an error in a batch would have had as a reply."""
+    inner = error.get("error") if isinstance(error, dict) else None
+    name = inner.get("type") if isinstance(inner, dict) else None
+    return 500 if name in ("api_error", "overloaded_error", "timeout_error") else 400
 
 
 def _no_prompts(record: logging.LogRecord) -> bool:

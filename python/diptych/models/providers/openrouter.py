@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from diptych._types import Json
+from diptych.models.api_clients import ApiOptions
 from diptych.models.capabilities import OPENROUTER, Capabilities
 from diptych.models.failures import of_status
 from diptych.models.providers.openai import OpenAIClient
@@ -21,6 +22,7 @@ class OpenRouterClient(OpenAIClient):
     provider = "openrouter"
     key_variable = "OPENROUTER_API_KEY"
     default_url: ClassVar[str | None] = "https://openrouter.ai/api/v1"
+    options_type: ClassVar[type[ApiOptions]] = ApiOptions  # no batches
 
     @property
     def capabilities(self) -> Capabilities:
