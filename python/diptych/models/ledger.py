@@ -13,6 +13,7 @@ from typing import Any, Self
 from diptych import __version__
 from diptych._types import Json
 from diptych.errors import LedgerError, RunError
+from diptych.models.ledger_rows import failure_columns, read_reply, reply_columns, whole
 from diptych.models.lock import Lock
 from diptych.models.requests import Answer, Failure, Reply, Usage
 from diptych.utils.hashing import content_hash
@@ -32,13 +33,10 @@ CREATE TABLE failures (
     kind TEXT NOT NULL, reason TEXT NOT NULL, n_attempts INTEGER NOT NULL,
     lost_input INTEGER, lost_output INTEGER, usd REAL
 );
-"""
-_MORE_TABLES = """
-CREATE TABLE IF NOT EXISTS batched (
+CREATE TABLE batched (
     batch_id TEXT NOT NULL, key TEXT NOT NULL, asked TEXT NOT NULL, known INTEGER NOT NULL, PRIMARY KEY (batch_id, key)
 ) WITHOUT ROWID;
 """
-"""Added since; a ledger without them is as good."""
 _REPLY = "text, finish_reason, input_tokens, output_tokens, model, request_id, n_attempts, sent, details"
 _PUT_REPLY = f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * 16)})"
 _PUT_FAILURE = f"INSERT INTO failures VALUES (NULL, {', '.join('?' * 10)})"
@@ -126,7 +124,7 @@ class Ledger:
             with _typed(path):
                 self._open(config)
                 if command is not None:
-                    begun = {"command": _whole(command), "folder": _whole(str(Path.cwd()))}
+                    begun = {"command": whole(command), "folder": whole(str(Path.cwd()))}
                     self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", begun.items())
         except BaseException:
             self._lock.release()
@@ -174,9 +172,9 @@ class Ledger:
         for asked, answer, usd in came:
             place = (asked.key, asked.model, asked.draw, asked.prompt_id)
             if isinstance(answer, Failure):
-                failures.append((*place, answer.kind, _whole(answer.reason), answer.n_attempts, *_lost(answer), usd))
+                failures.append((*place, *failure_columns(answer, usd)))
             else:
-                replies.append((*place, *_columns(answer, usd)))
+                replies.append((*place, *reply_columns(answer, usd)))
         with self._transaction() as database:
             database.executemany(_PUT_REPLY, replies)
             database.executemany(_PUT_FAILURE, failures)
@@ -197,7 +195,7 @@ class Ledger:
     def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
         """Those of the requests that were answered, by key."""
         with _typed(self.path):
-            return {key: _reply(rest) for key, *rest in _select(self._database, f"key, {_REPLY}", keys)}
+            return {key: read_reply(rest) for key, *rest in _select(self._database, f"key, {_REPLY}", keys)}
 
     def take_over(self, other: Path, keys: Sequence[str]) -> int:
         """Copy answers from the ledger of another run, which paid for them.
@@ -282,7 +280,6 @@ class Ledger:
             if not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 self._create(config)
             self._check(config)
-            self._database.execute(_MORE_TABLES)
         except BaseException:
             self._database.close()
             raise
@@ -374,40 +371,6 @@ def _typed(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise LedgerError(f"{path}: cannot be written: {error.strerror or error}.") from error
-
-
-def _columns(reply: Reply, usd: float | None) -> tuple[Any, ...]:
-    return (
-        _whole(reply.text),
-        reply.finish_reason,
-        reply.usage.input_tokens,
-        reply.usage.output_tokens,
-        usd,
-        reply.model,
-        reply.request_id,
-        reply.n_attempts,
-        _whole(json.dumps(reply.sent, ensure_ascii=False)),
-        _whole(json.dumps(reply.details, ensure_ascii=False)),
-        *_lost(reply),
-    )
-
-
-def _lost(answer: Answer) -> tuple[int | None, int | None]:
-    """Tokens of input and output of the calls that came to nothing; None where none of them says."""
-    n_input = [usage.input_tokens for usage in answer.lost if usage.input_tokens is not None]
-    n_output = [usage.output_tokens for usage in answer.lost if usage.output_tokens is not None]
-    return sum(n_input) if n_input else None, sum(n_output) if n_output else None
-
-
-def _reply(row: Sequence[Any]) -> Reply:
-    text, finish, n_in, n_out, model, request_id, n_attempts, sent, details = row
-    usage = Usage(n_in, n_out)
-    return Reply(text, finish, usage, model, request_id, json.loads(sent), n_attempts, json.loads(details))
-
-
-def _whole(text: str) -> str:
-    """Text that UTF-8 can hold: halves of surrogate pairs are joined, or replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _differences(there: Json, now: Json) -> Iterator[str]:
