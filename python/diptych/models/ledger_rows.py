@@ -78,7 +78,7 @@ def _lost(answer: Answer) -> tuple[int | None, int | None]:
 
 
 def whole(text: str) -> str:
-    """Text that UTF-8 can hold: halves of surrogate pairs are joined, or replaced.
+    r"""Text that UTF-8 can hold: halves of surrogate pairs are joined, or replaced.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def whole(text: str) -> str:
 
     Examples
     --------
-    >>> whole("\\ud83d\\ude00") == "\\U0001f600", whole("\\ud83d") == "\\ufffd"
+    >>> whole("\ud83d\ude00") == "\U0001f600", whole("\ud83d") == "\ufffd"
     (True, True)
     """
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
