@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from diptych.clustering.pipeline import ClusteringPipeline
     from diptych.comparison.arms import Comparisons, compare_each
     from diptych.comparison.config import CompareConfig
     from diptych.comparison.findings import Example, Finding
@@ -35,6 +36,7 @@ _HOMES = {
     "APIClientFactory": "diptych.models.api_clients",
     "BaseAPIClient": "diptych.models.api_clients",
     "BaseConfig": "diptych.config.base",
+    "ClusteringPipeline": "diptych.clustering.pipeline",
     "Comparisons": "diptych.comparison.arms",
     "CompareConfig": "diptych.comparison.config",
     "DataLoader": "diptych.data.loaders",
@@ -57,6 +59,7 @@ __all__ = [
     "APIClientFactory",
     "BaseAPIClient",
     "BaseConfig",
+    "ClusteringPipeline",
     "CompareConfig",
     "Comparisons",
     "DataLoader",

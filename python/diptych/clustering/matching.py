@@ -179,16 +179,20 @@ def match_centroids(
     >>> match_centroids(left, labels, right, labels).pairs.tolist()
     [[0, 1], [1, 0]]
     """
-    left, used_1, unused_1 = _centroids(vectors_1, labels_1, threads)
-    right, used_2, unused_2 = _centroids(vectors_2, labels_2, threads)
+    means_1, means_2 = (
+        cluster_means(vectors_1, labels_1, threads=threads),
+        cluster_means(vectors_2, labels_2, threads=threads),
+    )
+    used_1, used_2 = np.flatnonzero(means_1.sizes), np.flatnonzero(means_2.sizes)
+    left, right = means_1.means[used_1], means_2.means[used_2]
     if left.shape[1] != right.shape[1]:
         raise ShapeError(f"vectors of the two corpora differ in width: {left.shape[1]} != {right.shape[1]}")
     rows, columns = assign(_near_distances(left, right))
     return CentroidMatch(
         pairs=np.column_stack([used_1[rows], used_2[columns]]),
         distances=np.linalg.norm(left[rows] - right[columns], axis=1),
-        unmatched_1=np.union1d(unused_1, np.delete(used_1, rows)),
-        unmatched_2=np.union1d(unused_2, np.delete(used_2, columns)),
+        unmatched_1=np.setdiff1d(np.arange(len(means_1.sizes)), used_1[rows]),
+        unmatched_2=np.setdiff1d(np.arange(len(means_2.sizes)), used_2[columns]),
     )
 
 
@@ -206,13 +210,42 @@ def _near_distances(left: NDArray[np.float64], right: NDArray[np.float64]) -> ND
     return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares).astype(np.float64)
 
 
-def _centroids(
-    vectors: NDArray[np.float32], labels: Labels, threads: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Centroids of the clusters that have items, their numbers, and the numbers that have none."""
+@dataclass(frozen=True, slots=True)
+class ClusterMeans:
+    """The middle of each cluster.
+
+    Parameters
+    ----------
+    means : float64 (k, d), NaN where a number has no rows
+    sizes : int64 (k,)
+    """
+
+    means: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+
+
+def cluster_means(vectors: NDArray[np.float32], labels: Labels, *, threads: int = 1) -> ClusterMeans:
+    """Centroids of clusters, in one pass.
+
+    Parameters
+    ----------
+    vectors : float32 (n, d), finite
+    labels : int32 (n,), -1 is noise
+    threads : the result is the same for every value
+
+    Raises
+    ------
+    ShapeError
+        If there is not one label for every vector, a label is below -1, or a value is not finite.
+
+    Examples
+    --------
+    >>> cluster_means(np.array([[1], [3], [9]], np.float32), np.array([0, 0, -1], np.int32)).means.tolist()
+    [[2.0]]
+    """
     sums, counts = _native.cluster_sums(labels, vectors, int(labels.max(initial=-1)) + 1, threads)
-    used = np.flatnonzero(counts)
-    return sums[used] / counts[used, None], used, np.flatnonzero(counts == 0)
+    with np.errstate(invalid="ignore"):
+        return ClusterMeans(sums / counts[:, None], counts)
 
 
 def mean_similarity(

@@ -1,4 +1,6 @@
-"""Intervals for differences of shares, in closed form: they hold for rare events, of which a bootstrap sees too few.
+"""Intervals for shares and for differences of shares, in closed form.
+
+They hold for rare events, of which a bootstrap sees too few.
 
 A share is a measure that is 0 or 1 for each response; where a prompt was answered several times it is the mean of its
 responses, anything from 0 to 1.
@@ -71,6 +73,41 @@ def unpaired_share_intervals(values: FloatMatrix, present: Mask, first: Mask, *,
         centres.append((there.sum(axis=0) + 1.0) / n)
         errors.append(_square_error((there**2).sum(axis=0) + 1.0, centres[-1], n))
     return _wald(centres[1] - centres[0], np.sqrt(errors[0] + errors[1]), level)
+
+
+def wilson_intervals(shares: FloatMatrix, n: NDArray[np.int64], *, level: float = 0.95) -> Intervals:
+    """Interval for each share by itself.
+
+    Parameters
+    ----------
+    shares : float64, from 0 to 1: means of ``n`` numbers from 0 to 1
+    n : int64 that broadcasts with ``shares``
+    level : confidence
+
+    Returns
+    -------
+    Intervals
+        Of the shape of ``shares``; NaN where n is 0.
+
+    Notes
+    -----
+    Wilson (1927). For numbers between 0 and 1 it is wider than it need be: none has a greater variance than zeros and
+    ones of the same mean.
+
+    Examples
+    --------
+    >>> found = wilson_intervals(np.array([0.95]), np.array([20]))
+    >>> found.low.round(3).tolist(), found.high.round(3).tolist()
+    ([0.764], [0.991])
+    """
+    from scipy.special import ndtri
+
+    z, count = ndtri(0.5 + level / 2.0), np.where(n > 0, n, np.nan)
+    squared_error = shares * (1.0 - shares) / count
+    centre = (shares + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(squared_error + z**2 / (4 * count**2))
+    low, high = np.maximum(np.minimum(centre - half, shares), 0.0), np.minimum(np.maximum(centre + half, shares), 1.0)
+    return Intervals(low, high, np.sqrt(squared_error))
 
 
 def _square_error(squares: FloatVector, mean: FloatVector, n: NDArray[np.int64]) -> FloatVector:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from diptych._types import Json
 from diptych.bench.planted.scoring import Score
+from diptych.stats.share_intervals import wilson_intervals
 
-_Z: float = 1.959963984540054
 _LEVEL = 0.95
 
 
@@ -22,8 +24,7 @@ def share(value: float, n: int) -> Json:
 
     Notes
     -----
-    Wilson (1927). For numbers between 0 and 1, such as false discovery proportions, it is wider than it need be: none
-    has a greater variance than zeros and ones of the same mean.
+    ``stats.share_intervals.wilson_intervals``.
 
     Examples
     --------
@@ -32,10 +33,8 @@ def share(value: float, n: int) -> Json:
     """
     if not n:
         return {"value": None, "low": None, "high": None, "n": 0}
-    centre = (value + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(value * (1 - value) / n + _Z**2 / (4 * n**2))
-    return {"value": value, "low": max(min(centre - half, value), 0.0), "high": min(max(centre + half, value), 1.0),
-            "n": n}  # fmt: skip
+    found = wilson_intervals(np.array([value]), np.array([n]), level=_LEVEL)
+    return {"value": value, "low": float(found.low[0]), "high": float(found.high[0]), "n": n}
 
 
 def median(values: Sequence[int]) -> Json:
