@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from diptych._types import Json, Progress
-from diptych.comparison.folder import LEDGER, free_folder
+from diptych.comparison.folder import LEDGER, begin_folder, free_folder
 from diptych.comparison.generated import Generation
 from diptych.data import Responses
-from diptych.errors import ConfigError, RunError
+from diptych.errors import ConfigError
 from diptych.models.ledger import Ledger, read_config
 from diptych.models.prices import Estimate
-from diptych.utils.files import new_folder
 from diptych.utils.names import slug
 
 _SUSPICIOUS = 0.01
@@ -74,11 +73,7 @@ class AskedArms:
         RunError
             If the folder holds something else; see ``Ledger`` for the rest.
         """
-        if not self.folder.exists():
-            with new_folder(self.folder):
-                pass
-        if not (self.folder / LEDGER).exists() and any(self.folder.iterdir()):
-            raise RunError(f"{self.folder} already exists and holds something else. Choose another --out.")
+        begin_folder(self.folder)
         return Ledger(self.folder / LEDGER, self.config, command)
 
     def run(
@@ -110,22 +105,12 @@ class AskedArms:
         """
         for arm, generation in self.generations.items():
             generation.announce(ledger, arm)
-            self._take_over(ledger, generation)
+            take_over(ledger, generation)
         found = {
             arm: generation.run(ledger, arm=arm, progress=progress, max_cost=max_cost, max_failures=max_failures)
             for arm, generation in self.generations.items()
         }
         return {arm: responses.with_notices(self._drop_out(found)) for arm, responses in found.items()}
-
-    def _take_over(self, ledger: Ledger, generation: Generation) -> None:
-        """Answers that another run beside this one paid for; warns that there are some."""
-        keys, here = generation.keys(), self.folder.absolute()
-        for other in sorted(here.parent.glob(f"*/{LEDGER}")):
-            known = ledger.replies(keys)
-            missing = [key for key in keys if key not in known]
-            if missing and other.parent != here and (n := ledger.take_over(other, missing)):
-                taken = f"{n} answers of {generation.model.name} were taken over from {other.parent.name}"
-                warnings.warn(taken, stacklevel=2)
 
     def _drop_out(self, found: Mapping[str, Responses]) -> list[str]:
         """Whether one arm lacks more answers than the other: then what is compared may be a selection."""
@@ -143,6 +128,23 @@ class AskedArms:
             f"{table[i][1]} of {wanted[i]} answers of {self.generations[arm].model.name}" for i, arm in enumerate("ab")
         )
         return [f"{missing} are missing, more than chance gives (p {p_value:.2g}): what is left may be a selection"]
+
+
+def take_over(ledger: Ledger, generation: Generation) -> None:
+    """Take the answers that a run in a folder beside this one paid for; warns that there are some.
+
+    Parameters
+    ----------
+    ledger : of a run's folder; it lacks some answers
+    generation : what they are answers to
+    """
+    keys, here = generation.keys(), ledger.path.absolute().parent
+    for other in sorted(here.parent.glob(f"*/{LEDGER}")):
+        known = ledger.replies(keys)
+        missing = [key for key in keys if key not in known]
+        if missing and other.parent != here and (n := ledger.take_over(other, missing)):
+            taken = f"{n} answers of {generation.model.name} were taken over from {other.parent.name}"
+            warnings.warn(taken, stacklevel=2)
 
 
 def folder_for(config: Json, settings: Json, names: tuple[str, str]) -> Path:

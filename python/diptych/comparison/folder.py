@@ -159,6 +159,25 @@ def free_folder(name: str, is_ours: Callable[[Path], bool]) -> Path:
     return next(folder for folder in folders if not folder.exists() or is_ours(folder))
 
 
+def begin_folder(folder: Path) -> None:
+    """Make the folder of a run that asks, unless it is there with its ledger.
+
+    Parameters
+    ----------
+    folder : of the run
+
+    Raises
+    ------
+    RunError
+        If it holds something else, or cannot be made.
+    """
+    if not folder.exists():
+        with new_folder(folder):
+            pass
+    if not folder.is_dir() or (not (folder / LEDGER).exists() and any(folder.iterdir())):
+        raise RunError(f"{folder} already exists and holds something else. Choose another --out.")
+
+
 @contextmanager
 def _begun(folder: Path) -> Iterator[Path]:
     """A folder whose ledger was written before; other users may read what is added, as in a new folder."""

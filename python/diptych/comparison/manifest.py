@@ -95,21 +95,38 @@ def build_manifest(sources: Sequence[Any], arms: Sequence[Responses], config: Co
         for source, arm in zip(sources, arms, strict=True)
     ]
     settings = config.model_dump(mode="json")
-    identity = {"inputs": [entry["sha256"] for entry in inputs], "config": settings, "diptych": __version__}
+    identity = {"inputs": [entry["sha256"] for entry in inputs], "config": settings}
+    return describe_manifest(inputs, settings, identity, seeds={"compare": config.seed, **_sampling_seeds(arms)})
+
+
+def describe_manifest(
+    inputs: Sequence[Json], settings: Json, identity: Json, *, seeds: Json, more: Json | None = None
+) -> Json:
+    """A manifest.
+
+    Parameters
+    ----------
+    inputs : each with its ``source`` and ``sha256``
+    settings : of the run
+    identity : all that the findings depend on, besides the version of diptych
+    seeds : of all that is random
+    more : further entries
+    """
     versions = _versions()
     return {
         "schema": 1,
         "diptych_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "identity": content_hash("diptych/run/1", identity),
+        "identity": content_hash("diptych/run/1", {**identity, "diptych": __version__}),
         "inputs": inputs,
         "config": settings,
-        "seeds": {"compare": config.seed, **_sampling_seeds(arms)},
+        "seeds": seeds,
         "versions": versions,
         "platform": _machine(),
         "package": _package(),
         "prices": versions.get("genai-prices"),
         "command": None,
+        **(more or {}),
     }
 
 

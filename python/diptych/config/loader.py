@@ -37,6 +37,30 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     ConfigError
         If the file is missing, is not YAML, has duplicate keys or aliases, or is not a mapping.
     """
+    values, node = _compose(path)
+    return values, _places(path, node)
+
+
+def read_sections(path: Path) -> dict[str, tuple[dict[str, Any], dict[str, str]]]:
+    """Named groups of settings of a YAML file, each as ``read_yaml`` gives it.
+
+    Raises
+    ------
+    ConfigError
+        As ``read_yaml`` does, and if a group holds no settings.
+    """
+    values, node = _compose(path)
+    found = {}
+    for key, inner in node.value if node is not None else ():
+        if not isinstance(inner, yaml.MappingNode):
+            place = f"{path}:{key.start_mark.line + 1}: {key.value}"
+            raise ConfigError(f"{place}: expected settings under this name, as 'name: value' lines")
+        found[str(key.value)] = (values[key.value], _places(path, inner))
+    return found
+
+
+def _compose(path: Path) -> tuple[dict[str, Any], yaml.MappingNode | None]:
+    """The mapping of a file, and the node that it came from; none for an empty file."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -47,7 +71,11 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         values = loader.construct_document(node) if node is not None else {}
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode | None):
         raise ConfigError(f"{path}: expected settings as 'name: value' lines, got a {type(values).__name__}")
+    return values, node
+
+
+def _places(path: Path, node: yaml.MappingNode | None) -> dict[str, str]:
     keys = [key for key, _ in node.value] if node is not None else []
-    return values, {str(key.value): f"{path}:{key.start_mark.line + 1}: {key.value}" for key in keys}
+    return {str(key.value): f"{path}:{key.start_mark.line + 1}: {key.value}" for key in keys}

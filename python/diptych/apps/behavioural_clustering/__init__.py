@@ -1,0 +1,1 @@
+"""How models, under personas and framings, approve of statements, cluster by cluster."""

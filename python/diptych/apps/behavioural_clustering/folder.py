@@ -1,0 +1,64 @@
+"""The folder of a run of approvals: written with its ledger in it, the manifest last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from diptych._types import Json
+from diptych.apps.behavioural_clustering.documents import arrays_of, summary_of, text_files
+from diptych.apps.behavioural_clustering.run import Outcome
+from diptych.comparison.folder import writing
+from diptych.errors import RunError
+from diptych.utils.files import write_atomic
+from diptych.utils.text import json_text
+
+
+def write_approvals(outcome: Outcome, folder: Path) -> Json:
+    """Write every file of a run, each whole or not at all, and ``manifest.json`` last; give ``findings.json``.
+
+    Parameters
+    ----------
+    outcome : of the run
+    folder : that holds its ledger
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
+    summary = summary_of(outcome)
+    files = {name: text.encode() for name, text in text_files(outcome, summary).items()}
+    files["approvals.npz"] = arrays_of(outcome)
+    files["manifest.json"] = (json_text(outcome.manifest) + "\n").encode()
+    with writing(folder):
+        for name, data in files.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, data)
+            path.chmod(0o644)
+    return summary
+
+
+def read_approvals(folder: Path) -> tuple[Json, Json] | None:
+    """``manifest.json`` and ``findings.json`` of a run that is complete; None where it is not.
+
+    Parameters
+    ----------
+    folder : of the run
+
+    Raises
+    ------
+    RunError
+        If it holds a run of another kind, or a file in it is damaged.
+    """
+    if not (folder / "manifest.json").is_file():
+        return None
+    try:
+        manifest, summary = (json.loads((folder / f"{name}.json").read_bytes()) for name in ("manifest", "findings"))
+        application = manifest.get("application")
+    except (OSError, ValueError, AttributeError) as error:
+        raise RunError(f"{folder} is damaged: {error}. Choose another --out, or delete it.") from error
+    if application != "approve":
+        raise RunError(f"{folder} holds a run of another kind. Choose another --out.")
+    return manifest, summary

@@ -1,0 +1,186 @@
+"""A run of approvals from its settings to its documents: ask, read, cluster, test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diptych._types import Json, Progress
+from diptych.apps.behavioural_clustering.approvals import Approvals
+from diptych.apps.behavioural_clustering.asking import LEDGER_CONFIG, Asked, Elicitation
+from diptych.apps.behavioural_clustering.clusters import Clusters, cluster_statements
+from diptych.apps.behavioural_clustering.config import ApproveConfig
+from diptych.apps.behavioural_clustering.contrasts import Found, compare_arms
+from diptych.apps.behavioural_clustering.reading import read_answers
+from diptych.apps.behavioural_clustering.tables import PersonaPair, persona_pairs
+from diptych.comparison.folder import LEDGER, begin_folder
+from diptych.comparison.manifest import describe_manifest
+from diptych.data.catalogue import Catalogue
+from diptych.data.statements import Statements, load_statements
+from diptych.models.assistant import Assistant
+from diptych.models.ledger import Ledger
+from diptych.models.requests import Sampling
+from diptych.utils.hashing import content_hash
+
+_ASSISTANT_TOKENS = 2_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Parameters
+    ----------
+    manifest : inputs with hashes, settings, versions
+    approvals : every answer, read
+    clusters : of the statements
+    found : every tested difference
+    pairs : of personas
+    notices : what a reader should know
+    """
+
+    manifest: Json
+    approvals: Approvals
+    clusters: Clusters
+    found: tuple[Found, ...]
+    pairs: tuple[PersonaPair, ...]
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ApproveRun:
+    """Statements, personas and open models, before anything is asked.
+
+    Parameters
+    ----------
+    config : of the run
+    statements : that models are asked about
+    catalogue : the personas that are used, with the task filled in
+    models : that are asked
+    reader : model that reads unclear answers; None where nobody does
+    writer : model that writes up disagreements; None where nobody does
+    """
+
+    config: ApproveConfig
+    statements: Statements
+    catalogue: Catalogue
+    models: tuple[Asked, ...]
+    reader: Asked | None = None
+    writer: Asked | None = None
+
+    @classmethod
+    def prepare(
+        cls,
+        config: ApproveConfig,
+        models: Sequence[Asked],
+        *,
+        reader: Asked | None = None,
+        writer: Asked | None = None,
+        threads: int = 1,
+    ) -> ApproveRun:
+        """Read statements and catalogue; ask nothing.
+
+        Parameters
+        ----------
+        config : of the run
+        models : those that ``config.models`` names, open
+        reader, writer : those that ``config`` names
+        threads : for parsing
+
+        Raises
+        ------
+        DataError, ConfigError
+            If a file or a setting does not fit.
+        """
+        catalogue = Catalogue.load(config.catalogue).choose(config.sections, task=config.task)
+        statements = load_statements(
+            config.statements, max_chars=config.max_chars, limit=config.limit, seed=config.seed, threads=threads
+        )
+        return cls(config, statements, catalogue, tuple(models), reader, writer)
+
+    @property
+    def elicitation(self) -> Elicitation:
+        """All that is to be asked."""
+        return Elicitation(self.config, self.statements, self.catalogue.personas, self.models)
+
+    def manifest(self) -> Json:
+        """Inputs with hashes, settings, versions, and the identity of the run, which is not where files lie."""
+        personas = [[one.section, one.label, one.message] for one in self.catalogue.personas]
+        inputs: list[Json] = [
+            {"source": ", ".join(self.config.statements), "sha256": self.statements.digest, "n": len(self.statements)},
+            {"source": self.catalogue.source, "sha256": content_hash("diptych/catalogue/1", personas)},
+        ]
+        helpers = [one for one in (self.reader, self.writer) if one is not None]
+        models = [{"name": one.model.name, "identity": one.model.identity} for one in (*self.models, *helpers)]
+        settings = self.config.model_dump(mode="json")
+        covered = {name: value for name, value in settings.items() if name not in ("statements", "catalogue")}
+        identity = {"inputs": [one["sha256"] for one in inputs], "config": covered, "models": models}
+        files = [{"path": one.path, "n": one.n_statements, "left_out": one.reason} for one in self.statements.files]
+        shown = [{"section": section, "label": label, "message": message} for section, label, message in personas]
+        extra = {"application": "approve", "models": models, "personas": shown, "files": files}
+        seeds = {"approve": self.config.seed, "sampling": self.config.sampling_seed}
+        return describe_manifest(inputs, settings, identity, seeds=seeds, more=extra)
+
+    def run(
+        self,
+        folder: Path,
+        *,
+        cache_dir: Path | None = None,
+        threads: int = 1,
+        progress: Progress,
+        max_cost: float | None = None,
+        max_failures: float | None = None,
+    ) -> Outcome:
+        """Ask what the ledger in the folder lacks, read every answer, cluster the statements, test.
+
+        Parameters
+        ----------
+        folder : of the run; its ledger is made there before anything else
+        cache_dir : where vectors are kept from run to run
+        threads, progress : no result depends on them
+        max_cost, max_failures : as for ``Elicitation.run``
+
+        Raises
+        ------
+        RunError
+            If the folder holds something else; see ``Elicitation.run`` for the rest.
+        """
+        begin_folder(folder)
+        with Ledger(folder / LEDGER, LEDGER_CONFIG) as ledger:
+            responses = self.elicitation.run(ledger, progress=progress, max_cost=max_cost, max_failures=max_failures)
+            reader = self.assistant(self.reader, ledger, progress, max_cost)
+            reading = read_answers(reader, responses, self.config)
+        names = [asked.model.name for asked in self.models]
+        personas, draws = self.catalogue.personas, self.config.draws
+        approvals = Approvals.read(self.statements, names, personas, draws, responses, reading)
+        clusters = cluster_statements(
+            self.statements, self.config, cache_dir=cache_dir, threads=threads, progress=progress
+        )
+        found = compare_arms(
+            approvals, clusters.labels, clusters.themes, config=self.config, threads=threads, progress=progress
+        )
+        notices = dict.fromkeys(
+            [*self.statements.notices, *(notice for one in responses.values() for notice in one.notices)]
+        )
+        if reading.n_read:
+            notices[f"{reading.n_read} answers without a clear yes or no were read by {self.config.reader}"] = None
+        return Outcome(
+            self.manifest(), approvals, clusters, tuple(found), tuple(persona_pairs(approvals)), tuple(notices)
+        )
+
+    def assistant(
+        self, asked: Asked | None, ledger: Ledger, progress: Progress | None, max_cost: float | None
+    ) -> Assistant | None:
+        """A model that helps to read, through the run's ledger.
+
+        Parameters
+        ----------
+        asked : the model; None for none
+        ledger : of the run
+        progress, max_cost : as for ``run``
+        """
+        if asked is None:
+            return None
+        sampling = Sampling(max_tokens=_ASSISTANT_TOKENS)
+        return Assistant(asked.model, ledger, sampling, asked.price, max_cost, progress)

@@ -1,0 +1,192 @@
+"""``diptych approve MODEL… --statements F``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diptych._types import Json
+from diptych.cli import asking
+from diptych.cli import settings as flags
+from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.runs import refuse_other_run
+from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+from diptych.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diptych.apps.behavioural_clustering.asking import Asked
+    from diptych.apps.behavioural_clustering.config import ApproveConfig
+    from diptych.apps.behavioural_clustering.run import ApproveRun
+    from diptych.models.prices import Estimate
+
+_NAMES = {"statements": "statements", "sections": "section", "n_clusters": "clusters"}
+"""Settings whose flag has another name in the signature."""
+
+
+def approve(
+    context: typer.Context,
+    models_asked: Annotated[
+        list[str] | None, typer.Argument(metavar="MODEL...", help="provider/model[@revision], or names from --models.")
+    ] = None,
+    statements: Annotated[
+        list[str] | None, option("statements", "File or folder of statements; repeat for more.", INPUT)
+    ] = None,
+    catalogue: Annotated[
+        str | None, option("catalogue", "JSON file of system messages, {section: {label: text}}.", INPUT, "built-in")
+    ] = None,
+    section: Annotated[list[str] | None, option("section", "Of the catalogue; repeat for more.", INPUT, "all")] = None,
+    task: Annotated[str | None, option("task", "Stands for <X> in the messages.", INPUT, "judge a text")] = None,
+    question: Annotated[str | None, option("question", "What is asked, with {statement}.", INPUT, "approval")] = None,
+    max_chars: Annotated[int | None, option("max-chars", "Leave out longer statements.", INPUT, "none")] = None,
+    limit: Annotated[int | None, option("limit", "Use at most so many statements.", INPUT, "all")] = None,
+    config: flags.ConfigFile = None,
+    run: Annotated[str | None, option("run", "Run of the YAML file.", INPUT, "default")] = None,
+    draws: asking.Draws = 1,
+    max_tokens: asking.MaxTokens = None,
+    temperature: asking.Temperature = None,
+    top_p: asking.TopP = None,
+    top_k: asking.TopK = None,
+    stop: asking.Stop = None,
+    sampling_seed: asking.SamplingSeed = None,
+    base_url: asking.BaseUrl = None,
+    model_arg: asking.ModelArg = None,
+    models: asking.Models = None,
+    price: asking.PriceFlag = None,
+    max_cost: asking.MaxCost = None,
+    max_failures: asking.MaxFailures = "10%",
+    reader: Annotated[str | None, option("reader", "Model that reads unclear answers.", METHOD, "nobody")] = None,
+    writer: Annotated[str | None, option("writer", "Model that writes up disagreements.", METHOD, "nobody")] = None,
+    embedder: flags.Embedder = None,
+    clusters: Annotated[int | None, option("clusters", "Clusters of statements.", METHOD, "by their number")] = None,
+    seed: flags.Seed = None,
+    alpha: flags.Alpha = None,
+    fdr: flags.Fdr = None,
+    threads: flags.Threads = None,
+    cache_dir: flags.CacheDir = None,
+    out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/approvals")] = None,
+    json: Annotated[bool, option("json", "Print findings.json.", OUTPUT)] = False,
+    dry_run: Annotated[bool, option("dry-run", "Say what would be asked and cost; ask nothing.", OUTPUT)] = False,
+) -> None:
+    """Ask models whether they approve of statements, under personas and framings; compare them cluster by cluster.
+
+    Every persona is a system prompt from a catalogue, whose sections are free. Answers are kept in the run's folder the
+    moment they come; the same command again goes on, and answers of runs beside it are not asked again. Every flag is
+    also a DIPTYCH_<FLAG> environment variable, and every setting may stand in a YAML file of named runs.
+    """
+    with errors_as_messages(resumes=True), ExitStack() as stack:
+        from diptych.apps.behavioural_clustering.run import ApproveRun
+
+        settings = _settings(context)
+        choices = asking.chosen(context)
+        asked = [_open(name, choices, stack, settings) for name in settings.models]
+        helpers = [_open(name, choices, stack, None) if name else None for name in (settings.reader, settings.writer)]
+        prepared = ApproveRun.prepare(
+            settings, asked, reader=helpers[0], writer=helpers[1], threads=flags.check_threads(threads)
+        )
+        folder = out if out is not None else _free(prepared)
+        if dry_run:
+            _plan(prepared, folder)
+            return
+        summary = _run(prepared, folder, choices, cache_dir=cache_dir, threads=flags.check_threads(threads))
+        _print(summary, folder, as_json=json)
+
+
+def _settings(context: typer.Context) -> ApproveConfig:
+    from diptych.apps.behavioural_clustering.config import ApproveConfig, parse_config, read_named_run
+
+    given = context.params
+    if given["run"] is not None and given["config"] is None:
+        raise ConfigError(f"--run {given['run']}: give the YAML file of runs with --config")
+    values, places = read_named_run(given["config"], given["run"]) if given["config"] is not None else ({}, {})
+    for name in ApproveConfig.model_fields:
+        flag = "models_asked" if name == "models" else _NAMES.get(name, name)
+        source = context.get_parameter_source(flag)
+        if given[flag] not in (None, [], ()) and source is not None and source.name != "DEFAULT":
+            values[name] = given[flag]
+            places[name] = "MODEL" if name == "models" else flags.place_of(context, flag)
+    return parse_config(values, places)
+
+
+def _open(name: str, choices: asking.Choices, stack: ExitStack, settings: ApproveConfig | None) -> Asked:
+    """A model, open, and its price; one that is asked must take the sampling of the run."""
+    from diptych.apps.behavioural_clustering.asking import Asked
+    from diptych.models.prices import Budget
+
+    spec = choices.spec(name)
+    Budget(spec.price, choices.max_cost)
+    model = spec.open()
+    stack.callback(model.close)
+    if settings is not None:
+        model.check(settings.sampling)
+    return Asked(model, spec.price)
+
+
+def _free(prepared: ApproveRun) -> Path:
+    from diptych.cli.runs import identity_in
+    from diptych.comparison.folder import LEDGER, free_folder
+
+    identity = prepared.manifest()["identity"]
+
+    def is_ours(folder: Path) -> bool:
+        unfinished = not (folder / "manifest.json").exists() and (folder / LEDGER).exists()
+        return unfinished or identity_in(folder) == identity
+
+    return free_folder("approvals", is_ours)
+
+
+def _plan(prepared: ApproveRun, folder: Path) -> None:
+    from diptych.comparison.folder import LEDGER
+
+    n, personas = len(prepared.statements), prepared.catalogue.personas
+    say(f"{n} statements, {len(prepared.models)} models, {len(personas)} personas, {prepared.config.draws} draws each")
+    say("personas: " + "; ".join(f"{one.section}: {one.label}" for one in personas))
+    totals: dict[str, list[Estimate]] = {}
+    for generation, missing in prepared.elicitation.missing(folder / LEDGER):
+        totals.setdefault(generation.model.name, []).append(missing)
+    for name, estimates in totals.items():
+        usd = [one.max_usd for one in estimates]
+        price = "unknown" if None in usd else f"at most about {asking.dollars(sum(filter(None, usd)))}"
+        left, total = sum(one.n_requests for one in estimates), n * len(personas) * prepared.config.draws
+        say(f"{name}: {left} of {total} requests to ask")
+        n_in, n_out = (sum(getattr(one, name) for one in estimates) for name in ("input_tokens", "max_output_tokens"))
+        say(f"  tokens: about {n_in:,} in, at most {n_out:,} out; price: {price}")
+    for notice in prepared.statements.notices:
+        note(f"note: {notice}")
+    say(f"would write {folder}")
+
+
+def _run(prepared: ApproveRun, folder: Path, choices: asking.Choices, *, cache_dir: Path | None, threads: int) -> Json:
+    from diptych.apps.behavioural_clustering.folder import read_approvals, write_approvals
+
+    there = read_approvals(folder)
+    if there is not None:
+        refuse_other_run(folder, there[0], prepared.manifest())
+        note(f"{folder} already holds this very run; nothing was asked again")
+        return there[1]
+    with progress_on_stderr() as progress:
+        outcome = prepared.run(
+            folder,
+            cache_dir=cache_dir,
+            threads=threads,
+            progress=progress,
+            max_cost=choices.max_cost,
+            max_failures=choices.max_failures,
+        )
+    return write_approvals(outcome, folder)
+
+
+def _print(summary: Json, folder: Path, *, as_json: bool) -> None:
+    from diptych.apps.behavioural_clustering.summary import lines_of
+    from diptych.utils.text import json_text
+
+    for notice in summary["notices"]:
+        note(f"note: {notice}")
+    if as_json:
+        say(json_text(summary))
+        return
+    for line in lines_of(summary):
+        say(line)
+    say(f"report: {folder / 'report.html'}")
