@@ -15,6 +15,7 @@ import pytest
 
 from tests.helpers.bad_input import check_message
 from tests.helpers.cli import Outcome, command, environment, listing
+from tests.helpers.fault_server import FaultServer
 from tests.helpers.forge import Forge
 from tests.helpers.records import jsonl, write
 
@@ -207,3 +208,16 @@ def test_a_folder_of_another_run_is_refused_with_the_difference(forge: Forge, fo
     check_message(
         forge.run(*PIRATE, "--alpha", "0.2", cwd=folder), "already holds another run (alpha: 0.05 there, 0.2 now)"
     )
+
+
+def test_an_arm_has_an_address_and_settings_of_its_own(forge: Forge, folder: Path) -> None:
+    def own(server: FaultServer, arm: str, effort: str) -> tuple[str, ...]:
+        extra = json.dumps({"reasoning_effort": effort})
+        return (f"--base-url-{arm}", server.openai_url, f"--model-arg-{arm}", f"extra={extra}")
+
+    with FaultServer() as one, FaultServer() as two:
+        flags = (*own(one, "a", "low"), *own(two, "b", "high"), "--model-arg", "concurrency=4")
+        done(forge.run("compare", "openai-api/m", "openai-api/m", *flags, *USUAL, cwd=folder))
+        assert (len(one.calls), len(two.calls)) == (40, 40)
+        assert {call.json["reasoning_effort"] for call in one.calls} == {"low"}
+        assert {call.json["reasoning_effort"] for call in two.calls} == {"high"}

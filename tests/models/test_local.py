@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from diptych.errors import ConfigError
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Answer, Failure, Message, Reply, Request, Sampling
+from diptych.models.structured import ask_objects
 from diptych.utils.device import choose_device, choose_dtype
 from tests.helpers.tiny_models import TEMPLATE, needs_torch, save_tiny
+
+
+class Verdict(BaseModel):
+    flatters: bool
+
 
 WORDS = [
     "why",
@@ -227,3 +234,13 @@ def test_devices() -> None:
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def test_a_form_that_weights_cannot_be_held_to_is_said_and_checked(tiny: Path) -> None:
+    model = HFModel.open(str(tiny), {"device": "cpu"})
+    question = Request((Message("user", "Does the moon pull water?"),))
+    with pytest.warns(UserWarning, match="cannot be held to a form"):
+        [answer] = ask_objects(model, [question], Verdict, Sampling(max_tokens=8))
+    model.close()
+    assert isinstance(answer, Failure)
+    assert answer.kind == "bad_response"

@@ -96,8 +96,9 @@ def asked_arms(context: typer.Context, config: CompareConfig) -> Iterator[Asking
     with ExitStack() as stack:
         generations: dict[str, Generation] = {}
         for arm, name in names.items():
-            generations[arm] = choices.generation(
-                choices.spec(name),
+            own = choices.of_arm(arm, context.params)
+            generations[arm] = own.generation(
+                own.spec(name),
                 prompts,
                 system=context.params[f"system_{arm}"],
                 limit=config.limit,

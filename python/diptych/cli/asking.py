@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
@@ -70,6 +70,20 @@ class Choices:
     max_cost: float | None
     max_failures: float
     batch: bool
+
+    def of_arm(self, arm: str, given: Mapping[str, Any]) -> Self:
+        """The same for one arm: its own ``--base-url-a`` and ``--model-arg-a`` go before those of both.
+
+        Parameters
+        ----------
+        arm : ``"a"`` or ``"b"``
+        given : flags by their names in the verb's signature
+        """
+        from diptych.models.registry import parse_options
+
+        own = parse_options(given[f"model_arg_{arm}"] or ())
+        address = given[f"base_url_{arm}"] or self.base_url
+        return replace(self, base_url=address, options={**self.options, **own})
 
     def spec(self, name: str) -> ModelSpec:
         """The model of a name."""

@@ -80,7 +80,15 @@ def compare(
     stop: asking.Stop = None,
     sampling_seed: asking.SamplingSeed = None,
     base_url: asking.BaseUrl = None,
+    base_url_a: Annotated[str | None, option("base-url-a", "--base-url of A alone.", asking.ASKING)] = None,
+    base_url_b: Annotated[str | None, option("base-url-b", "--base-url of B alone.", asking.ASKING)] = None,
     model_arg: asking.ModelArg = None,
+    model_arg_a: Annotated[
+        list[str] | None, option("model-arg-a", "--model-arg of A alone; repeat for more.", asking.ASKING)
+    ] = None,
+    model_arg_b: Annotated[
+        list[str] | None, option("model-arg-b", "--model-arg of B alone; repeat for more.", asking.ASKING)
+    ] = None,
     batch: asking.Batch = False,
     models: asking.Models = None,
     price: asking.PriceFlag = None,

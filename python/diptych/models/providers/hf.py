@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, Self
@@ -108,7 +109,16 @@ class HFModel:
             self._loaded = None
 
     def answer(self, requests: Sequence[Request], sampling: Sampling, deliver: Deliver) -> None:
-        """As the protocol says: ``requests`` in batches, drawn by ``sampling``, each handed to ``deliver``."""
+        """As the protocol says: ``requests`` in batches, drawn by ``sampling``, each handed to ``deliver``.
+
+        A schema is not obeyed, which a warning says: the answer must be checked, as `models.structured` does.
+        """
+        if any(request.schema is not None for request in requests):
+            warnings.warn(
+                f"{self.name} cannot be held to a form: what the question says of it is all that the model knows, "
+                "and an answer that does not fit counts as a failure",
+                stacklevel=2,
+            )
         for index, answer in self._answers(requests, sampling):
             deliver(index, answer)
 
