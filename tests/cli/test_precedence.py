@@ -20,6 +20,8 @@ SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]
     ("prompt_field", "prompt-field", ("p1", "p1"), ("p2", "p2"), ("p3", "p3")),
     ("response_field", "response-field", ("r1", "r1"), ("r2", "r2"), ("r3", "r3")),
     ("score_fields", "score-field", ("[s1]", ["s1"]), ("s2 s3", ["s2", "s3"]), ("s3", ["s3"])),
+    ("likelihood_models", "likelihood-models", ("[hf/a, hf/b]", ["hf/a", "hf/b"]), ("hf/c hf/d", ["hf/c", "hf/d"]),
+            ("hf/e hf/f", ["hf/e", "hf/f"])),
     ("group_field", "group-field", ("g1", "g1"), ("g2", "g2"), ("g3", "g3")),
     ("on_bad_line", "on-bad-line", ("skip", "skip"), ("error", "error"), ("skip", "skip")),
     ("max_bad", "max-bad", ("0.1%", 0.001), ("0.5", 0.5), ("7", 7)),
@@ -81,7 +83,7 @@ def test_flag_before_environment_before_file(
     monkeypatch.setattr(prepare_module, "prepare", stop)
     (inputs / "c.yaml").write_text(f"{name}: {in_file[0]}\n")
     variable = {"DIPTYCH_" + flag.upper().replace("-", "_"): in_env[0]}
-    file, given = ("-c", str(inputs / "c.yaml")), (f"--{flag}", as_flag[0])
+    file, given = ("-c", str(inputs / "c.yaml")), (f"--{flag}", *as_flag[0].split())
     for flags, env in ((file, {}), ((), variable), (file, variable), (given, variable), ((*file, *given), variable)):
         assert invoke("compare", "a", "b", *flags, env=env).code == 130
     found = [config.model_dump(mode="json")[name] for config in seen]
