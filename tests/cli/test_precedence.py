@@ -128,7 +128,7 @@ def test_a_mistake_in_the_file_is_told_even_where_a_flag_replaces_it(forge: Forg
 
 PLANNED = [
     # flag, (in the environment), (as flag)
-    ("prompts", "80", "90"),
+    ("n-prompts", "80", "90"),
     ("draws", "2", "3"),
     ("share", "0.2", "0.3"),
     ("spread", "2", "3"),
@@ -144,12 +144,12 @@ PLANNED = [
 def test_a_flag_of_a_plan_goes_before_the_environment(flag: str, in_env: str, as_flag: str) -> None:
     from tests.helpers.cli import invoke
 
-    usual = {"prompts": "60", "measures": "5", "runs": "20", "change": "0.5"}
+    usual = {"n-prompts": "60", "measures": "5", "runs": "20", "change": "0.5"}
     flags = [text for name, value in usual.items() if name != flag for text in (f"--{name}", value)]
 
     def planned(value: str | None, variable: str | None) -> Any:
         given = [] if value is None else [f"--{flag}", value]
-        env = {} if variable is None else {f"DIPTYCH_{flag.upper()}": variable}
+        env = {} if variable is None else {f"DIPTYCH_{flag.upper().replace('-', '_')}": variable}
         outcome = invoke("plan", *flags, *given, "--json", env=env)
         assert outcome.code == 0, outcome.err
         return json.loads(outcome.out)
