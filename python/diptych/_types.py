@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +29,37 @@ Span: TypeAlias = tuple[int, int]
 """Start and end of a piece of text, in characters, end exclusive."""
 
 
+class Inputs(NamedTuple):
+    """Texts as an encoder gets them.
+
+    Parameters
+    ----------
+    texts : one for each that was handed in; what a vector is kept under
+    n_truncated : how many of them are longer than the model takes, or were cut
+    limit : what that is, in words, such as ``"256 tokens"``
+    """
+
+    texts: list[str]
+    n_truncated: int = 0
+    limit: str = ""
+
+
 class Encoder(Protocol):
     """Anything that turns texts into vectors."""
 
     @property
     def fingerprint(self) -> str:
-        """Everything that changes a vector, as one string: the cache's name for this encoder."""
+        """Everything that changes the vector of an input, as one string: the cache's name for this encoder."""
 
     @property
-    def dim(self) -> int:
-        """Width of the vectors."""
+    def dim(self) -> int | None:
+        """Width of the vectors; None where only the first of them will tell."""
+
+    def inputs_of(self, texts: Sequence[str]) -> Inputs:
+        """The texts with prefix, cut where the model or a setting says so; each by itself, whatever is beside it."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per text, float32 (n, dim)."""
+        """One unit row per input, float32 (n, dim)."""
 
 
 class Progress(Protocol):

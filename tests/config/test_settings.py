@@ -56,6 +56,7 @@ def test_a_config_survives_the_way_through_the_manifest() -> None:
         ("lenses: [surface, 3]", "c.yaml:1: lenses = 3"),
         ("lenses: []", "c.yaml:1: lenses: name at least one lens"),
         ("embedder: lexica", "c.yaml:1: embedder: unknown embedder 'lexica'. Did you mean 'lexical'"),
+        ("embedder_args: {prefix: a}", "unknown setting 'prefix'"),
         ("score_fields: [r]", "go together"),
         ("1: 2", "c.yaml:1: unknown setting '1'"),
         ("sed: 2", "c.yaml:1: unknown setting 'sed'. Did you mean 'seed'"),

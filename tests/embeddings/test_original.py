@@ -56,7 +56,7 @@ def test_text_and_model_come_from_the_entry_not_from_the_ambiguous_key(tmp_path:
 )
 def test_an_entry_that_cannot_be_taken_is_said_and_the_others_are_taken(bad: Any, words: str, tmp_path: Path) -> None:
     cache = EmbeddingCache(tmp_path / "store")
-    entries = [entry("a", [1.0, 2.0]), bad, entry("b", [1.0, 2.0])]
+    entries = [entry("a", [1.0, 2.0]), bad, entry("b", [2.0, 1.0])]
     statements = read_statement_embeddings(written(tmp_path / "e.json", entries))
     assert import_statement_embeddings(cache, statements).n_new == 2
     (sentence,) = statements.refused
@@ -78,3 +78,12 @@ def test_a_file_that_is_none_of_the_originals_is_refused(content: bytes, words: 
         read_statement_embeddings(tmp_path / "e.json")
     with pytest.raises(DataError, match="No such file"):
         read_statement_embeddings(tmp_path / "gone.json")
+
+
+def test_of_equal_vectors_under_different_texts_the_first_is_taken(tmp_path: Path) -> None:
+    """After an error the original kept the vectors of the batch before under the next texts."""
+    batches = [entry(f"text {i}", [float(i % 3 + 1), 1.0]) for i in range(6)]
+    statements = read_statement_embeddings(written(tmp_path / "e.json", [*batches, entry("other", [7.0, 7.0])]))
+    [rows] = statements.spaces.values()
+    assert [text for text, _ in rows] == ["text 0", "text 1", "text 2", "other"]
+    assert "3 entries of 'original/text-embedding-ada-002' have the vector of an earlier text" in statements.refused[0]

@@ -13,7 +13,7 @@ from diptych.comparison.config import CompareConfig
 from diptych.embeddings.encoders import check_encoder, make_encoder
 from diptych.embeddings.sentences import SentenceEncoder
 from diptych.embeddings.service import EmbeddingService
-from diptych.errors import MissingExtraError, ModelError, UnknownNameError
+from diptych.errors import ConfigError, MissingExtraError, ModelError, UnknownNameError
 
 needs_library = pytest.mark.skipif(
     find_spec("sentence_transformers") is None, reason="sentence-transformers is not installed"
@@ -97,11 +97,38 @@ def test_without_the_library_its_extra_is_named() -> None:
 
 
 def test_names_are_checked_before_anything_is_loaded() -> None:
-    assert check_encoder("st/any-model") == "st/any-model"
+    assert check_encoder("st/any-model", {"dimensions": 16}) == "st/any-model"
     assert CompareConfig(embedder="st/any-model").embedder == "st/any-model"
     for name in ("st/", "st", "lexicale"):
         with pytest.raises(UnknownNameError, match="lexical, st/MODEL"):
             check_encoder(name)
+
+
+@needs_library
+def test_texts_that_the_model_does_not_see_whole_are_counted_from_the_cache_too(tiny: Path, tmp_path: Path) -> None:
+    seen, cut = "a " * 14, "a " * 15  # with two marks: sixteen tokens are seen
+    for _ in range(2):
+        service = EmbeddingService(tmp_path, f"st/{tiny}")
+        rows = service.get_embeddings([seen, cut, cut + "b", cut])
+        assert service.n_truncated == 2
+        assert service.notices == (
+            f"2 of 3 texts are longer than st/{tiny} sees (16 tokens); the rest of each is left out",
+        )
+    np.testing.assert_array_equal(rows[1], rows[3])
+    assert EmbeddingService(None, f"st/{tiny}").get_embeddings([seen]).shape == (1, 32)
+
+
+@needs_library
+def test_a_prefix_and_fewer_dimensions_change_what_is_kept(tiny: Path, tmp_path: Path) -> None:
+    plain = EmbeddingService(tmp_path, f"st/{tiny}").get_embeddings(["abc"])
+    half = EmbeddingService(tmp_path, f"st/{tiny}", options={"dimensions": 16}).get_embeddings(["abc"])
+    np.testing.assert_allclose(half, plain[:, :16] / np.linalg.norm(plain[:, :16]), atol=1e-6)
+    prefixed = EmbeddingService(tmp_path, f"st/{tiny}", options={"prefix": "jj "})
+    np.testing.assert_allclose(
+        prefixed.get_embeddings(["abc"]), make_encoder(f"st/{tiny}").encode(["jj abc"]), atol=1e-6
+    )
+    with pytest.raises(ConfigError, match="dimensions = 33: the model has 32"):
+        make_encoder(f"st/{tiny}", {"dimensions": 33})
 
 
 @pytest.mark.real_models

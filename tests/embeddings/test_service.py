@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diptych._types import Vectors
+from diptych._types import Inputs, Vectors
 from diptych.embeddings import encoders
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.encoders import LexicalEncoder, make_encoder
@@ -32,6 +32,9 @@ class Counting:
         self.seen: list[str] = []
         self.batches: list[int] = []
         self.bad: str | None = None
+
+    def inputs_of(self, texts: Sequence[str]) -> Inputs:
+        return Inputs(list(texts))
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         self.seen += texts

@@ -24,7 +24,6 @@ def aa(
     on_bad_line: flags.OnBadLine = None,
     max_bad: flags.MaxBad = None,
     score_field: flags.ScoreField = None,
-    likelihood_models: flags.LikelihoodModels = None,
     group_field: flags.GroupField = None,
     paired: Annotated[
         bool | None,
@@ -33,6 +32,7 @@ def aa(
     limit: flags.Limit = None,
     lenses: flags.Lenses = None,
     embedder: flags.Embedder = None,
+    embedder_arg: flags.EmbedderArg = None,
     labeller: flags.Labeller = None,
     alpha: flags.Alpha = None,
     fdr: flags.Fdr = None,

@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from diptych import __version__
-from diptych.cli import aa, approve, bench, cache, compare, demo, doctor, generate, plan, report, rerun, status
+from diptych.cli import (
+    aa,
+    approve,
+    bench,
+    cache,
+    compare,
+    demo,
+    doctor,
+    embed,
+    generate,
+    importing,
+    plan,
+    report,
+    rerun,
+    status,
+)
 
 app = typer.Typer(
     help="Put language models side by side and say, with statistics that hold, how their behaviour differs.",
@@ -35,6 +50,8 @@ app.command("compare")(compare.compare)
 app.command("aa")(aa.aa)
 app.command("approve")(approve.approve)
 app.command("generate")(generate.generate)
+app.command("embed")(embed.embed)
+app.command("import")(importing.import_)
 app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 app.command("report")(report.report)

@@ -38,7 +38,6 @@ def compare(
     on_bad_line: flags.OnBadLine = None,
     max_bad: flags.MaxBad = None,
     score_field: flags.ScoreField = None,
-    likelihood_models: flags.LikelihoodModels = None,
     group_field: flags.GroupField = None,
     paired: Annotated[
         bool | None,
@@ -52,6 +51,7 @@ def compare(
     limit: flags.Limit = None,
     lenses: flags.Lenses = None,
     embedder: flags.Embedder = None,
+    embedder_arg: flags.EmbedderArg = None,
     labeller: flags.Labeller = None,
     alpha: flags.Alpha = None,
     fdr: flags.Fdr = None,
@@ -110,12 +110,12 @@ def compare(
     --fail-on-difference), 130 interrupted.
     """
     with errors_as_messages():
-        from diptych.cli.arms import asked_arms, with_likelihood_of_arms
+        from diptych.cli.arms import asked_arms
         from diptych.cli.runs import describe_plan, make_config, print_findings, run_comparison
         from diptych.cli.several import Several
         from diptych.comparison.prepare import prepare
 
-        given = with_likelihood_of_arms(flags.given_settings(context), a, b)
+        given = flags.given_settings(context)
         chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
         n_threads = flags.check_threads(threads)
         if more:
@@ -132,7 +132,7 @@ def compare(
                 sources, out = asked.answered(progress), asked.folder
             prepared = prepare(*sources, config=chosen, threads=n_threads)
             if dry_run:
-                for line in describe_plan(prepared, out):
+                for line in describe_plan(prepared, out, cache_dir):
                     say(line)
                 return
             folder, documents = run_comparison(prepared, out, threads=n_threads, cache_dir=cache_dir, progress=progress)

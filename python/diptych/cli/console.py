@@ -159,8 +159,9 @@ class PlainProgress:
         self._done += steps
         now = time.monotonic()
         if now - self._said >= _PLAIN_INTERVAL_S and self._done < self._total:
-            left = (now - self._start) / self._done * (self._total - self._done)
-            note(f"{self._stage}: {100 * self._done // self._total} %, about {left:.0f} s left")
+            per_s = self._done / (now - self._start)
+            left = (self._total - self._done) / per_s
+            note(f"{self._stage}: {100 * self._done // self._total} %, {per_s:,.3g} a second, about {left:.0f} s left")
             self._said = now
 
     def say(self, text: str) -> None:
@@ -173,9 +174,14 @@ class PlainProgress:
 @contextmanager
 def _bar() -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description:<8}", markup=False), BarColumn(), TimeRemainingColumn())
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.3g} a second" if task.speed else "")
+
+    columns = (TextColumn("{task.description:<8}", markup=False), BarColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield _RichProgress(bar)
 

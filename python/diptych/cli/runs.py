@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych._types import Json, Progress
+from diptych.cli.asking import describe_embedding, store_to_look_in
 from diptych.cli.console import note, say, typed
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import LEDGER, Documents, free_folder, read_run, write_run
@@ -17,18 +18,17 @@ from diptych.comparison.prepare import Prepared
 from diptych.comparison.report.format import equivalence, interval_of, percent, probability, scale_for
 from diptych.comparison.run import analyse
 from diptych.config.loader import read_yaml
+from diptych.embeddings.service import EmbeddingService
 from diptych.errors import RunError
 from diptych.utils.files import check_new_folder
 from diptych.utils.names import slug
 from diptych.utils.text import json_text
 
 _SHOWN = 20
-_LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood"}
-"""Settings that ask for a lens."""
 
 
 def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str, str]) -> CompareConfig:
-    """Settings from a YAML file with flags on top; naming score fields or two models asks for their lens.
+    """Settings from a YAML file with flags on top; naming score fields asks for their lens.
 
     Parameters
     ----------
@@ -42,12 +42,11 @@ def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str
         If a setting is unknown or does not fit; a flag does not hide a mistake in the file.
     """
     values, lines = read_yaml(path) if path is not None else ({}, {})
-    for name in values.keys() & given.keys() - {"lenses", *_LENS_OF}:  # those are checked together
+    for name in values.keys() & given.keys() - {"lenses", "score_fields"}:  # those two are checked together
         _parse({name: values[name]}, lines)
     merged = {**values, **given}
-    asked_for = [lens for name, lens in _LENS_OF.items() if merged.get(name)]
-    if asked_for and "lenses" not in merged:
-        merged["lenses"] = [*CompareConfig().lenses, *asked_for]
+    if merged.get("score_fields") and "lenses" not in merged:
+        merged["lenses"] = [*CompareConfig().lenses, "scores"]
     return _parse(merged, {**lines, **places})
 
 
@@ -134,10 +133,14 @@ def refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
     )
 
 
-def describe_plan(prepared: Prepared, out: Path | None) -> Iterator[str]:
+def describe_plan(prepared: Prepared, out: Path | None, cache_dir: Path | None) -> Iterator[str]:
     """What a comparison would do, for ``--dry-run``."""
     yield from describe_pair(prepared)
-    yield f"would write {out or _folder_of(prepared)}; calls no model, costs nothing"
+    rows, config = prepared.table.rows, prepared.config
+    service = EmbeddingService(store_to_look_in(cache_dir), config.embedder, options=config.embedder_args)
+    asking = list(describe_embedding(config.embedder, service.missing([row.response for row in rows])))
+    yield from asking
+    yield f"would write {out or _folder_of(prepared)}" + ("" if asking else "; calls no model, costs nothing")
 
 
 def describe_pair(prepared: Prepared) -> Iterator[str]:

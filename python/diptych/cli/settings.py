@@ -44,15 +44,6 @@ MaxBad = Annotated[str | None, option("max-bad", "Lines of a file that may be le
 ScoreField = Annotated[
     list[str] | None, option("score-field", "Numeric field to test as a measure; repeat for more.", INPUT)
 ]
-LikelihoodModels = Annotated[
-    tuple[str, str] | None,
-    option(
-        "likelihood-models",
-        "Two models on this machine, hf/A hf/B: measure which finds a response likelier.",
-        INPUT,
-        "A and B, if --lenses names likelihood and both are hf/…",
-    ),
-]
 GroupField = Annotated[
     str | None,
     option(
@@ -64,7 +55,11 @@ Lenses = Annotated[
     str | None, option("lenses", "Who proposes measures, by commas.", METHOD, "surface,phrases,clusters,regions")
 ]
 Embedder = Annotated[
-    str | None, option("embedder", "Turns responses into vectors; st/MODEL or st/FOLDER.", METHOD, "lexical")
+    str | None, option("embedder", "Turns texts into vectors: st/MODEL, st/FOLDER, openai/MODEL, …", METHOD, "lexical")
+]
+EmbedderArg = Annotated[
+    list[str] | None,
+    option("embedder-arg", "name=value for the embedder (dimensions, prefix, …); repeat for more.", METHOD),
 ]
 Labeller = Annotated[str | None, option("labeller", "Names clusters.", METHOD, "keywords")]
 Alpha = Annotated[float | None, option("alpha", "False discovery rate.", METHOD, "0.05")]
@@ -98,7 +93,7 @@ ConfigFile = Annotated[Path | None, option("config", "YAML file of settings; fla
 Threads = Annotated[int | None, option("threads", "Threads to use; changes no result.", METHOD, "one per processor")]
 CacheDir = Annotated[Path | None, option("cache-dir", "Keep embeddings here.", METHOD, "not kept")]
 
-_PARAMETER = {"score_fields": "score_field", "pairing": "paired"}
+_PARAMETER = {"score_fields": "score_field", "pairing": "paired", "embedder_args": "embedder_arg"}
 """Settings whose flag has another name."""
 
 
@@ -107,7 +102,7 @@ def given_settings(context: typer.Context) -> dict[str, Any]:
     from diptych.comparison.config import CompareConfig
 
     values = {name: context.params.get(_PARAMETER.get(name, name)) for name in CompareConfig.model_fields}
-    for repeated in ("score_fields", "equivalent_within"):
+    for repeated in ("score_fields", "equivalent_within", "embedder_args"):
         values[repeated] = values[repeated] or None
     if values["pairing"] is not None:
         values["pairing"] = "paired" if values["pairing"] else "unpaired"

@@ -106,7 +106,8 @@ def calibrate(
     settings = {"pairing": pairing, "limit": None, "name_a": None, "name_b": None}
     done, lenses = [], Lenses()
     with store_for(cache_dir) as store:
-        EmbeddingService(store, config.embedder, progress=progress).get_embeddings([row.response for row in arm])
+        service = EmbeddingService(store, config.embedder, options=config.embedder_args, progress=progress)
+        service.get_embeddings([row.response for row in arm])
         progress.start("split", splits)
         for number in range(1, splits + 1):
             seed = derive_seed(config.seed, f"aa {number}")
@@ -123,7 +124,7 @@ def calibrate(
         n_responses=len(arm),
         config=config,
         splits=tuple(done),
-        notices=arm.notices,
+        notices=(*arm.notices, *service.notices),
     )
 
 

@@ -105,7 +105,10 @@ class Analysis:
         self.swapped = not prepared.table.is_canonical()
         self.table = prepared.table.turned() if self.swapped else prepared.table
         self.service = EmbeddingService(
-            os.fspath(cache_dir) if cache_dir is not None else None, self.config.embedder, progress=progress
+            os.fspath(cache_dir) if cache_dir is not None else None,
+            self.config.embedder,
+            options=self.config.embedder_args,
+            progress=progress,
         )
         self.events, self.ledger = EventLog(), Ledger()
         self.vectors: Vectors = np.empty((0, 0), dtype=np.float32)
@@ -158,7 +161,11 @@ class Analysis:
             global_test = compare_as_wholes(table, self.vectors, seed=self.config.seed, threads=self.threads)
         with self._stage("examples"):
             findings = self._findings(measured, tested)
-        notices = (*table.notices, *out_of_reach(parts, table, replace(self.resampling, family=family)))
+        notices = (
+            *table.notices,
+            *self.service.notices,
+            *out_of_reach(parts, table, replace(self.resampling, family=family)),
+        )
         return Result(
             table=replace(prepared.table, notices=notices),
             measures=tuple(measure for part in measured for measure in part.measures),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from diptych.comparison.equivalence import Known, check_margins, parse_margins
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
@@ -27,11 +27,11 @@ class CompareOptions(TypedDict, total=False):
     on_bad_line: Literal["error", "skip"]
     max_bad: float | str | None
     score_fields: Sequence[str] | str
-    likelihood_models: Sequence[str] | str
     group_field: str | None
     pairing: Literal["auto", "paired", "unpaired"]
     lenses: Sequence[str] | str
     embedder: str
+    embedder_args: Mapping[str, Any] | Sequence[str]
     labeller: str
     limit: int | None
     seed: int
@@ -61,9 +61,6 @@ class CompareConfig(Settings):
     """Lines of one file that may be left out: a number such as 5, or a share such as 0.001 or ``0.1%``."""
     score_fields: tuple[str, ...] = ()
     """Numeric fields of the records to test as measures, such as a reward."""
-    likelihood_models: tuple[str, ...] = ()
-    """Two models on this machine, ``hf/…``: the lens ``likelihood`` measures how much likelier the second finds a
-    response than the first."""
     group_field: str | None = None
     """Field that names the group of a prompt (its template, topic or conversation): groups, not prompts, are then the
     units of the test. Draws weigh equally in a prompt, prompts in a group, and groups in the result."""
@@ -72,7 +69,10 @@ class CompareConfig(Settings):
     lenses: tuple[str, ...] = DEFAULT_LENSES
     """Who proposes measures."""
     embedder: str = "lexical"
-    """What turns responses into vectors: ``lexical``, or ``st/`` and a sentence-transformers model (name or folder)."""
+    """What turns responses into vectors: ``lexical``; ``st/`` and a sentence-transformers model (name or folder); or a
+    model behind an interface: ``openai/``, ``openrouter/``, ``openai-api/``, ``vllm/``."""
+    embedder_args: dict[str, Any] = Field(default_factory=dict)
+    """Of the embedder: ``dimensions``, ``prefix``; of an interface also ``base_url``, ``max_chars`` and the like."""
     labeller: str = "keywords"
     """What names clusters: ``keywords`` is c-TF-IDF."""
     limit: int | None = Field(default=None, ge=1)
@@ -94,7 +94,7 @@ class CompareConfig(Settings):
     equivalent_within: dict[str, float] = Field(default_factory=dict)
     """Margins: what has its simultaneous interval inside is equivalent. 0.05, which is for shares, or ``words: 10``."""
 
-    @field_validator("lenses", "score_fields", "likelihood_models", mode="before")
+    @field_validator("lenses", "score_fields", mode="before")
     @classmethod
     def _by_commas(cls, names: object) -> object:
         if isinstance(names, str):
@@ -127,17 +127,17 @@ class CompareConfig(Settings):
             raise ValueError("name each score field once")
         return fields
 
-    @field_validator("likelihood_models")
-    @classmethod
-    def _two_on_this_machine(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if names and (len(names) != 2 or not all(name.startswith("hf/") for name in names)):
-            raise ValueError(f"{', '.join(names)}: name two models on this machine, such as hf/base hf/base+adapter")
-        return names
-
     @field_validator("labeller")
     @classmethod
     def _known_labeller(cls, name: str) -> str:
         return check_name("labeller", name, LABELLERS)
+
+    @field_validator("embedder_args", mode="before")
+    @classmethod
+    def _by_equals_signs(cls, given: object) -> object:
+        from diptych.models.registry import parse_options
+
+        return parse_options(given) if isinstance(given, list | tuple) else given
 
     @field_validator("embedder")
     @classmethod
@@ -146,18 +146,19 @@ class CompareConfig(Settings):
 
         return check_encoder(name)
 
+    @field_validator("embedder_args")
+    @classmethod
+    def _args_fit_embedder(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        from diptych.embeddings.encoders import check_encoder
+
+        if "embedder" in info.data:
+            check_encoder(info.data["embedder"], given)
+        return given
+
     @model_validator(mode="after")
     def _scores_need_their_lens(self) -> CompareConfig:
         if ("scores" in self.lenses) != bool(self.score_fields):
             raise ValueError("the lens 'scores' and score fields go together; name both (--score-field), or neither")
-        return self
-
-    @model_validator(mode="after")
-    def _likelihoods_need_their_lens(self) -> CompareConfig:
-        if ("likelihood" in self.lenses) != bool(self.likelihood_models):
-            raise ValueError(
-                "the lens 'likelihood' and two models go together; name all (--likelihood-models hf/A hf/B), or none"
-            )
         return self
 
     @model_validator(mode="after")

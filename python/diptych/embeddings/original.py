@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from diptych._types import Json
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.exchange import Imported
 from diptych.errors import DataError
@@ -39,7 +40,8 @@ def read_statement_embeddings(path: Path) -> Statements:
 
     The file's keys, text and model joined by ``_``, are ambiguous and not used; the entry's own ``statement`` and
     ``embedding_model`` are. The space is ``original/MODEL``, with the other parameters as JSON where there are any: the
-    original did not record a revision, so these vectors never meet those that diptych computes.
+    original did not record a revision, so these vectors never meet those that diptych computes. Of equal vectors under
+    different texts only the first is taken.
 
     Parameters
     ----------
@@ -65,11 +67,12 @@ def read_statement_embeddings(path: Path) -> Statements:
         if fault:
             refused.append(f"entry {number}: {fault}")
         else:
-            key = (_space(entry), len(entry["embedding"]))
+            key = (space_of(entry["embedding_model"], entry.get("other_params")), len(entry["embedding"]))
             spaces.setdefault(key, []).append((entry["statement"], entry["embedding"]))
     if refused and not spaces:
         raise DataError(f"{path}: none of its {len(refused)} entries can be taken; {refused[0]}.")
     refused.extend(_other_widths(spaces))
+    refused.extend(_without_copies(spaces))
     return Statements({space: rows for (space, _), rows in spaces.items()}, tuple(refused))
 
 
@@ -96,9 +99,33 @@ def import_statement_embeddings(cache: EmbeddingCache, statements: Statements) -
     return Imported(n_new, n_given - n_new)
 
 
-def _space(entry: dict[str, Any]) -> str:
-    others = entry.get("other_params") or {}
-    return f"original/{entry['embedding_model']}" + (f" {json.dumps(others, sort_keys=True)}" if others else "")
+def space_of(model: str, others: Json | None = None) -> str:
+    """What vectors of the original are kept under.
+
+    Parameters
+    ----------
+    model : as the original calls it
+    others : further parameters
+
+    Examples
+    --------
+    >>> space_of("text-embedding-ada-002")
+    'original/text-embedding-ada-002'
+    """
+    return f"original/{model}" + (f" {json.dumps(others, sort_keys=True)}" if others else "")
+
+
+def _without_copies(spaces: dict[tuple[str, int], list[tuple[str, list[float]]]]) -> Iterator[str]:
+    """Take out vectors that stand under an earlier text: after an error the original kept some under the next texts."""
+    for (space, _), rows in spaces.items():
+        owners: dict[bytes, str] = {}
+        kept = [row for row in rows if owners.setdefault(np.array(row[1]).tobytes(), row[0]) == row[0]]
+        if len(kept) < len(rows):
+            yield (
+                f"{len(rows) - len(kept)} entries of {space!r} have the vector of an earlier text, as the "
+                "original kept them after an error; embed those texts anew"
+            )
+        rows[:] = kept
 
 
 def _fault(entry: Any) -> str:

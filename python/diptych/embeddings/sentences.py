@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from diptych._types import Vectors
+from diptych._types import Inputs, Vectors
 from diptych.errors import ModelError
 from diptych.utils.extras import require_extra
 
+_TEXTS = 1024
+"""That are split into tokens at a time."""
 _LIBRARIES = ("sentence-transformers", "transformers", "torch")
 
 
@@ -34,8 +36,8 @@ class SentenceEncoder:
 
     Notes
     -----
-    Texts beyond the model's ``max_seq_length`` are cut there. The last bits of a vector depend on the texts that share
-    its batch (2e-7), so a stored vector is never computed again.
+    Texts beyond the model's ``max_seq_length`` are cut there, and counted by `inputs_of`. The last bits of a
+    vector depend on the texts that share its batch (2e-7), so a stored vector is never computed again.
     """
 
     def __init__(self, model: str) -> None:
@@ -77,6 +79,16 @@ class SentenceEncoder:
             digest.update(tensor.cpu().numpy().tobytes())
         versions = " ".join(f"{library}={version(library)}" for library in _LIBRARIES)
         return f"st/1 sha256={digest.hexdigest()} {versions}"
+
+    def inputs_of(self, texts: Sequence[str]) -> Inputs:
+        """The texts as they are, with the number of those that have more tokens than the model looks at."""
+        limit = self._model.max_seq_length
+        n_truncated = 0
+        for start in range(0, len(texts) if limit else 0, _TEXTS):
+            part = list(texts[start : start + _TEXTS])
+            tokens = self._model.tokenizer(part, truncation=False, padding=False, verbose=False)["input_ids"]
+            n_truncated += sum(len(ids) > limit for ids in tokens)
+        return Inputs(list(texts), n_truncated, f"{limit} tokens")
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit rows, float32 (n, dim)."""

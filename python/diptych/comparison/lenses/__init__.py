@@ -14,7 +14,6 @@ LENSES = {
     "regions": "RegionsLens",
     "scores": "ScoresLens",
     "log_odds": "LogOddsLens",
-    "likelihood": "LikelihoodLens",
 }
 """Name of each lens and its class, in the file of the same name."""
 

@@ -1,0 +1,1 @@
+"""Files of the original research code: read without running anything that they hold."""

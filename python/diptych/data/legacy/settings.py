@@ -1,0 +1,100 @@
+"""Named runs of the original's ``config.yaml``: what of each still means something here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from diptych._types import Json
+from diptych.data.legacy.stages import model_name
+from diptych.errors import DataError
+
+_TAKEN = {
+    "seed": ("random_state",),
+    "datasets": ("data_settings", "datasets"),
+    "n_statements": ("data_settings", "n_statements"),
+    "statement_prompt": ("prompt_settings", "statements_prompt_template"),
+    "approval_prompt": ("prompt_settings", "approval_prompt_template"),
+    "system": ("prompt_settings", "statements_system_message"),
+    "temperature": ("model_settings", "temperature"),
+    "max_tokens": ("model_settings", "generate_responses_max_tokens"),
+    "n_clusters": ("clustering_settings", "n_clusters"),
+    "algorithm": ("clustering_settings", "main_clustering_algorithm"),
+}
+"""Our name of a setting, and where the original has it."""
+
+
+def is_settings(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping is a ``config.yaml`` of the original."""
+    default = value.get("default")
+    return isinstance(default, dict) and any(str(key).endswith("_settings") for key in default)
+
+
+def read_runs(value: Mapping[str, Any]) -> tuple[Json, list[str]]:
+    """The settings of each run, with ``default`` beneath them.
+
+    Parameters
+    ----------
+    value : of the file
+
+    Returns
+    -------
+    runs, left : settings by run under our names; and the names of the original's settings that were left out
+
+    Raises
+    ------
+    DataError
+        If a run is no mapping.
+
+    Examples
+    --------
+    >>> runs, left = read_runs({"default": {"random_state": 1}, "mine": {"data_settings": {"n_statements": 5}}})
+    >>> runs["mine"]
+    {'seed': 1, 'n_statements': 5}
+    """
+    default = value.get("default") or {}
+    runs: Json = {}
+    left: set[str] = set()
+    for name, own in value.items():
+        if not isinstance(own, dict):
+            raise DataError(f"run {name!r} is {type(own).__name__}, expected settings")
+        whole = _over(default, own)
+        runs["default" if name == "default" else str(name)] = _translated(whole)
+        left |= set(_leaves(whole)) - {".".join(place) for place in _TAKEN.values()} - set(_OF_MODELS)
+    return runs, sorted(left)
+
+
+_OF_MODELS = ("model_settings.models", "embedding_settings.embedding_model", "embedding_settings.client")
+
+
+def _over(default: Mapping[str, Any], own: Mapping[str, Any]) -> Json:
+    merged = dict(default)
+    for key, value in own.items():
+        below = merged.get(key)
+        merged[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _translated(whole: Mapping[str, Any]) -> Json:
+    run: Json = {}
+    for name, place in _TAKEN.items():
+        value: Any = whole
+        for key in place:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            run[name] = value
+    models = (whole.get("model_settings") or {}).get("models")
+    if isinstance(models, list):
+        pairs = [pair if isinstance(pair, list) and len(pair) == 2 else ("", pair) for pair in models]
+        run["models"] = [model_name(*pair) for pair in pairs]
+    embedder = (whole.get("embedding_settings") or {}).get("embedding_model")
+    if embedder:
+        run["embedder"] = f"openai/{embedder}"
+    return run
+
+
+def _leaves(value: Mapping[str, Any], above: str = "") -> list[str]:
+    found: list[str] = []
+    for key, below in value.items():
+        found += _leaves(below, f"{above}{key}.") if isinstance(below, dict) else [f"{above}{key}"]
+    return found

@@ -1,0 +1,191 @@
+"""Pickled data, read without running it: plain values, plain NumPy arrays, and empty stand-ins for fitted estimators.
+
+Unpickling calls whatever a file names. Here a name stands for nothing but what the table below holds, none of which
+does more than build a value; any other is refused before it is looked up, so that no code of the file's choosing runs.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diptych._types import Json
+from diptych.errors import DataError
+
+MAX_BYTES = 4 << 30
+"""Of a file; the largest of the original's hold the vectors of some ten thousand texts."""
+_KINDS, _SIZES = "biuf", ("1", "2", "4", "8")
+_NUMPY = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
+
+
+class _Made:
+    """Something that a file builds from its parts; whatever it is called with, it starts empty."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        made = super().__new__(cls)
+        made.clear()
+        return made
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def clear(self) -> None:
+        """Begin."""
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
+class Estimator(_Made):
+    """What is left of a fitted estimator: its ``fields`` by name, and nothing that can be called."""
+
+    def clear(self) -> None:
+        """No fields yet."""
+        self.fields: Json = {}
+
+    def __setstate__(self, state: Any) -> None:
+        self.fields = dict(state) if isinstance(state, dict) else {}
+
+
+class _Dtype(_Made):
+    """A type of numbers, as a file describes it."""
+
+    def __init__(self, code: Any = "", *_: Any, **__: Any) -> None:
+        self.code = str(code)
+
+    def clear(self) -> None:
+        self.code, self.order = "", "|"
+
+    def __setstate__(self, state: Any) -> None:
+        self.order = str(state[1])
+
+    def dtype(self) -> np.dtype[Any]:
+        """Of plain numbers; any other is refused."""
+        order = "" if self.order == "|" else self.order
+        if self.code[:1] not in _KINDS or self.code[1:] not in _SIZES or order not in ("", "<", ">", "="):
+            raise pickle.UnpicklingError(f"an array of {self.code!r:.20}, which is not plain numbers")
+        return np.dtype(order + self.code)
+
+
+class _Array(_Made):
+    """An array in the making; ``value`` when all of it was read."""
+
+    def clear(self) -> None:
+        self.value: NDArray[Any] = np.zeros(0)
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, fortran, data = state
+        if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray | str):
+            raise pickle.UnpicklingError("an array of Python objects")
+        content = data.encode("latin-1") if isinstance(data, str) else data
+        self.value = np.frombuffer(content, dtype.dtype()).reshape(shape, order="F" if fortran else "C")
+
+
+class _Call:
+    """A function of ours that a file may call, and cannot change."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *given: Any) -> Any:
+        return self._function(*given)
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a state for a function")
+
+
+def _from_buffer(data: Any, dtype: _Dtype, shape: Any, order: Any) -> _Array:
+    made = _Array()
+    made.__setstate__((1, shape, dtype, order == "F", data))
+    return made
+
+
+def _scalar(dtype: _Dtype, data: Any) -> Any:
+    return np.frombuffer(data.encode("latin-1") if isinstance(data, str) else data, dtype.dtype())[0].item()
+
+
+_SAFE: dict[tuple[str, str], Callable[..., Any]] = {
+    **{(module, "_reconstruct"): _Array for module in _NUMPY},
+    **{(module, "ndarray"): _Array for module in _NUMPY},
+    **{(module, "dtype"): _Dtype for module in _NUMPY},
+    **{(module, "scalar"): _Call(_scalar) for module in _NUMPY},
+    **{(module, "_frombuffer"): _Call(_from_buffer) for module in _NUMPY},
+    ("_codecs", "encode"): _Call(lambda text, *_: text.encode("latin-1")),
+    ("collections", "OrderedDict"): _Call(lambda *_: {}),
+    ("collections", "defaultdict"): _Call(lambda *_: {}),
+}
+"""All that a name can stand for, besides the classes of scikit-learn, which stand for `Estimator`."""
+
+
+class _Refused(pickle.UnpicklingError):
+    pass
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        found = _SAFE.get((module, name))
+        if found is None and module.partition(".")[0] == "sklearn" and name[:1].isupper():
+            return Estimator
+        if found is None:
+            raise _Refused(f"it asks for {module}.{name}".encode("unicode_escape").decode()[:200])
+        return found
+
+
+def read_stage(path: Path) -> Any:
+    """The value of a pickled file: plain containers, text, numbers, arrays, `Estimator`.
+
+    Parameters
+    ----------
+    path : the file
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, is damaged, or asks for anything else: names it. Nothing that it names is called.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.pkl"
+    >>> _ = path.write_bytes(b"(lp0" + bytes([10]) + b"I7" + bytes([10]) + b"a.")
+    >>> read_stage(path)
+    [7]
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{path} has {path.stat().st_size:,} bytes; at most {MAX_BYTES:,} are read.")
+        return _plain(_Unpickler(io.BytesIO(path.read_bytes())).load(), {})
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    except _Refused as error:
+        raise DataError(f"{path} is not plain data: {error}. Nothing of it was run, and nothing was taken.") from None
+    except (
+        pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, LookupError, ImportError,
+        RecursionError, MemoryError, OverflowError,
+    ) as error:  # fmt: skip
+        raise DataError(f"{path} is damaged, or no file of plain data: {str(error)[:200]!r}.") from None
+
+
+def _plain(value: Any, done: dict[int, Any]) -> Any:
+    """The same with finished arrays in place of those in the making; what stands at many places is finished once."""
+    if isinstance(value, _Array):
+        return value.value
+    if not isinstance(value, Estimator | dict | list | tuple):
+        return value
+    if id(value) not in done:
+        done[id(value)] = _plain_inside(value, done)
+    return done[id(value)]
+
+
+def _plain_inside(value: Estimator | dict[Any, Any] | list[Any] | tuple[Any, ...], done: dict[int, Any]) -> Any:
+    if isinstance(value, Estimator):
+        value.fields = {str(name): _plain(field, done) for name, field in value.fields.items()}
+        return value
+    if isinstance(value, dict):
+        return {key: _plain(field, done) for key, field in value.items()}
+    items = [_plain(item, done) for item in value]
+    return items if isinstance(value, list) else tuple(items)
