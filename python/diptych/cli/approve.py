@@ -57,6 +57,7 @@ def approve(
     price: asking.PriceFlag = None,
     max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",
+    batch: asking.Batch = False,
     reader: Annotated[str | None, option("reader", "Model that reads unclear answers.", METHOD, "nobody")] = None,
     writer: Annotated[str | None, option("writer", "Model that writes up disagreements.", METHOD, "nobody")] = None,
     embedder: flags.Embedder = None,

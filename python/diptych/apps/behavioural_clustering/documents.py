@@ -14,6 +14,7 @@ import numpy as np
 from diptych._types import Json
 from diptych.apps.behavioural_clustering.approvals import NAMES
 from diptych.apps.behavioural_clustering.contrasts import Found
+from diptych.apps.behavioural_clustering.page import render_clusters
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.apps.behavioural_clustering.tables import APPROVALS, cluster_shares
 from diptych.comparison.findings import columns
@@ -105,6 +106,8 @@ def text_files(outcome: Outcome, summary: Json) -> dict[str, str]:
         "findings.csv": as_csv([names, *([one[name] for name in names] for one in summary["findings"])]),
         "tested.jsonl": "".join(json_line(one) for one in tested),
         "pairwise.csv": as_csv(_pair_rows(summary)),
+        "tree.json": json_text(outcome.tree.as_json(outcome.approvals)) + "\n",
+        "clusters.html": render_clusters(summary),
     }
 
 

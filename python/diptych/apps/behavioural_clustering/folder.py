@@ -7,6 +7,7 @@ from pathlib import Path
 
 from diptych._types import Json
 from diptych.apps.behavioural_clustering.documents import arrays_of, summary_of, text_files
+from diptych.apps.behavioural_clustering.page import render_report
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.comparison.folder import writing
 from diptych.errors import RunError
@@ -30,6 +31,7 @@ def write_approvals(outcome: Outcome, folder: Path) -> Json:
     summary = summary_of(outcome)
     files = {name: text.encode() for name, text in text_files(outcome, summary).items()}
     files["approvals.npz"] = arrays_of(outcome)
+    files["report.html"] = render_report(summary, outcome.manifest).encode()
     files["manifest.json"] = (json_text(outcome.manifest) + "\n").encode()
     with writing(folder):
         for name, data in files.items():

@@ -14,6 +14,7 @@ from diptych.apps.behavioural_clustering.config import ApproveConfig
 from diptych.apps.behavioural_clustering.contrasts import Found, compare_arms
 from diptych.apps.behavioural_clustering.reading import read_answers
 from diptych.apps.behavioural_clustering.tables import PersonaPair, persona_pairs
+from diptych.apps.behavioural_clustering.tree import ApprovalTree
 from diptych.comparison.folder import LEDGER, begin_folder
 from diptych.comparison.manifest import describe_manifest
 from diptych.data.catalogue import Catalogue
@@ -35,6 +36,7 @@ class Outcome:
     manifest : inputs with hashes, settings, versions
     approvals : every answer, read
     clusters : of the statements
+    tree : over the clusters
     found : every tested difference
     pairs : of personas
     notices : what a reader should know
@@ -43,6 +45,7 @@ class Outcome:
     manifest: Json
     approvals: Approvals
     clusters: Clusters
+    tree: ApprovalTree
     found: tuple[Found, ...]
     pairs: tuple[PersonaPair, ...]
     notices: tuple[str, ...]
@@ -166,7 +169,13 @@ class ApproveRun:
         if reading.n_read:
             notices[f"{reading.n_read} answers without a clear yes or no were read by {self.config.reader}"] = None
         return Outcome(
-            self.manifest(), approvals, clusters, tuple(found), tuple(persona_pairs(approvals)), tuple(notices)
+            manifest=self.manifest(),
+            approvals=approvals,
+            clusters=clusters,
+            tree=ApprovalTree.grow(clusters, approvals),
+            found=tuple(found),
+            pairs=tuple(persona_pairs(approvals)),
+            notices=tuple(notices),
         )
 
     def assistant(

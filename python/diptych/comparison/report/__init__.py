@@ -86,10 +86,26 @@ def render_summary(documents: Documents) -> str:
 
 @cache
 def _environment() -> Environment:
+    return page_environment(__package__)
+
+
+def own_style() -> tuple[Markup, str]:
+    """The style sheet of every page, and its hash for the page's content security policy."""
+    style = _own("style.css")
+    return style, _sha256(style)
+
+
+def page_environment(package: str) -> Environment:
+    """Templates that escape all that they are given.
+
+    Parameters
+    ----------
+    package : whose folder ``templates`` they are in
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("diptych.comparison.report"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
