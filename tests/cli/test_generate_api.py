@@ -127,6 +127,47 @@ def test_what_cannot_be_asked_is_said_in_one_line(forge: Forge, tmp_path: Path) 
         assert "Traceback" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("model", "step", "n_calls", "says"),
+    [
+        ("openai/gpt-5o", error(404, "model_not_found"), 1, "there is no such model, or no such address"),
+        ("anthropic/claude-hiku-4-5", error(404, "not_found_error"), 1, "1 call. Did you mean 'claude-haiku-4-5'?"),
+        ("openai/gpt-5", HTML, 6, "the reply is a web page: is the address right, and does no proxy stand before it?"),
+    ],
+    ids=["openai", "anthropic", "html"],
+)
+def test_a_model_or_a_server_that_is_none_is_said_so_that_it_can_be_mended(
+    forge: Forge, tmp_path: Path, model: str, step: Step, n_calls: int, says: str
+) -> None:
+    prompts(tmp_path, 3)
+    with FaultServer(lambda call: step) as server:
+        provider = model.partition("/")[0]
+        flags = ["--out", "a.jsonl", "--base-url", server.url if provider == "anthropic" else server.openai_url, *QUICK]
+        outcome = forge.run(
+            "generate", model, "--prompts", "p.jsonl", *flags, cwd=tmp_path, env=environment_of(provider)
+        )
+        assert len(server.calls) == n_calls
+    assert (outcome.code, outcome.out) == (1, "")
+    assert says in " ".join(outcome.err.split())
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_prompt_that_is_too_long_is_said_with_its_length_and_the_others_go_on(
+    forge: Forge, tmp_path: Path, provider: str
+) -> None:
+    prompts(tmp_path, 4)
+    code = "invalid_request_error" if provider == "anthropic" else "context_length_exceeded"
+    long = error(400, code, "prompt is too long: 210000 tokens > 200000 maximum")
+    with FaultServer(lambda call: long if b"Question 2" in call.body else Step()) as server:
+        outcome = forge.run(*ask(provider, server, "--max-failures", "1"), cwd=tmp_path, env=environment_of(provider))
+        assert len(server.calls) == 4
+    assert outcome.code == 0, outcome.err
+    assert "context_length: HTTP 400" in outcome.err
+    assert "210000 tokens > 200000 maximum" in outcome.err
+    assert "1 of 4 requests" in outcome.err
+    assert len(rows_of(tmp_path / "a.jsonl")) == 3
+
+
 AT_ONCE = 8
 
 

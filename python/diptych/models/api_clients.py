@@ -21,9 +21,10 @@ from diptych.models.asking import Offer, ask_each, run_in_thread
 from diptych.models.capabilities import Capabilities
 from diptych.models.failures import AgainError, GivenUpError, usage_in
 from diptych.models.limiter import AdaptiveLimiter
+from diptych.models.prices import listed_models
 from diptych.models.requests import Answer, Deliver, Failure, Message, Reply, Request, Sampling, Usage, draw_seed
 from diptych.utils.extras import require_extra
-from diptych.utils.names import check_name
+from diptych.utils.names import check_name, did_you_mean
 from diptych.utils.retry import RetryPolicy, retrying
 from diptych.utils.secrets import find_key, without_key
 
@@ -258,8 +259,16 @@ class BaseAPIClient(ABC):
             failure = Failure("timeout", f"no answer within {self.options.deadline_s:g} s", tally.n_attempts)
         failure = replace(failure, reason=self._told(failure.reason, request), lost=tuple(tally.lost))
         if ends_run:
-            raise ModelError(f"{self.name}: {failure.reason}. Asked at {self.base_url}, {failure.n_attempts} calls.")
+            raise ModelError(self._ending(failure))
         return failure
+
+    def _ending(self, failure: Failure) -> str:
+        """Why nothing more can be asked, and the name that was perhaps meant."""
+        calls = "1 call" if failure.n_attempts == 1 else f"{failure.n_attempts} calls"
+        said = f"{self.name}: {failure.reason}. Asked at {self.base_url}, {calls}."
+        if failures.NO_SUCH_MODEL not in failure.reason:
+            return said
+        return said + did_you_mean(self.model_name, set(listed_models(self.provider)) - {self.model_name})
 
     async def _attempt(
         self, connection: Any, request: Request, parameters: Json, limiter: AdaptiveLimiter, tally: _Tally

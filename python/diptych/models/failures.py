@@ -30,11 +30,12 @@ TOO_LONG = {"context_length_exceeded", "request_too_large", "string_above_max_le
 BAD_PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter", "invalid_value"}
 NO_MODEL = {"model_not_found", "not_found_error"}
 
+NO_SUCH_MODEL = "there is no such model"
 _STOPS = {
     401: "the key was refused",
     402: "there is no credit",
     403: "the key may not ask this",
-    404: "there is no such model, or no such address",
+    404: f"{NO_SUCH_MODEL}, or no such address",
 }
 
 
@@ -164,7 +165,9 @@ def read_object(content: bytes) -> Json:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
-        what = "a web page" if content.lstrip()[:1] == b"<" else "no JSON"
+        what = "no JSON"
+        if content.lstrip()[:1] == b"<":
+            what = "a web page: is the address right, and does no proxy stand before it?"
         raise AgainError("bad_response", f"the reply is {what} ({len(content)} bytes)") from None
     if not isinstance(value, dict):
         raise AgainError("bad_response", f"the reply is a JSON {type(value).__name__}, not an object")

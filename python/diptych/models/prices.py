@@ -74,6 +74,26 @@ def find_price(provider: str, model: str, *, batch: bool = False) -> Price | Non
     return listed
 
 
+def listed_models(provider: str) -> list[str]:
+    """Names of a provider's models, as far as the tables of prices know them; none without the tables.
+
+    Parameters
+    ----------
+    provider : of the model's name
+
+    Examples
+    --------
+    >>> listed_models("scripted")
+    []
+    """
+    if provider not in _LISTED or find_spec("genai_prices") is None:
+        return []
+    from genai_prices.data_snapshot import get_snapshot
+
+    tables = get_snapshot().providers
+    return [model.id for table in tables if table.id == _LISTED[provider] for model in table.models]
+
+
 def parse_price(text: str) -> Price:
     """``0.15,0.6``: US dollars for a million tokens of input and of output.
 
