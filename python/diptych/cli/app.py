@@ -13,6 +13,7 @@ from diptych.cli import (
     bench,
     cache,
     compare,
+    contrast,
     demo,
     doctor,
     embed,
@@ -60,3 +61,4 @@ app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 app.add_typer(cache.app, name="cache")
+app.add_typer(contrast.app, name="contrast")

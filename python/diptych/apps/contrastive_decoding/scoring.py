@@ -1,0 +1,160 @@
+"""Given texts under two models: where do the models differ, token by token?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diptych._types import Json, Progress, Silent
+from diptych.data import Response
+from diptych.errors import ConfigError, ModelError
+from diptych.models.divergence import MAX_BYTES, Divergences
+from diptych.models.pair_scoring import TokensToScore, divergences
+from diptych.models.providers.hf import HFModel
+from diptych.models.registry import find_model
+from diptych.models.requests import Message
+from diptych.models.templates import continuation, render
+from diptych.models.vocabulary import compare_vocabularies
+
+_AT_A_TIME = 64
+
+
+@dataclass(frozen=True)
+class ScoredText:
+    """A text, and how far two models differ at each of its tokens.
+
+    Parameters
+    ----------
+    response : the text, with its prompt
+    pieces : the tokens as text; together the response
+    divergences : one entry a token
+    """
+
+    response: Response
+    pieces: tuple[str, ...]
+    divergences: Divergences
+
+    def as_json(self) -> Json:
+        """As a line of ``scores.jsonl``; natural logarithms, six decimals."""
+        own = self.divergences
+        columns = ("kl_ab", "kl_ba", "js", "entropy_a", "entropy_b", "log_a", "log_b", "top_changed")
+        row = self.response
+        return {
+            "prompt_id": row.prompt_id,
+            "draw": row.draw,
+            "prompt": row.prompt,
+            "system": row.system,
+            "response": row.response,
+            "tokens": list(self.pieces),
+            **{name: getattr(own, name).round(6).tolist() for name in columns},
+            "same_top": own.same_top.tolist(),
+        }
+
+
+def open_local(name: str, options: Json) -> HFModel:
+    """A model whose weights are here.
+
+    Parameters
+    ----------
+    name : ``hf/<id or folder>[@revision]``, or ``hf/base+adapter``
+    options : of the provider
+
+    Raises
+    ------
+    ConfigError
+        If it is another's.
+    ModelError
+        If there is no such model.
+    """
+    spec = find_model(name, options=options)
+    if spec.provider != "hf":
+        raise ConfigError(f"{name}: what a model expects can be seen only where its weights are here; give hf/…")
+    return spec.open()  # type: ignore[return-value]
+
+
+def score_responses(
+    a: HFModel,
+    b: HFModel,
+    rows: Sequence[Response],
+    *,
+    batch_size: int = 8,
+    max_bytes: int = MAX_BYTES,
+    progress: Progress | None = None,
+) -> list[ScoredText]:
+    """How far two models differ along each response, given its prompt.
+
+    Parameters
+    ----------
+    a, b : models with one vocabulary; each reads the prompt in its own template
+    rows : responses; who wrote them does not matter
+    batch_size : texts at once; halved when memory runs out
+    max_bytes : of memory for scores, beside the models
+    progress : where it says how far it is
+
+    Raises
+    ------
+    ConfigError
+        If the vocabularies differ; says in what.
+    DataError
+        If a text is longer than a model takes.
+    ModelError
+        If scores are not numbers.
+    """
+    models = a.load(), b.load()
+    shared = compare_vocabularies(models[0].tokenizer, models[1].tokenizer)
+    if not shared.same:
+        raise ConfigError(f"{a.name} and {b.name}: {shared.describe()}\nOnly models with one vocabulary can be scored.")
+    tokenizer = models[0].tokenizer
+    texts = [
+        TokensToScore(
+            continuation(tokenizer, row.response),
+            *(render(loaded.tokenizer, _messages(row), raw=one.options.raw).tokens
+              for loaded, one in zip(models, (a, b), strict=True)),
+        )
+        for row in rows
+    ]  # fmt: skip
+    watched, found = progress or Silent(), list[ScoredText]()
+    watched.start("score", len(texts))
+    for start in range(0, len(texts), _AT_A_TIME):
+        batch = texts[start : start + _AT_A_TIME]
+        for text, scored in zip(
+            batch, divergences(*models, batch, batch_size=batch_size, max_bytes=max_bytes), strict=True
+        ):
+            row = rows[len(found)]
+            if not all(map(_is_number, (scored.kl_ab.sum(), scored.kl_ba.sum()))):
+                raise ModelError(f"{row.place or row.prompt_id}: a model's scores are not numbers (NaN or infinity)")
+            found.append(ScoredText(row, pieces(tokenizer, text.tokens), scored))
+        watched.advance(len(batch))
+    watched.finish()
+    return found
+
+
+def pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:
+    """Each token as text; together they are the text. Of a character in several tokens the last gets it.
+
+    Parameters
+    ----------
+    tokenizer : of transformers
+    tokens : of a text
+    """
+    found: list[str] = []
+    start = 0  # of the tokens that make a whole character together
+    for end in range(1, len(tokens) + 1):
+        before = tokenizer.decode(tokens[max(0, start - 1) : start]) if start else ""
+        text = tokenizer.decode(tokens[max(0, start - 1) : end])[len(before) :]
+        if text.endswith("\ufffd") and end < len(tokens):
+            found.append("")
+            continue
+        found.append(text)
+        start = end
+    return tuple(found)
+
+
+def _messages(row: Response) -> tuple[Message, ...]:
+    user = Message("user", row.prompt)
+    return (user,) if row.system is None else (Message("system", row.system), user)
+
+
+def _is_number(value: float) -> bool:
+    return abs(value) < float("inf")
