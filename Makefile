@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: demo test check static bench bench-quick bench-stats bench-rust test-real fuzz fmt docs help needs-python needs-cargo
+.PHONY: demo test check static bench bench-quick bench-stats bench-rust test-real tests-with-torch fuzz fmt docs help needs-python needs-cargo
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,6 +23,7 @@ SETUP := $(VENV)/setup-$(shell cat pyproject.toml Cargo.lock | $(HASH))
 CORE := $(SETUP).core
 DEV := $(SETUP).dev
 PEERS := $(SETUP).peers
+REAL := $(SETUP).real
 BUILT := $(VENV)/built-$(shell { find rust python -type f ! -name '*.so' ! -name '*.pyc' -print0 | LC_ALL=C sort -z \
 	| xargs -0 $(SHA); cat Cargo.toml Cargo.lock pyproject.toml README.md LICENSE ; } | $(HASH))
 
@@ -60,8 +61,11 @@ bench-rust: needs-cargo  ## the inner loops of the kernels, by criterion, agains
 fuzz: | needs-cargo  ## arbitrary bytes into every kernel, about a million cases each; ARGS=name for one target
 	FUZZ_CASES=$${FUZZ_CASES:-1000000} cargo test --release --package diptych-core --test fuzz_corpus -- --nocapture $(ARGS)
 
-test-real: $(DEV) $(BUILT)  ## the tests that take long or need downloaded models
-	$(PYTEST) -m "slow or real_models" $(ARGS)
+test-real:  ## the tests that take long or need torch or real weights, in an environment of their own that has both
+	@$(MAKE) --no-print-directory VENV=$(VENV)-real tests-with-torch
+
+tests-with-torch: $(DEV) $(REAL) $(BUILT)
+	$(PYTEST) -m "slow or real_models or local" $(ARGS)
 
 fmt: $(DEV)  ## put Rust and Python into the one format, and mend what the linter can
 	cargo fmt --all
@@ -102,6 +106,12 @@ $(PEERS): $(CORE)
 	@$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
 		print("\n".join(p["project"]["optional-dependencies"]["bench"]))' > $(VENV)/peers.txt
 	$(PIP) install --quiet --requirement $(VENV)/peers.txt
+	@touch $@
+
+$(REAL): $(CORE)
+	@$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
+		print("\n".join(p["project"]["optional-dependencies"]["local"]))' > $(VENV)/local.txt
+	$(PIP) install --quiet --requirement $(VENV)/local.txt --group real
 	@touch $@
 
 $(BUILT): $(CORE)

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import socket_allow_hosts
 
+from tests.helpers.tiny_models import MISSING
+
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 settings.register_profile(
@@ -16,6 +18,13 @@ settings.register_profile(
 )
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True, suppress_health_check=_SLOW_IS_FINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked ``local`` need the libraries of that extra."""
+    if MISSING and item.get_closest_marker("local"):
+        pytest.skip(f"{', '.join(MISSING)}: not installed; make test-real brings them")
 
 
 @pytest.fixture(autouse=True)

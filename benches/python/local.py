@@ -1,7 +1,8 @@
 """Texts a second of weights in memory, against a plain loop round ``model.generate`` on the same prompts, same run.
 
 The model is made here: random weights, a tokenizer of characters. Both sample 32 tokens for each of 64 prompts, 32 at
-once. Nothing is asserted and nothing is written. From the folder of the repository: ``python -m benches.python.local``.
+once. Then the share of texts that are the same one by one and 32 at once, by precision. Nothing is asserted
+and nothing is written. From the folder of the repository: ``python -m benches.python.local``.
 """
 
 from __future__ import annotations
@@ -64,6 +65,18 @@ def plain(model: Any, tokenizer: Any, prompts: Sequence[str]) -> int:
     return n_written
 
 
+def agreement(folder: str, dtype: str, prompts: Sequence[str]) -> float:
+    """Share of sampled texts that are the same one by one and ``BATCH_SIZE`` at once."""
+    requests = [Request((Message("user", prompt),)) for prompt in prompts]
+    found: list[dict[int, Answer]] = []
+    for batch_size in (1, BATCH_SIZE):
+        model = HFModel.open(folder, {"device": "cpu", "dtype": dtype, "batch_size": batch_size})
+        found.append({})
+        model.answer(requests, Sampling(max_tokens=MAX_TOKENS), found[-1].__setitem__)
+        model.close()
+    return statistics.fmean(found[0][i] == found[1][i] for i in range(len(prompts)))
+
+
 def speed(run: Callable[[], int]) -> float:
     """Tokens a second."""
     start = time.perf_counter()
@@ -88,9 +101,11 @@ def main() -> None:
                 for _ in range(N_RUNS + 1)
             ][1:]
             model.close()
+            same = {dtype: agreement(folder, dtype, prompts) for dtype in ("float32", "bfloat16")}
         mine, theirs = (statistics.median(column) for column in zip(*runs, strict=True))
         ratio = statistics.median(a / b for a, b in runs)
         print(f"{n_tokens:6,} tokens: {mine:6.0f} tokens a second, plain loop {theirs:6.0f}, ratio {ratio:.2f}")
+        print("       same text in every batch: " + ", ".join(f"{100 * same[d]:.0f} % in {d}" for d in same))
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ def test_the_budget_is_that_of_both_models_together(forge: Forge, folder: Path) 
     assert (folder / "run" / "manifest.json").exists()
 
 
+@pytest.mark.timeout(240)
 def test_killed_while_asking_or_comparing_the_same_command_ends_with_the_same_bytes(folder: Path) -> None:
     slow = command(*PIRATE, "--model-arg", "latency_s=0.1", "--model-arg", "calls=calls.txt", "--seed", "0")
     for n_answers in (5, 50, 80):

@@ -92,7 +92,7 @@ def test_aa_deals_groups(forge: Forge, inputs: Path) -> None:
 def test_a_plan_counts_the_groups_of_its_pilot(forge: Forge, inputs: Path) -> None:
     assert compare(forge, inputs, *GROUPED, "--out", "grouped").code == 0
     assert compare(forge, inputs, "--out", "plain").code == 0
-    flags = ("plan", "--measure", "surface.words", "--runs", "50", "--measures", "5", "--prompts", "48")
+    flags = ("plan", "--measure", "surface.words", "--runs", "50", "--measures", "5", "--n-prompts", "48")
     grouped, plain = (forge.run(*flags, "--pilot", name, "--change", "3", cwd=inputs) for name in ("grouped", "plain"))
     assert "48 groups of prompts by 'topic', 1 response to each by each arm, find" in grouped.out
     assert "groups of prompts by 'topic' for 80 % and 90 % power:" in grouped.out

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.fault_server import FaultServer
 from tests.helpers.forge import Forge
 from tests.helpers.records import jsonl, records, write
 
@@ -19,7 +20,7 @@ def forge() -> Iterator[Forge]:
 
 
 def test_it_says_what_would_be_found_and_what_it_takes(forge: Forge, tmp_path: Path) -> None:
-    said = forge.run("plan", "--prompts", "300", "--change", "0.1", "--runs", "100", cwd=tmp_path)
+    said = forge.run("plan", "--n-prompts", "300", "--change", "0.1", "--runs", "100", cwd=tmp_path)
     assert said.code == 0, said.err
     assert "one true difference among 250 measures, false discovery rate 5 %: p <= 0.0002" in said.out
     assert "300 prompts, 1 response to each by each arm, find" in said.out
@@ -37,7 +38,7 @@ def test_json_holds_the_same_and_more_draws_need_fewer_prompts(forge: Forge, tmp
 
 
 def test_unpaired_arms_are_planned_for_too(forge: Forge, tmp_path: Path) -> None:
-    flags = ("plan", "--unpaired", "--prompts", "300", "--change", "0.2", "--runs", "100", "--measures", "20")
+    flags = ("plan", "--unpaired", "--n-prompts", "300", "--change", "0.2", "--runs", "100", "--measures", "20")
     said = forge.run(*flags, cwd=tmp_path)
     assert said.code == 0, said.err
     assert "300 prompts in each arm, 1 response to each, find" in said.out
@@ -75,12 +76,14 @@ def test_a_pilot_gives_the_spread(forge: Forge, tmp_path: Path) -> None:
             ["--pilot", "x", "--measure", "m", "--unpaired"],
             "--unpaired with --pilot: a pilot tells the spread of paired",
         ),
-        (["--unpaired", "--draws", "2"], "--unpaired with --draws: another draw says little about other prompts"),
+        (["--unpaired", "--draws", "2"], "--unpaired with --draws: another draw says little of other prompts"),
         (["--unpaired", "--share", "1"], "share 1.0: give a share from 0 to 1"),
         (["--unpaired", "--spread", "0"], "spread 0.0: give more than 0"),
         (["--threads", "0"], "--threads = 0: it should be at least 1"),
         (["--pilot", "x", "--measure", "m"], "is not the folder of a run"),
-        (["--prompts", "0"], "prompts"),
+        (["--n-prompts", "0"], "n-prompts"),
+        (["--prompts", "60"], "--prompts = 60: no such file of prompts. For a number: --n-prompts"),
+        (["scripted/echo"], "give --prompts FILE"),
     ],
 )
 def test_what_cannot_be_planned_is_refused(forge: Forge, tmp_path: Path, flags: list[str], said: str) -> None:
@@ -88,3 +91,25 @@ def test_what_cannot_be_planned_is_refused(forge: Forge, tmp_path: Path, flags: 
     assert outcome.code in (1, 2)
     assert said in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_models_are_planned_with_requests_tokens_price_and_time_and_nothing_is_sent(
+    forge: Forge, tmp_path: Path
+) -> None:
+    write(tmp_path, {"p.txt": "".join(f"Question {i}?\n" for i in range(120)).encode()})
+    with FaultServer() as server:
+        models = ("openai/gpt-4o-mini", "openai-api/m", "--base-url", server.openai_url, "--max-tokens", "100")
+        flags = ("--runs", "20", "--measures", "5", "--draws", "2")
+        # DIPTYCH_PROMPTS is a file, as for generate and compare
+        said = forge.run("plan", *models, *flags, cwd=tmp_path, env={"DIPTYCH_PROMPTS": "p.txt"})
+        assert said.code == 0, said.err
+        found = json.loads(forge.run("plan", *models, *flags, "--prompts", "p.txt", "--json", cwd=tmp_path).out)
+        assert server.calls == []
+    assert "openai/gpt-4o-mini: 120 prompts, 2 answers each: 240 of 240 requests to ask" in said.out
+    assert "price: at most about 0.01" in said.out and "price: unknown" in said.out
+    assert "in all: 480 requests; price unknown; at most about 45 s" in said.out
+    assert "120 prompts, 2 responses to each by each arm, find" in said.out
+    known, unknown = found["asking"]
+    assert (known["requests"], known["max_output_tokens"], unknown["max_usd"]) == (240, 24_000, None)
+    assert known["max_usd"] == pytest.approx((known["input_tokens"] * 0.15 + 24_000 * 0.6) / 1e6)
+    assert found["prompts"] == 120

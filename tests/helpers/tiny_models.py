@@ -11,9 +11,9 @@ import pytest
 from diptych.models.manager import quiet
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate")
-needs_torch = pytest.mark.skipif(
-    any(find_spec(name) is None for name in LIBRARIES), reason="torch, transformers or peft is not installed"
-)
+MISSING = [name for name in LIBRARIES if find_spec(name) is None]
+needs_torch = pytest.mark.local
+"""Skipped by ``tests/conftest.py`` where one of these is missing."""
 
 TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"

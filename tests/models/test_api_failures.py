@@ -80,6 +80,12 @@ def test_what_passes_is_asked_again(make: Make, script: list[Step]) -> None:
     assert answer.request_id == "req_1"
 
 
+def test_the_words_of_a_server_made_with_fastapi_are_passed_on(make: Make) -> None:
+    pinned = literal("{\"detail\": \"Server is pinned to 'a'; requested 'b'.\"}", 400)
+    _, answer = ask(make, [pinned])
+    assert answer == Failure("bad_request", "HTTP 400: Server is pinned to 'a'; requested 'b'.")
+
+
 @pytest.mark.parametrize(
     ("step", "kind"),
     [

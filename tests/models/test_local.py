@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from diptych.errors import ConfigError
+from diptych.errors import ConfigError, ModelError
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Answer, Failure, Message, Reply, Request, Sampling
 from diptych.models.structured import ask_objects
@@ -212,6 +212,22 @@ def test_identity_is_the_content_and_how_it_is_run(tiny: Path, tmp_path: Path) -
     assert str(tmp_path) not in str(same.identity) and same.name == "hf/tiny"
     save_tiny(copied, seed=1)
     assert HFModel.open(str(copied), options).identity != same.identity
+
+
+@pytest.mark.parametrize(
+    "options", [{"device_map": "auto"}, {"dtype": "bfloat16"}, {"dtype": "bfloat16", "device_map": "auto"}]
+)
+def test_other_ways_to_load_answer_too(tiny: Path, options: dict[str, Any]) -> None:
+    asked, sampling = questions(8), Sampling(max_tokens=8)
+    found = replies(tiny, asked, sampling, **options)
+    assert all(one.usage.output_tokens for one in found)
+    if "dtype" not in options:
+        assert found == replies(tiny, asked, sampling)
+
+
+def test_a_quantisation_that_is_not_there_is_named(tiny: Path) -> None:
+    with pytest.raises(ModelError, match="hf/tiny cannot be loaded: .*no_such"):
+        ask(tiny, questions(1), Sampling(max_tokens=1), quantization={"quant_method": "no_such"})
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"dtype": "int3"}, {"device": "tpu"}, {"batch": 3}])

@@ -24,6 +24,7 @@ def aa(
     on_bad_line: flags.OnBadLine = None,
     max_bad: flags.MaxBad = None,
     score_field: flags.ScoreField = None,
+    likelihood_models: flags.LikelihoodModels = None,
     group_field: flags.GroupField = None,
     paired: Annotated[
         bool | None,

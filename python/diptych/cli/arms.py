@@ -62,6 +62,18 @@ class Asking:
         yield f"would write {self.folder}"
 
 
+def with_likelihood_of_arms(given: dict[str, Any], *arms: str) -> dict[str, Any]:
+    """Settings in which the lens ``likelihood``, where it was asked for, has two models: the arms, if they are any.
+
+    Parameters
+    ----------
+    given : settings
+    *arms : A and B as they were typed
+    """
+    wanted = "likelihood" in given.get("lenses", ()) and "likelihood_models" not in given
+    return {**given, "likelihood_models": arms} if wanted and all(arm.startswith("hf/") for arm in arms) else given
+
+
 @contextmanager
 def asked_arms(context: typer.Context, config: CompareConfig) -> Iterator[Asking | None]:
     """The arms that are models, opened; they are closed when the block ends.

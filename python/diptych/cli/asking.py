@@ -120,7 +120,7 @@ class Choices:
 
 
 def chosen(context: typer.Context) -> Choices:
-    """The flags of a verb, by their names in its signature.
+    """The flags of a verb, by their names in its signature; a verb may leave out those that it has no use for.
 
     Raises
     ------
@@ -133,12 +133,13 @@ def chosen(context: typer.Context) -> Choices:
 
     given = context.params
     flags = {name: name for name in ("max_tokens", "temperature", "top_p", "top_k", "stop")} | {"seed": "sampling_seed"}
-    values = {name: given[flag] for name, flag in flags.items() if given[flag] not in (None, [], ())}
+    values = {name: given[flag] for name, flag in flags.items() if given.get(flag) not in (None, [], ())}
     places = {name: place_of(context, flag) for name, flag in flags.items()}
     if given["draws"] < 1:
         raise ConfigError(f"{place_of(context, 'draws')} = {given['draws']}: it should be at least 1")
-    if given["max_cost"] is not None and not given["max_cost"] >= 0:
-        raise ConfigError(f"{place_of(context, 'max_cost')} = {given['max_cost']}: it should be at least 0")
+    max_cost = given.get("max_cost")
+    if max_cost is not None and not max_cost >= 0:
+        raise ConfigError(f"{place_of(context, 'max_cost')} = {max_cost}: it should be at least 0")
     return Choices(
         sampling=Sampling.parse(values, source="sampling", places=places),
         registry=Registry.load(given["models"]) if given["models"] is not None else None,
@@ -146,9 +147,9 @@ def chosen(context: typer.Context) -> Choices:
         price=given["price"],
         options=parse_options(given["model_arg"] or ()),
         draws=given["draws"],
-        max_cost=given["max_cost"],
-        max_failures=_number_or_share(given["max_failures"], place_of(context, "max_failures")),
-        batch=given["batch"],
+        max_cost=max_cost,
+        max_failures=_number_or_share(given.get("max_failures", "10%"), place_of(context, "max_failures")),
+        batch=given.get("batch", False),
     )
 
 
@@ -176,9 +177,19 @@ def describe(generation: Generation, missing: Estimate) -> Iterator[str]:
     if getattr(generation.model, "batched", False):
         yield "time: within 24 hours, in batches"
         return
-    at_once = getattr(getattr(generation.model, "options", generation.model), "concurrency", 1)
-    seconds = missing.n_requests * (1 + _SECONDS_A_TOKEN * generation.sampling.max_tokens) / at_once
+    at_once, seconds = at_once_of(generation), most_seconds(generation, missing)
     yield f"time: at most about {duration(seconds)}, at {1 / _SECONDS_A_TOKEN:.0f} tokens a second, {at_once} at once"
+
+
+def at_once_of(generation: Generation) -> int:
+    """Requests that are out at once."""
+    return int(getattr(getattr(generation.model, "options", generation.model), "concurrency", 1))
+
+
+def most_seconds(generation: Generation, missing: Estimate) -> float:
+    """How long it takes to ask what is missing, if every answer is as long as it may be."""
+    one = 1 + _SECONDS_A_TOKEN * generation.sampling.max_tokens
+    return missing.n_requests * one / at_once_of(generation)
 
 
 def describe_embedding(embedder: str, texts: Sequence[str]) -> Iterator[str]:

@@ -38,6 +38,7 @@ def compare(
     on_bad_line: flags.OnBadLine = None,
     max_bad: flags.MaxBad = None,
     score_field: flags.ScoreField = None,
+    likelihood_models: flags.LikelihoodModels = None,
     group_field: flags.GroupField = None,
     paired: Annotated[
         bool | None,
@@ -110,12 +111,12 @@ def compare(
     --fail-on-difference), 130 interrupted.
     """
     with errors_as_messages():
-        from diptych.cli.arms import asked_arms
+        from diptych.cli.arms import asked_arms, with_likelihood_of_arms
         from diptych.cli.runs import describe_plan, make_config, print_findings, run_comparison
         from diptych.cli.several import Several
         from diptych.comparison.prepare import prepare
 
-        given = flags.given_settings(context)
+        given = with_likelihood_of_arms(flags.given_settings(context), a, b)
         chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
         n_threads = flags.check_threads(threads)
         if more:

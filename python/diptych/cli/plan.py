@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from diptych._types import Json
+from diptych.cli import asking
 from diptych.cli.console import errors_as_messages, say
-from diptych.cli.settings import METHOD, OUTPUT, Threads, check_threads, option
+from diptych.cli.settings import METHOD, OUTPUT, PromptField, Threads, check_threads, option
 from diptych.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,10 +28,22 @@ _DRAWS = (1, 2, 4, 8)
 
 
 def plan(
-    prompts: Annotated[
-        int,
-        option("prompts", "That both arms answer, or each its own; groups, if the pilot's are.", _ASKED, True, least=1),
-    ] = 500,
+    context: typer.Context,
+    model: Annotated[
+        list[str] | None, typer.Argument(help="Models that would be asked: what do they cost? provider/model.")
+    ] = None,
+    n_prompts: Annotated[
+        int | None,
+        option(
+            "n-prompts",
+            "Prompts that both arms answer, or each its own; groups, if the pilot's are.",
+            _ASKED,
+            "those of --prompts, or 500",
+            least=1,
+        ),
+    ] = None,
+    prompts: Annotated[Path | None, option("prompts", "File of prompts, for number and price.", _ASKED)] = None,
+    prompt_field: PromptField = None,
     draws: Annotated[int, option("draws", "Responses to each prompt by each arm.", _ASKED, True, least=1)] = 1,
     unpaired: Annotated[bool, option("unpaired", "Each arm answers prompts of its own, as many.", _ASKED)] = False,
     change: Annotated[
@@ -47,6 +62,12 @@ def plan(
         Path | None, option("pilot", "Folder of a paired run: take the spread of --measure from it.", _NOW)
     ] = None,
     measure: Annotated[str | None, option("measure", "A measure of the pilot: surface.words.", _NOW)] = None,
+    system: asking.System = None,
+    max_tokens: asking.MaxTokens = None,
+    base_url: asking.BaseUrl = None,
+    model_arg: asking.ModelArg = None,
+    models: asking.Models = None,
+    price: asking.PriceFlag = None,
     measures: Annotated[int, option("measures", "Hypotheses that are tested with it.", METHOD, True, least=1)] = 250,
     alpha: Annotated[float, option("alpha", "False discovery rate.", METHOD, True)] = 0.05,
     runs: Annotated[int, option("runs", "Simulated runs for each answer.", METHOD, True, least=20)] = 400,
@@ -54,12 +75,14 @@ def plan(
     threads: Threads = None,
     json: Annotated[bool, option("json", "Print the same as JSON.", OUTPUT)] = False,
 ) -> None:
-    """Say the smallest change that a comparison would find, and what it takes to find a wanted one.
+    """Say the smallest change that a comparison would find, what it takes to find a wanted one, and what models cost.
 
-    By simulation with the very test that compare uses, for a change that is the only one among all measures.
+    Requests, tokens, price and time of models are said before anything is sent. The rest is found by simulation with
+    the very test that compare uses, for a change that is the only one among all measures.
     Every flag is also a DIPTYCH_<FLAG> environment variable.
     """
     with errors_as_messages():
+        from diptych.cli.plan_cost import planned_asking
         from diptych.comparison.folder import read_run
         from diptych.stats.multiplicity import resamples_for
         from diptych.stats.planning import Design
@@ -72,22 +95,26 @@ def plan(
             seed=seed,
             threads=check_threads(threads),
         )
+        number, lines, asked = planned_asking(context, model or [])
         documents = None if pilot is None else read_run(pilot)
-        model = partial(_model, share, spread, unpaired, documents, measure)
+        made = partial(_model, share, spread, unpaired, documents, measure)
         result: Json = {
             "level": design.level,
             "pairing": "unpaired" if unpaired else "paired",
-            "prompts": prompts,
+            "prompts": number,
             "draws": draws,
+            **asked,
             **_groups(documents),
         }
-        result["smallest_change"] = _smallest(model(draws), prompts, design)
+        result["smallest_change"] = _smallest(made(draws), number, design)
         if change is not None:
             options = (1,) if unpaired or pilot is not None else _DRAWS
-            result |= {"change": change, "prompts_needed": [_needed(model(k), k, change, design) for k in options]}
+            result |= {"change": change, "prompts_needed": [_needed(made(k), k, change, design) for k in options]}
         if json:
             say(json_module.dumps(result, indent=1))
             return
+        for line in lines:
+            say(line)
         is_share = spread is None and pilot is None
         for line in _lines(result, measures, alpha, is_share=is_share):
             say(line)
@@ -104,7 +131,7 @@ def _refuse(alpha: float, draws: int, *, unpaired: bool, pilot: Path | None, mea
     if unpaired and pilot is not None:
         raise ConfigError("--unpaired with --pilot: a pilot tells the spread of paired differences; give --spread")
     if unpaired and draws > 1:
-        raise ConfigError("--unpaired with --draws: another draw says little about other prompts; give more --prompts")
+        raise ConfigError("--unpaired with --draws: another draw says little of other prompts; give more --n-prompts")
 
 
 def _model(

@@ -25,10 +25,12 @@ from diptych.utils.names import slug
 from diptych.utils.text import json_text
 
 _SHOWN = 20
+_LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood"}
+"""Settings that ask for a lens."""
 
 
 def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str, str]) -> CompareConfig:
-    """Settings from a YAML file with flags on top; naming score fields asks for their lens.
+    """Settings from a YAML file with flags on top; naming score fields or two models asks for their lens.
 
     Parameters
     ----------
@@ -42,11 +44,12 @@ def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str
         If a setting is unknown or does not fit; a flag does not hide a mistake in the file.
     """
     values, lines = read_yaml(path) if path is not None else ({}, {})
-    for name in values.keys() & given.keys() - {"lenses", "score_fields"}:  # those two are checked together
+    for name in values.keys() & given.keys() - {"lenses", *_LENS_OF}:  # those are checked together
         _parse({name: values[name]}, lines)
     merged = {**values, **given}
-    if merged.get("score_fields") and "lenses" not in merged:
-        merged["lenses"] = [*CompareConfig().lenses, "scores"]
+    asked_for = [lens for name, lens in _LENS_OF.items() if merged.get(name)]
+    if asked_for and "lenses" not in merged:
+        merged["lenses"] = [*CompareConfig().lenses, *asked_for]
     return _parse(merged, {**lines, **places})
 
 

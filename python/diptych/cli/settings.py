@@ -44,6 +44,15 @@ MaxBad = Annotated[str | None, option("max-bad", "Lines of a file that may be le
 ScoreField = Annotated[
     list[str] | None, option("score-field", "Numeric field to test as a measure; repeat for more.", INPUT)
 ]
+LikelihoodModels = Annotated[
+    tuple[str, str] | None,
+    option(
+        "likelihood-models",
+        "Two models on this machine, hf/A hf/B: measure which finds a response likelier.",
+        INPUT,
+        "A and B, if --lenses names likelihood and both are hf/…",
+    ),
+]
 GroupField = Annotated[
     str | None,
     option(

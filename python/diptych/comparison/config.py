@@ -27,6 +27,7 @@ class CompareOptions(TypedDict, total=False):
     on_bad_line: Literal["error", "skip"]
     max_bad: float | str | None
     score_fields: Sequence[str] | str
+    likelihood_models: Sequence[str] | str
     group_field: str | None
     pairing: Literal["auto", "paired", "unpaired"]
     lenses: Sequence[str] | str
@@ -61,6 +62,9 @@ class CompareConfig(Settings):
     """Lines of one file that may be left out: a number such as 5, or a share such as 0.001 or ``0.1%``."""
     score_fields: tuple[str, ...] = ()
     """Numeric fields of the records to test as measures, such as a reward."""
+    likelihood_models: tuple[str, ...] = ()
+    """Two models on this machine, ``hf/…``: the lens ``likelihood`` measures how much likelier the second finds a
+    response than the first."""
     group_field: str | None = None
     """Field that names the group of a prompt (its template, topic or conversation): groups, not prompts, are then the
     units of the test. Draws weigh equally in a prompt, prompts in a group, and groups in the result."""
@@ -94,7 +98,7 @@ class CompareConfig(Settings):
     equivalent_within: dict[str, float] = Field(default_factory=dict)
     """Margins: what has its simultaneous interval inside is equivalent. 0.05, which is for shares, or ``words: 10``."""
 
-    @field_validator("lenses", "score_fields", mode="before")
+    @field_validator("lenses", "score_fields", "likelihood_models", mode="before")
     @classmethod
     def _by_commas(cls, names: object) -> object:
         if isinstance(names, str):
@@ -126,6 +130,13 @@ class CompareConfig(Settings):
         if len(set(fields)) < len(fields):
             raise ValueError("name each score field once")
         return fields
+
+    @field_validator("likelihood_models")
+    @classmethod
+    def _two_on_this_machine(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if names and (len(names) != 2 or not all(name.startswith("hf/") for name in names)):
+            raise ValueError(f"{', '.join(names)}: name two models on this machine, such as hf/base hf/base+adapter")
+        return names
 
     @field_validator("labeller")
     @classmethod
@@ -159,6 +170,14 @@ class CompareConfig(Settings):
     def _scores_need_their_lens(self) -> CompareConfig:
         if ("scores" in self.lenses) != bool(self.score_fields):
             raise ValueError("the lens 'scores' and score fields go together; name both (--score-field), or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _likelihoods_need_their_lens(self) -> CompareConfig:
+        if ("likelihood" in self.lenses) != bool(self.likelihood_models):
+            raise ValueError(
+                "the lens 'likelihood' and two models go together; name all (--likelihood-models hf/A hf/B), or none"
+            )
         return self
 
     @model_validator(mode="after")

@@ -106,7 +106,9 @@ class Known:
         from diptych.comparison.lenses.surface import every_measure
 
         measures = {measure.id: measure.unit for measure in every_measure()} if "surface" in lenses else {}
-        shares = [SHARE] if set(lenses) - {"scores"} else []
+        if "likelihood" in lenses:
+            measures["likelihood.ratio"] = "nats a token"
+        shares = [SHARE] if set(lenses) - {"scores", "likelihood"} else []
         return cls(tuple(dict.fromkeys([*shares, *measures.values(), *score_fields])), measures, tuple(lenses))
 
     def and_proposed(self, measures: Iterable[Measure]) -> Known:

@@ -25,6 +25,8 @@ from diptych.utils.hashing import file_sha256
 _FAILURES_TOLD = 3
 _CUT_SHARE = 0.05
 """More answers that end for want of tokens are worth a notice."""
+_ENOUGH_TO_TELL = 10
+"""Prompts of which all draws are alike, and none of which they are not: then it is no chance."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Generation:
         if not kept:
             kinds = ", ".join(failed)
             raise ModelError(f"no request to {self.model.name} was answered ({kinds}). The same command asks again.")
-        notices = [*self.prompts.notices, *self._cut(kept)]
+        notices = [*self.prompts.notices, *self._cut(kept), *self._alike(kept)]
         if failed:
             kinds = ", ".join(f"{kind} {n}" for kind, n in failed.items())
             n_failed = sum(failed.values())
@@ -174,6 +176,18 @@ class Generation:
             return []
         return [
             f"{100 * share:.0f} % of the answers of {self.model.name} were cut at {self.sampling.max_tokens} tokens"
+        ]
+
+    def _alike(self, rows: Sequence[Response]) -> list[str]:
+        texts: dict[str, list[str]] = {}
+        for row in rows:
+            texts.setdefault(row.prompt_id, []).append(row.response)
+        several = [drawn for drawn in texts.values() if len(drawn) > 1]
+        if len(several) < _ENOUGH_TO_TELL or any(len(set(drawn)) > 1 for drawn in several):
+            return []
+        return [
+            f"the draws of each of {len(several)} prompts are the same text: {self.model.name} does not sample "
+            "(temperature 0, or a server that ignores it), and more draws add nothing"
         ]
 
     def _origin(self, answered: Sequence[Answered]) -> Json:

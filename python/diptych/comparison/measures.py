@@ -131,6 +131,7 @@ class Tools:
     seed : of everything random in a lens
     progress : where long work says how far it is
     score_fields : numeric fields of the records that the user declared to be measures
+    likelihood_models : two models on this machine whose likelihoods are measured
     threads : for kernels; no result depends on it
     """
 
@@ -138,6 +139,7 @@ class Tools:
     seed: int
     progress: Progress
     score_fields: tuple[str, ...] = ()
+    likelihood_models: tuple[str, ...] = ()
     threads: int = 1
 
 

@@ -90,7 +90,14 @@ def propose_parts(
     scans: list[tuple[str, Scan]] = []
     progress.start("propose", len(config.lenses))
     for name in config.lenses:
-        tools = Tools(embed, derive_seed(config.seed, f"lens {name}") % 2**32, progress, config.score_fields, threads)
+        tools = Tools(
+            embed,
+            derive_seed(config.seed, f"lens {name}") % 2**32,
+            progress,
+            score_fields=config.score_fields,
+            likelihood_models=config.likelihood_models,
+            threads=threads,
+        )
         lens = lenses[name]
         if lens.blinded:
             proposal = lens.propose(texts, tools)

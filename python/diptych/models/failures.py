@@ -219,7 +219,7 @@ def _codes_and_message(body: object) -> tuple[set[str], str]:
         return set(), ""
     details = inner.get("details")
     named = [inner.get("code"), inner.get("type"), details.get("error_code") if isinstance(details, dict) else None]
-    message = inner.get("message")
+    message = inner.get("message", inner.get("detail"))  # FastAPI's word for it
     codes = {name for name in named if isinstance(name, str) and name.isascii() and len(name) < 64}
     return codes, printable(message) if isinstance(message, str) else ""
 

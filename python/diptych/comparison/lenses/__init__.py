@@ -14,6 +14,7 @@ LENSES = {
     "regions": "RegionsLens",
     "scores": "ScoresLens",
     "log_odds": "LogOddsLens",
+    "likelihood": "LikelihoodLens",
 }
 """Name of each lens and its class, in the file of the same name."""
 
