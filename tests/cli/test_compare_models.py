@@ -222,3 +222,21 @@ def test_an_arm_has_an_address_and_settings_of_its_own(forge: Forge, folder: Pat
         assert (len(one.calls), len(two.calls)) == (40, 40)
         assert {call.json["reasoning_effort"] for call in one.calls} == {"low"}
         assert {call.json["reasoning_effort"] for call in two.calls} == {"high"}
+
+
+def test_a_fork_is_made_beside_another_run(forge: Forge, folder: Path) -> None:
+    calls = ("--model-arg", "calls=calls.txt")
+    done(forge.run(*PIRATE, *calls, cwd=folder))
+    for _ in range(2):
+        done(forge.run(*PIRATE, *calls, "--alpha", "0.2", "--fork", cwd=folder))
+    assert manifest(folder / "run-2")["config"]["alpha"] == 0.2
+    assert manifest(folder / "run")["config"]["alpha"] == 0.05
+    assert len((folder / "calls.txt").read_text().splitlines()) == 80
+    assert not (folder / "run-3").exists()
+    rows = jsonl([{"prompt": f"Question {i}?", "response": "No."} for i in range(30)])
+    write(folder, {"a.jsonl": rows, "b.jsonl": rows})
+    files = ("compare", "a.jsonl", "b.jsonl", "--lenses", "surface", "--out", "files")
+    for flags in ((), ("--alpha", "0.2", "--fork"), ("--alpha", "0.2", "--fork")):
+        done(forge.run(*files, *flags, cwd=folder))
+    assert manifest(folder / "files-2")["config"]["alpha"] == 0.2
+    assert not (folder / "files-3").exists()

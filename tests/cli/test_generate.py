@@ -109,6 +109,24 @@ def test_another_model_parameter_or_set_of_prompts_is_refused_with_the_differenc
         check_message(forge.run(*ASK, *change, cwd=folder), "holds the answers of another run", says)
 
 
+def test_a_fork_is_made_beside_another_run_and_takes_over_what_still_applies(forge: Forge, folder: Path) -> None:
+    """Requirement E3. The same command again goes on with the fork."""
+    calls = ("--model-arg", "calls=calls.txt")
+    done(forge.run(*ASK, *calls, cwd=folder))
+    before = (folder / "a.jsonl").read_bytes()
+    with (folder / "p.jsonl").open("ab") as file:
+        file.write(jsonl([{"prompt": "One more?", "topic": 1}]))
+    refused = forge.run(*ASK, *calls, cwd=folder)
+    check_message(refused, "holds the answers of another run (prompts: ", "with --fork make a new run beside it")
+    for _ in range(2):
+        forked = done(forge.run(*ASK, *calls, "--fork", cwd=folder))
+        assert len((folder / "calls.txt").read_text().splitlines()) == 13
+    assert "a-2.jsonl: 13 responses" in forked.out
+    assert (folder / "a.jsonl").read_bytes() == before
+    assert len(rows_of(folder / "a-2.jsonl")) == 13
+    assert not (folder / "a-3.jsonl").exists()
+
+
 def test_a_system_prompt_reaches_the_model(forge: Forge, folder: Path) -> None:
     done(forge.run(*ASK, cwd=folder, env={"DIPTYCH_SYSTEM": "You are a pirate.", "DIPTYCH_LIMIT": "4"}))
     rows = rows_of(folder / "a.jsonl")

@@ -14,7 +14,7 @@ from diptych._types import Progress
 from diptych.cli.asking import Choices, chosen, describe
 from diptych.cli.console import note, typed
 from diptych.cli.settings import place_of
-from diptych.comparison.asked import AskedArms, folder_for
+from diptych.comparison.asked import AskedArms, folder_for, fork_of
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.generated import Generation
 from diptych.data.prompts import Prompts, load_prompts
@@ -131,11 +131,11 @@ def _folder(
     context: typer.Context, config: CompareConfig, generations: dict[str, Generation], given: tuple[str, str]
 ) -> Path:
     out: Path | None = context.params["out"]
+    asked, settings = {arm: made.config for arm, made in generations.items()}, config.model_dump(mode="json")
     if out is not None:
-        return out
-    asked = {arm: generation.config for arm, generation in generations.items()}
+        return fork_of(out, asked, settings) if context.params["fork"] else out
     first, second = (
         name or (generations[arm].model.name if arm in generations else Path(path).name.split(".")[0])
         for arm, name, path in zip("ab", (config.name_a, config.name_b), given, strict=True)
     )
-    return folder_for(asked, config.model_dump(mode="json"), (first, second))
+    return folder_for(asked, settings, (first, second))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from diptych.cli.settings import option
+from diptych.cli.settings import OUTPUT, option
 from diptych.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ PriceFlag = Annotated[
 ]
 MaxCost = Annotated[float | None, option("max-cost", "Stop before answers cost more dollars.", ASKING, "no limit")]
 MaxFailures = Annotated[str, option("max-failures", "Requests that may fail: 5, or 10%.", ASKING, "10%")]
+Fork = Annotated[bool, option("fork", "Where another run lies, make this one beside it, with its answers.", OUTPUT)]
 
 _SECONDS_A_TOKEN = 0.02
 

@@ -97,6 +97,7 @@ def compare(
     max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,
+    fork: asking.Fork = False,
     json: Annotated[bool, option("json", "Print findings.json.", OUTPUT)] = False,
     fail_on_difference: Annotated[
         bool, option("fail-on-difference", "Exit with 100 when there are findings.", OUTPUT)
@@ -136,7 +137,9 @@ def compare(
                 for line in describe_plan(prepared, out, cache_dir):
                     say(line)
                 return
-            folder, documents = run_comparison(prepared, out, threads=n_threads, cache_dir=cache_dir, progress=progress)
+            folder, documents = run_comparison(
+                prepared, out, threads=n_threads, cache_dir=cache_dir, progress=progress, fork=fork
+            )
         print_findings(documents, folder, as_json=json)
         for notice in documents.findings["notices"]:
             note(f"note: {notice}")

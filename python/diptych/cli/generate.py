@@ -42,6 +42,7 @@ def generate(
     price: asking.PriceFlag = None,
     max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",
+    fork: asking.Fork = False,
     json: Annotated[bool, option("json", "Print what was done as JSON.", OUTPUT)] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be asked and cost; ask nothing.", OUTPUT)] = False,
 ) -> None:
@@ -62,12 +63,13 @@ def generate(
         loaded = load_prompts(prompts, prompt_field=prompt_field)
         _check_out(out)
         generation = choices.generation(spec, loaded, system=system, limit=limit)
+        wanted, out = out, _forked(out, generation) if fork else out
         try:
             if dry_run:
                 for line in _plan(generation, out):
                     say(line)
                 return
-            _ask(generation, choices, out, as_json=json)
+            _ask(generation, choices, out, as_json=json, forked_from=wanted)
         finally:
             generation.model.close()
 
@@ -82,13 +84,30 @@ def _plan(generation: Generation, out: Path) -> list[str]:
         return [*asking.describe(generation, generation.missing(ledger)), f"would write {out}"]
 
 
-def _ask(generation: Generation, choices: asking.Choices, out: Path, *, as_json: bool) -> None:
+def _forked(out: Path, generation: Generation) -> Path:
+    """A file beside ``out``, where that or its ledger is of another run."""
+    from diptych.comparison.folder import free_place
+    from diptych.comparison.generated import ledger_of
+    from diptych.models.ledger import read_config
+
+    def is_ours(ledger: Path) -> bool:
+        return read_config(ledger) == generation.config
+
+    suffix = ".jsonl.ledger.sqlite"
+    ledger = free_place(ledger_of(out), is_ours, suffix)
+    return ledger.with_name(ledger.name.removesuffix(".ledger.sqlite"))
+
+
+def _ask(generation: Generation, choices: asking.Choices, out: Path, *, as_json: bool, forked_from: Path) -> None:
     from diptych.comparison.generated import ledger_of
     from diptych.models.ledger import Ledger
     from diptych.utils.text import json_text
 
     with Ledger(ledger_of(out), generation.config, typed()) as ledger, progress_on_stderr() as progress:
         generation.announce(ledger)
+        if out != forked_from:
+            n_taken = ledger.take_over(ledger_of(forked_from), generation.keys())
+            note(f"{out}: a new run, with {n_taken} answers of {forked_from}")
         n_asked = generation.missing(ledger).n_requests
         responses = generation.run(
             ledger,

@@ -12,7 +12,7 @@ from diptych._types import Json, Progress
 from diptych.cli.asking import describe_embedding, store_to_look_in
 from diptych.cli.console import note, say, typed
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.folder import LEDGER, Documents, free_folder, read_run, write_run
+from diptych.comparison.folder import LEDGER, Documents, free_folder, free_place, read_run, write_run
 from diptych.comparison.lenses import make_lens
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.report.format import equivalence, interval_of, percent, probability, scale_for
@@ -58,9 +58,22 @@ def _parse(values: Mapping[str, Any], places: Mapping[str, str]) -> CompareConfi
 
 
 def run_comparison(
-    prepared: Prepared, out: Path | None, *, threads: int, cache_dir: Path | None, progress: Progress
+    prepared: Prepared,
+    out: Path | None,
+    *,
+    threads: int,
+    cache_dir: Path | None,
+    progress: Progress,
+    fork: bool = False,
 ) -> tuple[Path, Documents]:
     """Compare and write the run's folder; the same comparison again reads the folder that is there.
+
+    Parameters
+    ----------
+    prepared : the arms
+    out : folder; by default a free one under ``runs``
+    threads, cache_dir, progress : as for ``diptych.compare``
+    fork : whether a run that lies there and is another is left alone, and this one made beside it
 
     Raises
     ------
@@ -68,6 +81,10 @@ def run_comparison(
         If the folder holds another run; names the settings that differ.
     """
     folder = out if out is not None else _folder_of(prepared)
+    if fork:
+        folder = free_place(
+            folder, lambda place: _is_begun(place) or identity_in(place) == prepared.manifest["identity"]
+        )
     if _holds_run(folder):
         documents = read_run(folder)
         refuse_other_run(folder, documents.manifest, prepared.manifest)
@@ -84,6 +101,11 @@ def run_comparison(
 def with_command(prepared: Prepared) -> Prepared:
     """The same, ``prepared``, with the command that is running in its manifest."""
     return replace(prepared, manifest={**prepared.manifest, "command": typed()})
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether models were asked there for a comparison that is yet to be made."""
+    return (folder / LEDGER).is_file() and not _holds_run(folder)
 
 
 def _holds_run(folder: Path) -> bool:
@@ -132,7 +154,7 @@ def refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
         changed.append(f"diptych {there['diptych_version']} there, {wanted['diptych_version']} now")
     raise RunError(
         f"{folder} already holds another run ({'; '.join(changed) or 'damaged manifest'}).\n"
-        "Choose another --out, or delete the folder."
+        "Choose another --out; compare with --fork makes a new run beside it."
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych._types import Json, Progress
-from diptych.comparison.folder import LEDGER, begin_folder, free_folder
+from diptych.comparison.folder import LEDGER, begin_folder, free_place
 from diptych.comparison.generated import Generation
 from diptych.data import Responses
 from diptych.errors import ConfigError
@@ -157,11 +157,22 @@ def folder_for(config: Json, settings: Json, names: tuple[str, str]) -> Path:
     names : of the arms
     """
     a, b = (slug(name, max_length=60) for name in names)
+    return fork_of(Path("runs") / f"{a}-vs-{b}", config, settings)
 
-    def is_ours(folder: Path) -> bool:
-        return read_config(folder / LEDGER) == config and _settings_of(folder) in (None, settings)
 
-    return free_folder(f"{a}-vs-{b}", is_ours)
+def fork_of(folder: Path, config: Json, settings: Json) -> Path:
+    """A folder, or one beside it with a number when another run lies there; it takes over what answers still apply.
+
+    Parameters
+    ----------
+    folder : that was wanted
+    config, settings : as for ``folder_for``
+    """
+
+    def is_ours(place: Path) -> bool:
+        return read_config(place / LEDGER) == config and _settings_of(place) in (None, settings)
+
+    return free_place(folder, is_ours)
 
 
 def _settings_of(folder: Path) -> Json | None:

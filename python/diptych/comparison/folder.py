@@ -155,8 +155,26 @@ def free_folder(name: str, is_ours: Callable[[Path], bool]) -> Path:
     name : such as ``A-vs-B``
     is_ours : whether what lies in a folder is the run that it is for
     """
-    folders = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1))
-    return next(folder for folder in folders if not folder.exists() or is_ours(folder))
+    return free_place(Path("runs") / name, is_ours)
+
+
+def free_place(first: Path, is_ours: Callable[[Path], bool], suffix: str = "") -> Path:
+    """A place, or one beside it with a number where other runs lie.
+
+    Parameters
+    ----------
+    first : the place
+    is_ours : whether what lies in a place is the run that it is for
+    suffix : of its name, which stays behind the number
+
+    Examples
+    --------
+    >>> free_place(Path("run"), lambda place: True).name
+    'run'
+    """
+    name = first.name.removesuffix(suffix)
+    places = (first if n == 1 else first.with_name(f"{name}-{n}{suffix}") for n in itertools.count(1))
+    return next(place for place in places if not place.exists() or is_ours(place))
 
 
 def begin_folder(folder: Path) -> None:

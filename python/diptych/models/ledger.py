@@ -306,7 +306,7 @@ class Ledger:
             changed = "; ".join(_differences(json.loads(meta["config"]), config))
             raise RunError(
                 f"{self.path} holds the answers of another run ({changed}).\n"
-                "Choose another --out, or delete it to ask again."
+                "Choose another --out; generate and compare with --fork make a new run beside it, with its answers."
             )
 
 
