@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,13 +13,14 @@ import numpy as np
 from diptych._types import Json
 from diptych.apps.behavioural_clustering.approvals import NAMES
 from diptych.apps.behavioural_clustering.contrasts import Found
+from diptych.apps.behavioural_clustering.markdown import as_markdown
 from diptych.apps.behavioural_clustering.page import render_clusters
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.apps.behavioural_clustering.tables import APPROVALS, cluster_shares
 from diptych.comparison.findings import columns
 from diptych.comparison.folder import cell
 from diptych.data.answers import Approval
-from diptych.utils.text import json_line, json_text, printable
+from diptych.utils.text import json_line, json_text
 
 SCHEMA = 1
 _PLACE = ("between", "section", "cluster", "a", "b")
@@ -165,29 +165,3 @@ def as_csv(rows: Sequence[Sequence[Any]] | Iterator[Sequence[Any]]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([[cell(value) for value in row] for row in rows])
     return out.getvalue()
-
-
-def as_markdown(rows: Sequence[Sequence[Any]]) -> str:
-    """A table in Markdown, in which no text can end a cell, or be taken for a mark.
-
-    Parameters
-    ----------
-    rows : names of columns first
-    """
-    lines = ["| " + " | ".join(markdown_cell(value) for value in row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]]) + "\n"
-
-
-def markdown_cell(value: Any) -> str:
-    r"""A value on one line, with every mark of Markdown and HTML escaped.
-
-    Examples
-    --------
-    >>> markdown_cell("a|b *c* <script>"), markdown_cell(0.25), markdown_cell(None)
-    ('a\\|b \\*c\\* \\<script\\>', '0.25', '–')
-    """
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", printable(" ".join(str(value).split())))

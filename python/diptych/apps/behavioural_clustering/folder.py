@@ -31,7 +31,11 @@ def write_approvals(outcome: Outcome, folder: Path) -> Json:
     summary = summary_of(outcome)
     files = {name: text.encode() for name, text in text_files(outcome, summary).items()}
     files["approvals.npz"] = arrays_of(outcome)
-    files["report.html"] = render_report(summary, outcome.manifest).encode()
+    if outcome.writeup is not None:
+        text = outcome.writeup.to_markdown(outcome.approvals, outcome.manifest["config"]["writer"])
+        files["disagreements.md"] = text.encode()
+    has_writeup = outcome.writeup is not None
+    files["report.html"] = render_report(summary, outcome.manifest, writeup=has_writeup).encode()
     files["manifest.json"] = (json_text(outcome.manifest) + "\n").encode()
     with writing(folder):
         for name, data in files.items():

@@ -15,6 +15,7 @@ from diptych.apps.behavioural_clustering.contrasts import Found, compare_arms
 from diptych.apps.behavioural_clustering.reading import read_answers
 from diptych.apps.behavioural_clustering.tables import PersonaPair, persona_pairs
 from diptych.apps.behavioural_clustering.tree import ApprovalTree
+from diptych.apps.behavioural_clustering.writeup import Writeup, write_up
 from diptych.comparison.folder import LEDGER, begin_folder
 from diptych.comparison.manifest import describe_manifest
 from diptych.data.catalogue import Catalogue
@@ -40,6 +41,7 @@ class Outcome:
     found : every tested difference
     pairs : of personas
     notices : what a reader should know
+    writeup : of the disagreements; None where nobody was asked for it
     """
 
     manifest: Json
@@ -49,6 +51,7 @@ class Outcome:
     found: tuple[Found, ...]
     pairs: tuple[PersonaPair, ...]
     notices: tuple[str, ...]
+    writeup: Writeup | None = None
 
 
 @dataclass(frozen=True)
@@ -154,9 +157,10 @@ class ApproveRun:
             responses = self.elicitation.run(ledger, progress=progress, max_cost=max_cost, max_failures=max_failures)
             reader = self.assistant(self.reader, ledger, progress, max_cost)
             reading = read_answers(reader, responses, self.config)
-        names = [asked.model.name for asked in self.models]
-        personas, draws = self.catalogue.personas, self.config.draws
-        approvals = Approvals.read(self.statements, names, personas, draws, responses, reading)
+            names, personas = [asked.model.name for asked in self.models], self.catalogue.personas
+            approvals = Approvals.read(self.statements, names, personas, self.config.draws, responses, reading)
+            writer = self.assistant(self.writer, ledger, progress, max_cost)
+            writeup = write_up(writer, approvals) if writer is not None else None
         clusters = cluster_statements(
             self.statements, self.config, cache_dir=cache_dir, threads=threads, progress=progress
         )
@@ -168,6 +172,7 @@ class ApproveRun:
         )
         if reading.n_read:
             notices[f"{reading.n_read} answers without a clear yes or no were read by {self.config.reader}"] = None
+        notices |= dict.fromkeys(writeup.notices(self.config.writer or "") if writeup else ())
         return Outcome(
             manifest=self.manifest(),
             approvals=approvals,
@@ -176,6 +181,7 @@ class ApproveRun:
             found=tuple(found),
             pairs=tuple(persona_pairs(approvals)),
             notices=tuple(notices),
+            writeup=writeup,
         )
 
     def assistant(
