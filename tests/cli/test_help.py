@@ -46,7 +46,10 @@ def test_every_flag_is_also_a_variable(verb: str) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "without"),
-    [("compare", set()), ("aa", {"name_a", "name_b", "simultaneous", "equivalent_within"})],
+    [
+        ("compare", set()),
+        ("aa", {"name_a", "name_b", "simultaneous", "equivalent_within", "judge", "judge_pairs", "judge_sentences"}),
+    ],
 )
 def test_every_setting_of_a_comparison_has_a_flag(verb: str, without: set[str]) -> None:
     flags = {option.name for option in options_of(verb)}

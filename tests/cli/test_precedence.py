@@ -37,6 +37,9 @@ SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]
     ("seed", "seed", ("1", 1), ("2", 2), ("3", 3)),
     ("embedder", "embedder", ("lexical", "lexical"), ("lexical", "lexical"), ("lexical", "lexical")),
     ("labeller", "labeller", ("keywords", "keywords"), ("keywords", "keywords"), ("keywords", "keywords")),
+    ("judge", "judge", ("scripted/echo", "scripted/echo"), ("scripted/echo", "scripted/echo"), ("scripted/echo", "scripted/echo")),
+    ("judge_pairs", "judge-pairs", ("1", 1), ("2", 2), ("3", 3)),
+    ("judge_sentences", "judge-sentences", ("1", 1), ("2", 2), ("3", 3)),
 ]  # fmt: skip
 
 

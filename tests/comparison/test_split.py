@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,14 @@ from hypothesis import strategies as st
 from diptych._types import Silent
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.lenses import LENSES, Lenses, make_lens
-from diptych.comparison.measures import Discovery, Measure, Proposal, Tools
+from diptych.comparison.measures import Discovery, Measure, Proposal, Readers, Tools
 from diptych.comparison.pairing import Table, pair_arms
 from diptych.comparison.parts import Part, propose_parts
 from diptych.comparison.split import MIN_UNITS, discovery_view, split_units
 from diptych.data import Records, Responses
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import DataError, SealedError
+from tests.helpers.readers import assistant, quoted
 from tests.helpers.records import records
 
 
@@ -118,9 +121,16 @@ BLIND = [name for name in LENSES if make_lens(name).blinded and name != "scores"
 
 
 def parts_of(table: Table, name: str) -> list[Part]:
-    config = CompareConfig(lenses=(name,))
+    config = CompareConfig(lenses=(name,), judge="scripted/echo" if name == "judge" else None)
     first_half = split_units(table, fraction=0.5, seed=0)
-    return propose_parts(config, Lenses(), table, first_half, EmbeddingService().get_embeddings, Silent(), 1)
+    embed = EmbeddingService().get_embeddings
+    with assistant(says_what_it_saw) as judge:
+        return propose_parts(config, Lenses(), table, first_half, embed, Silent(), 1, Readers(judge=judge))
+
+
+def says_what_it_saw(question: str) -> str:
+    words = set(re.findall(r"[A-Z]\w+", " ".join([*quoted(question, "author-1"), *quoted(question, "author-2")])))
+    return json.dumps({"sentences": [f"says {word}" for word in sorted(words)]})
 
 
 def definitions(part: Part) -> list[Measure]:

@@ -10,15 +10,19 @@ from typing import Any
 
 import typer
 
-from diptych._types import Progress
-from diptych.cli.asking import Choices, chosen, describe
+from diptych._types import Json, Progress
+from diptych.cli.asking import Choices, describe, describe_readers
 from diptych.cli.console import note, typed
 from diptych.cli.settings import place_of
 from diptych.comparison.asked import AskedArms, folder_for, fork_of
-from diptych.comparison.config import CompareConfig
+from diptych.comparison.config import LABELLERS, CompareConfig
 from diptych.comparison.generated import Generation
+from diptych.comparison.readers import AskedReaders, Role, opened
 from diptych.data.prompts import Prompts, load_prompts
 from diptych.errors import ConfigError
+from diptych.models.ledger import Ledger
+
+_CHARACTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,19 @@ class Asking:
         """Of the run."""
         return self.arms.folder
 
-    def answered(self, progress: Progress) -> tuple[Any, Any]:
-        """Ask, and give what ``prepare`` takes; the run stays in use until it is over."""
-        ledger, choices = self.open_until.enter_context(self.arms.open(typed())), self.choices
+    def open(self) -> Ledger:
+        """The ledger of the run, which stays in use until it is over."""
+        return self.open_until.enter_context(self.arms.open(typed()))
+
+    def answered(self, ledger: Ledger, progress: Progress) -> tuple[Any, Any]:
+        """Ask, and give what ``prepare`` takes.
+
+        Parameters
+        ----------
+        ledger : of the run
+        progress : where it says how far it is
+        """
+        choices = self.choices
         try:
             found: dict[str, Any] = dict(
                 self.arms.run(ledger, progress=progress, max_cost=choices.max_cost, max_failures=choices.max_failures)
@@ -55,10 +69,20 @@ class Asking:
             raise
         return found.get("a", self.given[0]), found.get("b", self.given[1])
 
-    def plan(self) -> Iterator[str]:
-        """What would be asked, for ``--dry-run``."""
+    def plan(self, readers: AskedReaders) -> Iterator[str]:
+        """What would be asked, for ``--dry-run``.
+
+        Parameters
+        ----------
+        readers : who read the answers, each of which may be as long as it may be
+        """
         for generation, missing in self.arms.missing():
             yield from describe(generation, missing)
+        one = next(iter(self.arms.generations.values()))
+        n_prompts = len(one.asked)
+        asked = sum(len(prompt.text) for prompt in one.asked) / n_prompts
+        length = asked + _CHARACTERS_A_TOKEN * one.sampling.max_tokens
+        yield from describe_readers(readers.expected(n_prompts, 2 * n_prompts * one.draws, length))
         yield f"would write {self.folder}"
 
 
@@ -75,13 +99,17 @@ def with_likelihood_of_arms(given: dict[str, Any], *arms: str) -> dict[str, Any]
 
 
 @contextmanager
-def asked_arms(context: typer.Context, config: CompareConfig) -> Iterator[Asking | None]:
+def asked_arms(
+    context: typer.Context, choices: Choices, config: CompareConfig, readers: AskedReaders
+) -> Iterator[Asking | None]:
     """The arms that are models, opened; they are closed when the block ends.
 
     Parameters
     ----------
     context : of the verb, with its flags
+    choices : flags about asking
     config : of the comparison
+    readers : models that help to read, through the same ledger
 
     Yields
     ------
@@ -92,7 +120,7 @@ def asked_arms(context: typer.Context, config: CompareConfig) -> Iterator[Asking
     ConfigError
         If a flag does not fit, or there are no prompts.
     """
-    choices, given = chosen(context), (context.params["a"], context.params["b"])
+    given = (context.params["a"], context.params["b"])
     names = {arm: name for arm, name in zip("ab", given, strict=True) if choices.is_model(name)}
     if not names:
         if context.params["prompts"] is not None:
@@ -117,7 +145,35 @@ def asked_arms(context: typer.Context, config: CompareConfig) -> Iterator[Asking
                 seed=config.seed,
             )
             stack.callback(generations[arm].model.close)
-        yield Asking(AskedArms(generations, _folder(context, config, generations, given)), given, choices, stack)
+        folder = _folder(context, config, generations, given, readers.config)
+        yield Asking(AskedArms(generations, folder, readers.config), given, choices, stack)
+
+
+@contextmanager
+def asked_readers(context: typer.Context, choices: Choices, config: CompareConfig) -> Iterator[AskedReaders]:
+    """The labeller and the judge, opened; they are closed when the block ends.
+
+    Parameters
+    ----------
+    context : of the verb, with its flags
+    choices : flags about asking
+    config : of the comparison
+
+    Raises
+    ------
+    ConfigError
+        If a flag does not fit.
+    """
+    alone = not any(choices.is_model(context.params[arm]) for arm in "ab")
+    names: dict[Role, str | None] = {"judge": config.judge}
+    names["labeller"] = None if config.labeller in LABELLERS else config.labeller
+    specs = {
+        role: choices.reader(context.params[role] or name, alone=alone)
+        for role, name in names.items()
+        if name is not None
+    }
+    with opened(config, specs, choices.max_cost) as readers:
+        yield readers
 
 
 def _prompts(context: typer.Context, config: CompareConfig, files: list[str]) -> Prompts:
@@ -128,10 +184,15 @@ def _prompts(context: typer.Context, config: CompareConfig, files: list[str]) ->
 
 
 def _folder(
-    context: typer.Context, config: CompareConfig, generations: dict[str, Generation], given: tuple[str, str]
+    context: typer.Context,
+    config: CompareConfig,
+    generations: dict[str, Generation],
+    given: tuple[str, str],
+    readers: Json,
 ) -> Path:
     out: Path | None = context.params["out"]
-    asked, settings = {arm: made.config for arm, made in generations.items()}, config.model_dump(mode="json")
+    asked = {**{arm: made.config for arm, made in generations.items()}, **readers}
+    settings = config.model_dump(mode="json")
     if out is not None:
         return fork_of(out, asked, settings) if context.params["fork"] else out
     first, second = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +15,11 @@ from diptych.errors import ConfigError
 
 if TYPE_CHECKING:
     from diptych.comparison.generated import Generation
+    from diptych.comparison.readers import Reader
     from diptych.data.prompts import Prompts
     from diptych.models.prices import Estimate
     from diptych.models.registry import ModelSpec, Registry
-    from diptych.models.requests import Sampling
+    from diptych.models.requests import Model, Sampling
 
 ASKING = "Asking models"
 
@@ -105,6 +106,27 @@ class Choices:
                 return False
         return looks_like_model(name) or (self.registry is not None and name in self.registry.names)
 
+    def full_name(self, name: str) -> str:
+        """What a name of the registry stands for; any other name as it is.
+
+        Parameters
+        ----------
+        name : of a model, or anything else
+        """
+        return self.spec(name).name if self.registry is not None and name in self.registry.names else name
+
+    def reader(self, name: str, *, alone: bool) -> ModelSpec:
+        """A model that helps to read: what the registry says of it, and the flags where no arm is a model.
+
+        Parameters
+        ----------
+        name : ``provider/model``, or that of a model in the registry
+        alone : whether no arm is a model, so that address, price and options are for the readers
+        """
+        from diptych.models.registry import find_model
+
+        return self.spec(name) if alone else find_model(name, registry=self.registry)
+
     def generation(
         self, spec: ModelSpec, prompts: Prompts, *, system: str | None, limit: int | None, seed: int | None = None
     ) -> Generation:
@@ -173,24 +195,49 @@ def describe(generation: Generation, missing: Estimate) -> Iterator[str]:
     answers = "1 answer" if draws == 1 else f"{draws} answers"
     left = f"{missing.n_requests} of {total} requests to ask"
     yield f"{generation.model.name}: {n_prompts} prompts, {answers} each: {left}"
+    yield from _takes(generation.model, generation.sampling.max_tokens, missing)
+
+
+def describe_readers(expected: Iterable[tuple[Reader, Estimate]]) -> Iterator[str]:
+    """What models that help to read will take, for ``--dry-run``; nothing has been proposed yet, so it is a bound.
+
+    Parameters
+    ----------
+    expected : of each, what it is asked at most
+    """
+    from diptych.comparison.readers import SAMPLING
+
+    for reader, most in expected:
+        yield f"{reader.model.name}, to read: at most {most.n_requests:,} requests; what the ledger holds is not asked"
+        yield from _takes(reader.model, SAMPLING.max_tokens, most)
+
+
+def _takes(model: Model, max_tokens: int, missing: Estimate) -> Iterator[str]:
+    """Tokens, price and time."""
     yield f"tokens: about {missing.input_tokens:,} in, at most {missing.max_output_tokens:,} out"
     yield f"price: {'unknown' if missing.max_usd is None else f'at most about {dollars(missing.max_usd)}'}"
-    if getattr(generation.model, "batched", False):
+    if getattr(model, "batched", False):
         yield "time: within 24 hours, in batches"
         return
-    at_once, seconds = at_once_of(generation), most_seconds(generation, missing)
+    at_once, seconds = at_once_of(model), most_seconds(model, max_tokens, missing)
     yield f"time: at most about {duration(seconds)}, at {1 / _SECONDS_A_TOKEN:.0f} tokens a second, {at_once} at once"
 
 
-def at_once_of(generation: Generation) -> int:
-    """Requests that are out at once."""
-    return int(getattr(getattr(generation.model, "options", generation.model), "concurrency", 1))
+def at_once_of(model: Model) -> int:
+    """Requests to a model that are out at once."""
+    return int(getattr(getattr(model, "options", model), "concurrency", 1))
 
 
-def most_seconds(generation: Generation, missing: Estimate) -> float:
-    """How long it takes to ask what is missing, if every answer is as long as it may be."""
-    one = 1 + _SECONDS_A_TOKEN * generation.sampling.max_tokens
-    return missing.n_requests * one / at_once_of(generation)
+def most_seconds(model: Model, max_tokens: int, missing: Estimate) -> float:
+    """How long it takes to ask what is missing, if every answer is as long as it may be.
+
+    Parameters
+    ----------
+    model : that is asked
+    max_tokens : of an answer
+    missing : how many requests
+    """
+    return missing.n_requests * (1 + _SECONDS_A_TOKEN * max_tokens) / at_once_of(model)
 
 
 def describe_embedding(embedder: str, texts: Sequence[str]) -> Iterator[str]:

@@ -54,6 +54,9 @@ def compare(
     embedder: flags.Embedder = None,
     embedder_arg: flags.EmbedderArg = None,
     labeller: flags.Labeller = None,
+    judge: flags.Judge = None,
+    judge_pairs: flags.JudgePairs = None,
+    judge_sentences: flags.JudgeSentences = None,
     alpha: flags.Alpha = None,
     fdr: flags.Fdr = None,
     resamples: flags.Resamples = None,
@@ -112,33 +115,48 @@ def compare(
     --fail-on-difference), 130 interrupted.
     """
     with errors_as_messages():
-        from diptych.cli.arms import asked_arms, with_likelihood_of_arms
+        from diptych.cli.arms import asked_arms, asked_readers, with_likelihood_of_arms
         from diptych.cli.runs import describe_plan, make_config, print_findings, run_comparison
         from diptych.cli.several import Several
         from diptych.comparison.prepare import prepare
 
+        choices = asking.chosen(context)
         given = with_likelihood_of_arms(flags.given_settings(context), a, b)
+        given |= {role: choices.full_name(given[role]) for role in ("labeller", "judge") if role in given}
         chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
         n_threads = flags.check_threads(threads)
         if more:
             several = Several([a, b, *more], name or [], versus, chosen, out, n_threads, cache_dir)
             any_found = several.run(dry_run=dry_run, as_json=json)
             raise typer.Exit(Exit.DIFFERENCES if fail_on_difference and any_found else 0)
-        with asked_arms(context, chosen) as asked, progress_on_stderr() as progress:
+        with (
+            asked_readers(context, choices, chosen) as readers,
+            asked_arms(context, choices, chosen, readers) as asked,
+            progress_on_stderr() as progress,
+        ):
             if dry_run and asked is not None:
-                for line in asked.plan():
+                for line in asked.plan(readers):
                     say(line)
                 return
             sources: tuple[Any, Any] = (a, b)
+            ledger = None
             if asked is not None:
-                sources, out = asked.answered(progress), asked.folder
-            prepared = prepare(*sources, config=chosen, threads=n_threads)
+                ledger, out = asked.open(), asked.folder
+                sources = asked.answered(ledger, progress)
+            prepared = prepare(*sources, config=chosen, threads=n_threads, readers=readers)
             if dry_run:
-                for line in describe_plan(prepared, out, cache_dir):
+                for line in describe_plan(prepared, out, cache_dir, readers):
                     say(line)
                 return
             folder, documents = run_comparison(
-                prepared, out, threads=n_threads, cache_dir=cache_dir, progress=progress, fork=fork
+                prepared,
+                out,
+                threads=n_threads,
+                cache_dir=cache_dir,
+                progress=progress,
+                readers=readers,
+                ledger=ledger,
+                fork=fork,
             )
         print_findings(documents, folder, as_json=json)
         for notice in documents.findings["notices"]:

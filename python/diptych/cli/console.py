@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import IntEnum
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -148,27 +149,41 @@ class PlainProgress:
     """A line when a stage begins that lasts, and every few seconds after."""
 
     def __init__(self) -> None:
-        self._stage, self._total, self._done = "", 0, 0
-        self._start = self._said = 0.0
+        self._stages: list[_Stage] = []
 
     def start(self, stage: str, total: int) -> None:
-        self._stage, self._total, self._done = stage, total, 0
-        self._start = self._said = time.monotonic()
+        now = time.monotonic()
+        self._stages.append(_Stage(stage, total, now, now))
 
     def advance(self, steps: int = 1) -> None:
-        self._done += steps
-        now = time.monotonic()
-        if now - self._said >= _PLAIN_INTERVAL_S and self._done < self._total:
-            per_s = self._done / (now - self._start)
-            left = (self._total - self._done) / per_s
-            note(f"{self._stage}: {100 * self._done // self._total} %, {per_s:,.3g} a second, about {left:.0f} s left")
-            self._said = now
+        if not self._stages:
+            return
+        stage, now = self._stages[-1], time.monotonic()
+        stage.done += steps
+        if now - stage.said >= _PLAIN_INTERVAL_S and stage.done < stage.total:
+            per_s = stage.done / (now - stage.start)
+            left = (stage.total - stage.done) / per_s
+            note(f"{stage.name}: {100 * stage.done // stage.total} %, {per_s:,.3g} a second, about {left:.0f} s left")
+            stage.said = now
 
     def say(self, text: str) -> None:
-        note(f"{self._stage}: {text}")
+        note(f"{self._stages[-1].name}: {text}" if self._stages else text)
 
     def finish(self) -> None:
-        note(f"{self._stage}: done in {time.monotonic() - self._start:.1f} s")
+        if self._stages:
+            stage = self._stages.pop()
+            note(f"{stage.name}: done in {time.monotonic() - stage.start:.1f} s")
+
+
+@dataclass
+class _Stage:
+    """One that is under way; another may begin and end inside it."""
+
+    name: str
+    total: int
+    start: float
+    said: float
+    done: int = 0
 
 
 @contextmanager
@@ -192,19 +207,18 @@ class _RichProgress:
 
         assert isinstance(bar, Progress)
         self._bar = bar
-        self._task: TaskID | None = None
+        self._tasks: list[TaskID] = []
 
     def start(self, stage: str, total: int) -> None:
-        self._task = self._bar.add_task(stage, total=max(total, 1))
+        self._tasks.append(self._bar.add_task(stage, total=max(total, 1)))
 
     def advance(self, steps: int = 1) -> None:
-        if self._task is not None:
-            self._bar.advance(self._task, steps)
+        if self._tasks:
+            self._bar.advance(self._tasks[-1], steps)
 
     def say(self, text: str) -> None:
         self._bar.console.print(printable(text), markup=False, highlight=False)
 
     def finish(self) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-            self._task = None
+        if self._tasks:
+            self._bar.remove_task(self._tasks.pop())

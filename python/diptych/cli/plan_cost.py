@@ -84,7 +84,7 @@ def _numbers(generation: Generation, missing: Estimate) -> Json:
         "input_tokens": missing.input_tokens,
         "max_output_tokens": missing.max_output_tokens,
         "max_usd": missing.max_usd,
-        "max_seconds": most_seconds(generation, missing),
+        "max_seconds": most_seconds(generation.model, generation.sampling.max_tokens, missing),
     }
 
 

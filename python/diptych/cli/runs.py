@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from diptych._types import Json, Progress
-from diptych.cli.asking import describe_embedding, store_to_look_in
+from diptych.cli.asking import describe_embedding, describe_readers, store_to_look_in
 from diptych.cli.console import note, say, typed
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.folder import LEDGER, Documents, free_folder, free_place, read_run, write_run
+from diptych.comparison.folder import LEDGER, Documents, begin_folder, free_folder, free_place, read_run, write_run
 from diptych.comparison.lenses import make_lens
 from diptych.comparison.prepare import Prepared
+from diptych.comparison.readers import AskedReaders
 from diptych.comparison.report.format import equivalence, interval_of, percent, probability, scale_for
 from diptych.comparison.run import analyse
 from diptych.config.loader import read_yaml
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import RunError
+from diptych.models.ledger import Ledger, read_config
 from diptych.utils.files import check_new_folder
 from diptych.utils.names import slug
 from diptych.utils.text import json_text
 
 _SHOWN = 20
-_LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood"}
+_LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood", "judge": "judge"}
 """Settings that ask for a lens."""
 
 
 def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str, str]) -> CompareConfig:
-    """Settings from a YAML file with flags on top; naming score fields or two models asks for their lens.
+    """Settings from a YAML file with flags on top; naming score fields, two models or a judge asks for their lens.
 
     Parameters
     ----------
@@ -44,7 +47,7 @@ def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str
         If a setting is unknown or does not fit; a flag does not hide a mistake in the file.
     """
     values, lines = read_yaml(path) if path is not None else ({}, {})
-    for name in values.keys() & given.keys() - {"lenses", *_LENS_OF}:  # those are checked together
+    for name in values.keys() & given.keys() - {"lenses", "labeller", *_LENS_OF}:  # those are checked together
         _parse({name: values[name]}, lines)
     merged = {**values, **given}
     asked_for = [lens for name, lens in _LENS_OF.items() if merged.get(name)]
@@ -65,6 +68,8 @@ def run_comparison(
     cache_dir: Path | None,
     progress: Progress,
     fork: bool = False,
+    readers: AskedReaders | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[Path, Documents]:
     """Compare and write the run's folder; the same comparison again reads the folder that is there.
 
@@ -74,6 +79,8 @@ def run_comparison(
     out : folder; by default a free one under ``runs``
     threads, cache_dir, progress : as for ``diptych.compare``
     fork : whether a run that lies there and is another is left alone, and this one made beside it
+    readers : models that help to read
+    ledger : of the run, where it is open already
 
     Raises
     ------
@@ -94,8 +101,17 @@ def run_comparison(
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} already exists and is not a run. Choose another --out, or delete it.")
         check_new_folder(folder)
-    documents = analyse(with_command(prepared), threads=threads, cache_dir=cache_dir, progress=progress).documents()
-    return write_run(documents, folder), documents
+    with ExitStack() as stack:
+        found = None
+        if readers is not None and readers.readers:
+            if ledger is None:
+                begin_folder(folder)
+                ledger = stack.enter_context(Ledger(folder / LEDGER, readers.config, typed()))
+            found = readers.on(ledger, progress=progress)
+        described = with_command(prepared)
+        result = analyse(described, threads=threads, cache_dir=cache_dir, progress=progress, readers=found)
+        documents = result.documents()
+        return write_run(documents, folder), documents
 
 
 def with_command(prepared: Prepared) -> Prepared:
@@ -116,8 +132,15 @@ def _holds_run(folder: Path) -> bool:
 
 
 def _folder_of(prepared: Prepared) -> Path:
+    """A run that was interrupted left only its ledger, which knows what is asked."""
     a, b = (slug(arm.name, max_length=60) for arm in prepared.table.arms)
-    return free_folder(f"{a}-vs-{b}", lambda folder: identity_in(folder) == prepared.manifest["identity"])
+    identity, asked = prepared.manifest["identity"], prepared.manifest.get("readers")
+
+    def is_ours(folder: Path) -> bool:
+        there = identity_in(folder)
+        return there == identity or (there is None and asked is not None and read_config(folder / LEDGER) == asked)
+
+    return free_folder(f"{a}-vs-{b}", is_ours)
 
 
 def identity_in(folder: Path) -> str | None:
@@ -158,12 +181,22 @@ def refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
     )
 
 
-def describe_plan(prepared: Prepared, out: Path | None, cache_dir: Path | None) -> Iterator[str]:
-    """What a comparison would do, for ``--dry-run``."""
+def describe_plan(prepared: Prepared, out: Path | None, cache_dir: Path | None, readers: AskedReaders) -> Iterator[str]:
+    """What a comparison would do, for ``--dry-run``.
+
+    Parameters
+    ----------
+    prepared : the arms
+    out : folder; by default that of a run by these names
+    cache_dir : of embeddings
+    readers : models that help to read
+    """
     yield from describe_pair(prepared)
     rows, config = prepared.table.rows, prepared.config
     service = EmbeddingService(store_to_look_in(cache_dir), config.embedder, options=config.embedder_args)
     asking = list(describe_embedding(config.embedder, service.missing([row.response for row in rows])))
+    length = sum(len(row.prompt) + len(row.response) for row in rows) / len(rows)
+    asking += describe_readers(readers.expected(prepared.table.n_prompts, len(rows), length))
     yield from asking
     yield f"would write {out or _folder_of(prepared)}" + ("" if asking else "; calls no model, costs nothing")
 

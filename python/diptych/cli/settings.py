@@ -70,7 +70,16 @@ EmbedderArg = Annotated[
     list[str] | None,
     option("embedder-arg", "name=value for the embedder (dimensions, prefix, …); repeat for more.", METHOD),
 ]
-Labeller = Annotated[str | None, option("labeller", "Names clusters.", METHOD, "keywords")]
+Labeller = Annotated[str | None, option("labeller", "Names clusters: a model, which is asked.", METHOD, "keywords")]
+Judge = Annotated[
+    str | None, option("judge", "Model that says how the two differ, and judges answers blind.", METHOD, "none")
+]
+JudgePairs = Annotated[
+    int | None, option("judge-pairs", "Pairs of answers of each half that the judge is shown.", METHOD, "24")
+]
+JudgeSentences = Annotated[
+    int | None, option("judge-sentences", "Differences of each half that are tested, at most.", METHOD, "10")
+]
 Alpha = Annotated[float | None, option("alpha", "False discovery rate.", METHOD, "0.05")]
 Fdr = Annotated[str | None, option("fdr", "Correction: 'bh', or 'by', under any dependence.", METHOD, "bh")]
 Resamples = Annotated[

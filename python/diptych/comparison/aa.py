@@ -98,6 +98,7 @@ def calibrate(
     """
     if not 1 <= splits <= MAX_SPLITS:
         raise ConfigError(f"splits = {splits}: it should be from 1 to {MAX_SPLITS:,}")
+    config.refuse_readers("diptych aa")
     config = config.model_copy(update={"simultaneous": False, "equivalent_within": {}})  # change no p
     arm = read_arm(source, "a", threads, config)
     units = unit_names([arm], config.group_field)

@@ -19,12 +19,13 @@ from diptych.comparison.findings import Finding, build_findings, mark_replicated
 from diptych.comparison.hypotheses import Ledger
 from diptych.comparison.lenses import Lenses
 from diptych.comparison.lenses.clusters import ClustersProposal
-from diptych.comparison.measures import Measure, Proposal, Repeatable
+from diptych.comparison.measures import Measure, Proposal, Readers, Repeatable
 from diptych.comparison.overall import compare_as_wholes, principal_axes
 from diptych.comparison.pairing import Table
 from diptych.comparison.parts import Part, propose_parts
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.reach import out_of_reach
+from diptych.comparison.readers import orders_found
 from diptych.comparison.result import Result
 from diptych.comparison.units import UnitMeans, unit_means
 from diptych.data import Response
@@ -99,9 +100,10 @@ class Analysis:
         threads: int,
         cache_dir: str | os.PathLike[str] | None,
         progress: Progress,
+        readers: Readers,
     ) -> None:
         self.prepared, self.config = prepared, prepared.config
-        self.lenses, self.threads, self.progress = lenses, threads, progress
+        self.lenses, self.threads, self.progress, self.readers = lenses, threads, progress, readers
         self.swapped = not prepared.table.is_canonical()
         self.table = prepared.table.turned() if self.swapped else prepared.table
         self.service = EmbeddingService(
@@ -128,6 +130,7 @@ class Analysis:
                 lambda texts: vectors[[index[text] for text in texts]],
                 self.progress,
                 self.threads,
+                self.readers,
             )
         for part in parts:
             for measure in part.hypotheses:
@@ -161,13 +164,12 @@ class Analysis:
             global_test = compare_as_wholes(table, self.vectors, seed=self.config.seed, threads=self.threads)
         with self._stage("examples"):
             findings = self._findings(measured, tested)
-        notices = (
-            *table.notices,
-            *self.service.notices,
-            *out_of_reach(parts, table, replace(self.resampling, family=family)),
-        )
+        notices = [*table.notices, *self.service.notices]
+        notices += out_of_reach(parts, table, replace(self.resampling, family=family))
+        if self.readers.labeller is not None or self.readers.judge is not None:
+            notices += orders_found(table)
         return Result(
-            table=replace(prepared.table, notices=notices),
+            table=replace(prepared.table, notices=tuple(notices)),
             measures=tuple(measure for part in measured for measure in part.measures),
             values=np.concatenate([part.values for part in measured], axis=1),
             tested=tuple(findings),

@@ -178,6 +178,7 @@ def prepare_arms(
     ConfigError
         If there are too few or too many arms, or the names are not one for each.
     """
+    config.refuse_readers("a comparison of several arms")
     least = 3 if versus == "rest" else 2
     if not least <= len(sources) <= MAX_ARMS:
         raise ConfigError(f"{len(sources)} arms were given; it should be from {least} to {MAX_ARMS}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,13 @@ _SUSPICIOUS = 0.01
 
 @dataclass(frozen=True)
 class AskedArms:
-    """The arms of a comparison that are models.
+    """The arms of a comparison that are models; none where only models are asked that help to read.
 
     Parameters
     ----------
     generations : what each of them is asked, by ``"a"`` and ``"b"``
     folder : of the run; its ledger is made there before anything else
+    readers : what the ledger is for besides: models that help to read, as they stand in the manifest
 
     Raises
     ------
@@ -39,6 +40,7 @@ class AskedArms:
 
     generations: Mapping[str, Generation]
     folder: Path
+    readers: Json = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.generations) == 2 and self.generations["a"].config == self.generations["b"].config:
@@ -50,7 +52,7 @@ class AskedArms:
     @property
     def config(self) -> Json:
         """What the ledger is for."""
-        return {arm: generation.config for arm, generation in self.generations.items()}
+        return {**{arm: generation.config for arm, generation in self.generations.items()}, **self.readers}
 
     def missing(self) -> Iterator[tuple[Generation, Estimate]]:
         """What is still to be asked; writes nothing."""

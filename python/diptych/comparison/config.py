@@ -11,6 +11,7 @@ from diptych.comparison.equivalence import Known, check_margins, parse_margins
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
 from diptych.config import Settings
 from diptych.data.rejects import DEFAULT_MAX_BAD, check_max_bad
+from diptych.errors import ConfigError
 from diptych.stats.multiplicity import Fdr
 from diptych.utils.names import check_name
 
@@ -34,6 +35,9 @@ class CompareOptions(TypedDict, total=False):
     embedder: str
     embedder_args: Mapping[str, Any] | Sequence[str]
     labeller: str
+    judge: str | None
+    judge_pairs: int
+    judge_sentences: int
     limit: int | None
     seed: int
     alpha: float
@@ -78,7 +82,13 @@ class CompareConfig(Settings):
     embedder_args: dict[str, Any] = Field(default_factory=dict)
     """Of the embedder: ``dimensions``, ``prefix``; of an interface also ``base_url``, ``max_chars`` and the like."""
     labeller: str = "keywords"
-    """What names clusters: ``keywords`` is c-TF-IDF."""
+    """What names clusters and regions: ``keywords`` is c-TF-IDF; ``provider/model`` is asked, and its names judged."""
+    judge: str | None = None
+    """Model, as ``provider/model``, that the lens ``judge`` asks; it also judges the names of another labeller."""
+    judge_pairs: int = Field(default=24, ge=1, le=1000)
+    """Pairs of responses of each half that the judge is shown, to say how they differ."""
+    judge_sentences: int = Field(default=10, ge=1, le=50)
+    """Differences of each half, at most, that are then tested."""
     limit: int | None = Field(default=None, ge=1)
     """Use at most so many prompts, chosen by a seeded hash; whole groups where there is a ``group_field``."""
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -141,7 +151,16 @@ class CompareConfig(Settings):
     @field_validator("labeller")
     @classmethod
     def _known_labeller(cls, name: str) -> str:
-        return check_name("labeller", name, LABELLERS)
+        from diptych.models.registry import looks_like_model
+
+        return name if looks_like_model(name) else check_name("labeller", name, LABELLERS)
+
+    @field_validator("judge")
+    @classmethod
+    def _is_model(cls, name: str | None) -> str | None:
+        from diptych.models.registry import find_model
+
+        return None if name is None else find_model(name).name
 
     @field_validator("embedder_args", mode="before")
     @classmethod
@@ -181,9 +200,33 @@ class CompareConfig(Settings):
         return self
 
     @model_validator(mode="after")
+    def _judge_is_for_something(self) -> CompareConfig:
+        if "judge" in self.lenses and self.judge is None:
+            raise ValueError("the lens 'judge' needs a model to ask: give --judge PROVIDER/MODEL")
+        if self.judge is not None and "judge" not in self.lenses and self.labeller in LABELLERS:
+            raise ValueError("a judge is asked by the lens 'judge', or about the names of a labeller; name one of them")
+        return self
+
+    @model_validator(mode="after")
     def _margins_are_for_something(self) -> CompareConfig:
         check_margins(self.equivalent_within, Known.before(self.lenses, self.score_fields))
         return self
+
+    def refuse_readers(self, where: str) -> None:
+        """Refuse models that help to read where none is asked.
+
+        Parameters
+        ----------
+        where : what does not ask them
+
+        Raises
+        ------
+        ConfigError
+            If the settings name one.
+        """
+        for role, name in (("labeller", self.labeller), ("judge", self.judge)):
+            if name not in (None, *LABELLERS):
+                raise ConfigError(f"{role} = {name!r}: {where} asks no model. Leave it out, or compare two arms.")
 
     @property
     def wants_simultaneous(self) -> bool:

@@ -227,11 +227,20 @@ def mark_replicated(findings: Sequence[Finding], alpha: float) -> list[Finding]:
     findings : all that was tested
     alpha : what passes
     """
-    said = Counter(finding.statement for finding in findings if finding.q_value <= alpha)
-    twice = {statement for statement, count in said.items() if count > 1}
+    said = Counter(said_by(finding) for finding in findings if finding.q_value <= alpha)
     return [
-        replace(finding, is_replicated=finding.statement in twice and finding.q_value <= alpha) for finding in findings
+        replace(finding, is_replicated=said[said_by(finding)] > 1 and finding.q_value <= alpha) for finding in findings
     ]
+
+
+def said_by(finding: Finding) -> str:
+    """What makes two findings one: the statement where each half proposed it, which no measure of all prompts shares.
+
+    Parameters
+    ----------
+    finding : the name of a cluster may be that of another, so its statement does not count
+    """
+    return finding.id if finding.tested_on == "all prompts" else f"{finding.lens}: {finding.statement}"
 
 
 def strongest_first(findings: Sequence[Finding]) -> list[Finding]:

@@ -81,13 +81,24 @@ class Manifest(Settings):
     """Version of the tables of prices; None where they are not installed."""
     command: str | None
     """As it was typed, without keys; None from Python."""
+    readers: Mapping[str, Json] | None = None
+    """By role, models that were asked to name kinds of answers or to judge them; not there where none was."""
 
 
-def build_manifest(sources: Sequence[Any], arms: Sequence[Responses], config: CompareConfig) -> Json:
+def build_manifest(
+    sources: Sequence[Any], arms: Sequence[Responses], config: CompareConfig, readers: Json | None = None
+) -> Json:
     """Inputs with hashes, settings, versions, and the identity of the run.
 
     Two runs of one identity give the same findings: the identity covers the content of the inputs, every setting and
-    the version of diptych, not where files lie or when it ran.
+    the version of diptych, not where files lie or when it ran; and what models are asked that help to read.
+
+    Parameters
+    ----------
+    sources : where the arms came from
+    arms : the responses
+    config : every setting
+    readers : of models that help to read, all that changes their answers
     """
     inputs = [
         {"source": arm.source, "sha256": _sha256(source, arm), "n_responses": len(arm)}
@@ -95,8 +106,10 @@ def build_manifest(sources: Sequence[Any], arms: Sequence[Responses], config: Co
         for source, arm in zip(sources, arms, strict=True)
     ]
     settings = config.model_dump(mode="json")
-    identity = {"inputs": [entry["sha256"] for entry in inputs], "config": settings}
-    return describe_manifest(inputs, settings, identity, seeds={"compare": config.seed, **_sampling_seeds(arms)})
+    asked = {"readers": readers} if readers else {}
+    identity = {"inputs": [entry["sha256"] for entry in inputs], "config": settings, **asked}
+    seeds = {"compare": config.seed, **_sampling_seeds(arms)}
+    return describe_manifest(inputs, settings, identity, seeds=seeds, more=asked)
 
 
 def describe_manifest(

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 from diptych._types import FloatMatrix, Json, Progress, Span, Vectors
 from diptych.data import Response
 from diptych.errors import SealedError
+from diptych.models.assistant import Assistant
 
 Kind = Literal["indicator", "number"]
 Half = Literal["first", "second"]
@@ -122,6 +123,24 @@ class Discovery(Sequence[Response]):
 
 
 @dataclass(frozen=True, slots=True)
+class Readers:
+    """Models that help to read; none by default.
+
+    Parameters
+    ----------
+    labeller : names kinds of answers
+    judge : says which sentences hold of an answer, without being told whose it is
+    n_pairs : pairs of answers of each half that the judge is shown, to say how they differ
+    n_sentences : differences of each half, at most, that are then tested
+    """
+
+    labeller: Assistant | None = None
+    judge: Assistant | None = None
+    n_pairs: int = 24
+    n_sentences: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """What a run lends to its lenses.
 
@@ -133,6 +152,7 @@ class Tools:
     score_fields : numeric fields of the records that the user declared to be measures
     likelihood_models : two models on this machine whose likelihoods are measured
     threads : for kernels; no result depends on it
+    readers : models that were asked for
     """
 
     embed: Callable[[Sequence[str]], Vectors]
@@ -141,6 +161,7 @@ class Tools:
     score_fields: tuple[str, ...] = ()
     likelihood_models: tuple[str, ...] = ()
     threads: int = 1
+    readers: Readers = Readers()
 
 
 @runtime_checkable

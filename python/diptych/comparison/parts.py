@@ -10,7 +10,7 @@ import numpy as np
 from diptych._types import Mask, Progress, Vectors
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.lenses import Lenses
-from diptych.comparison.measures import Half, Measure, Proposal, Scan, Tools
+from diptych.comparison.measures import Half, Measure, Proposal, Readers, Scan, Tools
 from diptych.comparison.pairing import Table
 from diptych.comparison.split import discovery_view
 from diptych.utils.hashing import content_hash, derive_seed
@@ -63,6 +63,7 @@ def propose_parts(
     embed: Callable[[Sequence[str]], Vectors],
     progress: Progress,
     threads: int,
+    readers: Readers,
 ) -> list[Part]:
     """Let every lens look at what it may look at.
 
@@ -74,6 +75,7 @@ def propose_parts(
     first_half : bool (n_units,)
     embed : texts to unit vectors
     progress, threads : no result depends on them
+    readers : models that help to read
 
     Notes
     -----
@@ -97,6 +99,7 @@ def propose_parts(
             score_fields=config.score_fields,
             likelihood_models=config.likelihood_models,
             threads=threads,
+            readers=readers,
         )
         lens = lenses[name]
         if lens.blinded:

@@ -10,6 +10,7 @@ from diptych.comparison.config import CompareConfig
 from diptych.comparison.lenses.scores import check_common_scores, check_scores
 from diptych.comparison.manifest import build_manifest
 from diptych.comparison.pairing import Table, pair_arms
+from diptych.comparison.readers import AskedReaders
 from diptych.comparison.sources import load_arm
 from diptych.comparison.split import split_units
 from diptych.data import Responses
@@ -40,7 +41,9 @@ class Prepared:
         return len(self.table.prompt_ids(mask))
 
 
-def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepared:
+def prepare(
+    a: Any, b: Any, *, config: CompareConfig, threads: int = 1, readers: AskedReaders | None = None
+) -> Prepared:
     """Read, pair and split; compute nothing.
 
     Parameters
@@ -48,16 +51,24 @@ def prepare(a: Any, b: Any, *, config: CompareConfig, threads: int = 1) -> Prepa
     a, b : as for ``compare``
     config : of the whole comparison
     threads : for parsing; the result is the same for every value
+    readers : models that help to read, for the manifest
 
     Raises
     ------
     DataError
         If an input cannot be read or does not fit.
     """
-    return prepare_pair((read_arm(a, "a", threads, config), read_arm(b, "b", threads, config)), (a, b), config=config)
+    arms = read_arm(a, "a", threads, config), read_arm(b, "b", threads, config)
+    return prepare_pair(arms, (a, b), config=config, readers=readers)
 
 
-def prepare_pair(arms: tuple[Responses, Responses], sources: tuple[Any, Any], *, config: CompareConfig) -> Prepared:
+def prepare_pair(
+    arms: tuple[Responses, Responses],
+    sources: tuple[Any, Any],
+    *,
+    config: CompareConfig,
+    readers: AskedReaders | None = None,
+) -> Prepared:
     """``prepare`` for arms that were read.
 
     Parameters
@@ -65,6 +76,7 @@ def prepare_pair(arms: tuple[Responses, Responses], sources: tuple[Any, Any], *,
     arms : the responses
     sources : where they came from, for the manifest
     config : of the whole comparison
+    readers : models that help to read, for the manifest
 
     Raises
     ------
@@ -84,7 +96,8 @@ def prepare_pair(arms: tuple[Responses, Responses], sources: tuple[Any, Any], *,
     discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
     rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
     kept = rejects if config.on_bad_line == "skip" else None
-    return Prepared(config, table, discovery, build_manifest(sources, arms, config), kept)
+    manifest = build_manifest(sources, arms, config, readers.config if readers is not None else {})
+    return Prepared(config, table, discovery, manifest, kept)
 
 
 def read_arm(source: Any, arm: str, threads: int, config: CompareConfig) -> Responses:

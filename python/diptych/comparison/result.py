@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from diptych._types import FloatMatrix, Json, Labels, Mask, Vectors
 from diptych.comparison.equivalence import judge
-from diptych.comparison.findings import Finding, columns, median_share_detectable, strongest_first
+from diptych.comparison.findings import Finding, columns, median_share_detectable, said_by, strongest_first
 from diptych.comparison.measures import Measure
 from diptych.comparison.pairing import Table
 from diptych.stats.two_sample import GlobalTest
@@ -71,7 +71,7 @@ class Result:
         passed = strongest_first([finding for finding in self.tested if finding.q_value <= self.alpha])
         kept: dict[str, Finding] = {}
         for finding in passed:
-            kept.setdefault(finding.statement, finding)
+            kept.setdefault(said_by(finding), finding)
         return list(kept.values())
 
     @cached_property

@@ -10,7 +10,9 @@ from diptych._types import Progress, Silent
 from diptych.comparison.analysis import Analysis, analyse_as_one_family
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.lenses import Lenses
+from diptych.comparison.measures import Readers
 from diptych.comparison.prepare import Prepared, prepare
+from diptych.comparison.readers import readers_for
 from diptych.comparison.result import Result
 
 
@@ -20,6 +22,7 @@ def compare(
     *,
     threads: int | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    ledger: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     **settings: Unpack[CompareOptions],
 ) -> Result:
@@ -31,6 +34,8 @@ def compare(
         polars data frame, or ``Responses``
     threads : for parsing and testing, by default one per processor; the result is the same for every value
     cache_dir : folder of the embedding store; by default nothing is kept
+    ledger : file that keeps what a labeller and a judge answer, so that the same call again asks nothing; by default
+        nothing is kept
     progress : where it says how far it is
     **settings : fields of ``CompareConfig``, such as ``lenses``, ``seed``, ``alpha``, ``resamples``, ``name_a``
 
@@ -45,6 +50,8 @@ def compare(
         If an input cannot be read or does not fit.
     ConfigError
         If a setting does not fit.
+    BudgetError, ModelError, LedgerError
+        If a labeller or a judge cannot be asked.
 
     Examples
     --------
@@ -56,8 +63,10 @@ def compare(
     """
     threads = threads or os.cpu_count() or 1
     config = CompareConfig.parse(dict(settings), source="compare")
-    prepared = prepare(a, b, config=config, threads=threads)
-    return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
+    with readers_for(config) as asked:
+        prepared = prepare(a, b, config=config, threads=threads, readers=asked)
+        with asked.on_file(ledger, progress=progress) as readers:
+            return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=readers)
 
 
 def analyse(
@@ -67,6 +76,7 @@ def analyse(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     lenses: Lenses | None = None,
+    readers: Readers | None = None,
 ) -> Result:
     """Propose, measure, test.
 
@@ -75,8 +85,11 @@ def analyse(
     prepared : what ``prepare`` gave
     threads, cache_dir, progress : as for ``compare``
     lenses : those of an earlier comparison, where texts are the same; no result depends on it
+    readers : models that help to read
     """
-    [result] = analyse_together([prepared], threads=threads, cache_dir=cache_dir, progress=progress, lenses=lenses)
+    [result] = analyse_together(
+        [prepared], threads=threads, cache_dir=cache_dir, progress=progress, lenses=lenses, readers=readers
+    )
     return result
 
 
@@ -87,6 +100,7 @@ def analyse_together(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     lenses: Lenses | None = None,
+    readers: Readers | None = None,
 ) -> list[Result]:
     """Several pairs of arms as one family: a result for each.
 
@@ -95,11 +109,12 @@ def analyse_together(
     pairs : what ``prepare`` gave, under the same settings
     threads, cache_dir, progress : as for ``compare``
     lenses : those of an earlier comparison, where texts are the same; no result depends on it
+    readers : models that help to read
     """
     from threadpoolctl import threadpool_limits
 
     shared = Lenses() if lenses is None else lenses
     with threadpool_limits(1):  # sums over several BLAS threads differ in the last digits
         return analyse_as_one_family(
-            [Analysis(pair, shared, threads, cache_dir, progress or Silent()) for pair in pairs]
+            [Analysis(pair, shared, threads, cache_dir, progress or Silent(), readers or Readers()) for pair in pairs]
         )

@@ -15,6 +15,7 @@ LENSES = {
     "scores": "ScoresLens",
     "log_odds": "LogOddsLens",
     "likelihood": "LikelihoodLens",
+    "judge": "JudgeLens",
 }
 """Name of each lens and its class, in the file of the same name."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 
@@ -11,8 +11,9 @@ import numpy as np
 from diptych._types import FloatMatrix, FloatVector, Labels, Span, Vectors
 from diptych.clustering.algorithms import kmeans, nearest_centroid, number_of_clusters
 from diptych.clustering.consensus import SURVIVES, best_overlaps, reclusterings
+from diptych.clustering.judging import Label
 from diptych.clustering.labels import find_words, keywords
-from diptych.comparison.lenses.kinds import REMEMBERED, kind_measure, word_spans
+from diptych.comparison.lenses.kinds import REMEMBERED, kind_measure, name_kinds, word_spans
 from diptych.comparison.measures import Measure, Survival, Tools
 from diptych.data import Response
 
@@ -35,10 +36,16 @@ class ClustersLens:
         vectors = tools.embed(texts)
         n_clusters = min(number_of_clusters(len(texts)), len(np.unique(vectors, axis=0)))
         clustering = kmeans(vectors, n_clusters, seed=tools.seed, threads=tools.threads)
+        sizes = np.bincount(clustering.labels, minlength=n_clusters)
+        proposed = np.flatnonzero(sizes >= MIN_RESPONSES)
+        place = np.full(n_clusters, -1, dtype=np.int32)
+        place[proposed] = np.arange(len(proposed))
+        names = name_kinds(texts, place[clustering.labels], len(proposed), tools)
         return ClustersProposal(
             centroids=clustering.centroids,
             words=keywords(texts, clustering.labels, n_clusters, words_of=self._words_of),
-            sizes=np.bincount(clustering.labels, minlength=n_clusters).tolist(),
+            names=dict(zip(proposed.tolist(), names, strict=True)),
+            sizes=sizes.tolist(),
             embed=tools.embed,
             recluster=lambda: reclusterings(vectors, n_clusters, seed=tools.seed, threads=tools.threads),
             fitted=clustering.labels,
@@ -53,6 +60,7 @@ class ClustersProposal:
         *,
         centroids: Vectors,
         words: Sequence[tuple[str, ...]],
+        names: Mapping[int, Label | None],
         sizes: Sequence[int],
         embed: Callable[[Sequence[str]], Vectors],
         recluster: Callable[[], list[Labels]],
@@ -60,8 +68,8 @@ class ClustersProposal:
     ) -> None:
         self.centroids, self.words, self._embed = centroids, words, embed
         self._recluster, self._fitted = recluster, fitted
-        self._proposed = [c for c, size in enumerate(sizes) if size >= MIN_RESPONSES]
-        self.measures = tuple(_as_measure(c, words[c], sizes[c]) for c in self._proposed)
+        self._proposed = list(names)
+        self.measures = tuple(_as_measure(c, words[c], sizes[c], names[c]) for c in self._proposed)
 
     def labels(self, responses: Sequence[Response]) -> Labels:
         """Cluster of each response, int32."""
@@ -83,6 +91,6 @@ class ClustersProposal:
         return [best_overlaps(self._fitted, labels) for labels in self._recluster()]
 
 
-def _as_measure(cluster: int, words: tuple[str, ...], size: int) -> Measure:
+def _as_measure(cluster: int, words: tuple[str, ...], size: int, label: Label | None) -> Measure:
     definition = {"cluster": cluster, "keywords": list(words), "n_responses": size}
-    return kind_measure("clusters", f"{cluster:02d}", words, definition)
+    return kind_measure("clusters", f"{cluster:02d}", words, definition, label)

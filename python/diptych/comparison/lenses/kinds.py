@@ -5,14 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from diptych._types import Json, Span
-from diptych.comparison.measures import Measure, find_spans
+from diptych._types import Json, Labels, Span
+from diptych.clustering.judging import Label
+from diptych.clustering.naming import name_clusters
+from diptych.comparison.measures import Measure, Tools, find_spans
 
 REMEMBERED = 10_000
 """A lens remembers the words of so many texts, for comparisons that share them."""
 
 
-def kind_measure(lens: str, name: str, words: Sequence[str], definition: Json) -> Measure:
+def name_kinds(texts: Sequence[str], labels: Labels, n_kinds: int, tools: Tools) -> list[Label | None]:
+    """What a labeller calls kinds of answers, as a judge confirms it; nothing where there is no labeller.
+
+    Parameters
+    ----------
+    texts : n responses of both arms
+    labels : int32 (n,), kind of each, or -1
+    n_kinds : k
+    tools : with the labeller; without another judge it is its own, asked anew about each text
+    """
+    labeller = tools.readers.labeller
+    if labeller is None or not n_kinds:
+        return [None] * n_kinds
+    judge = tools.readers.judge or labeller
+    return name_clusters(labeller, judge, texts, tools.embed(texts), labels, n_kinds, seed=tools.seed)
+
+
+def kind_measure(lens: str, name: str, words: Sequence[str], definition: Json, label: Label | None = None) -> Measure:
     """Whether a response is of a kind.
 
     Parameters
@@ -20,17 +39,31 @@ def kind_measure(lens: str, name: str, words: Sequence[str], definition: Json) -
     lens, name : together the id
     words : that set the kind apart, strongest first
     definition : everything needed to compute it again
+    label : what a model calls it; one that was not confirmed stands behind the words
     """
-    label = f"“{', '.join(words)}”" if words else "without words"
+    kind = _kind(words, label)
+    if label is not None:
+        definition = {**definition, "label": label.as_json()}
     return Measure(
         id=f"{lens}.{name}",
         lens=lens,
-        more=f"gives more responses of the kind {label}",
-        fewer=f"gives fewer responses of the kind {label}",
+        more=f"gives more responses of the kind {kind}",
+        fewer=f"gives fewer responses of the kind {kind}",
         unit="share of responses",
         kind="indicator",
         definition=definition,
     )
+
+
+def _kind(words: Sequence[str], label: Label | None) -> str:
+    said = f"“{', '.join(words)}”" if words else "without words"
+    if label is None:
+        return said
+    if label.auc is None:
+        return f"{said} (called “{label.text}”, which could not be checked)"
+    if not label.is_validated:
+        return f"{said} (called “{label.text}”, which was not confirmed: AUC {label.auc.value:.2f})"
+    return f"“{label.text}” (AUC {label.auc.value:.2f}; words {said})"
 
 
 def word_spans(words: Sequence[str], text: str) -> list[Span]:

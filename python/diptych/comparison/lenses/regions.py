@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diptych._types import FloatMatrix, Mask, Span, Vectors
+from diptych._types import FloatMatrix, Labels, Mask, Span, Vectors
 from diptych.clustering.algorithms import kmeans
+from diptych.clustering.judging import Label
 from diptych.clustering.labels import keywords
-from diptych.comparison.lenses.kinds import kind_measure, word_spans
+from diptych.comparison.lenses.kinds import kind_measure, name_kinds, word_spans
 from diptych.comparison.measures import Measure, Tools
 from diptych.data import Response
 from diptych.stats.two_sample import squared_distances
@@ -54,7 +55,8 @@ class RegionsLens:
         branches = grow(vectors)
         sizes = branches.sizes(np.bincount([leaf_of[text] for text in texts], minlength=len(vectors)))
         least, most = max(MIN_RESPONSES, len(texts) // 400), int(MAX_SHARE * len(texts))
-        return RegionsScan(tuple(texts), leaf_of, branches.only((sizes >= least) & (sizes <= most)))
+        regions = branches.only((sizes >= least) & (sizes <= most))
+        return RegionsScan(tuple(texts), leaf_of, regions, lambda labels, n: name_kinds(texts, labels, n, tools))
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,14 @@ class RegionsScan:
     max_reported: ClassVar[int] = MAX_REPORTED
     max_alike: ClassVar[float] = 0.0
 
-    def __init__(self, texts: tuple[str, ...], leaf_of: dict[str, int], regions: Branches) -> None:
-        self._texts, self._leaf_of, self._regions = texts, leaf_of, regions
+    def __init__(
+        self,
+        texts: tuple[str, ...],
+        leaf_of: dict[str, int],
+        regions: Branches,
+        name: Callable[[Labels, int], list[Label | None]],
+    ) -> None:
+        self._texts, self._leaf_of, self._regions, self._name = texts, leaf_of, regions, name
         self.measure = Measure(
             id="regions",
             lens="regions",
@@ -158,10 +166,11 @@ class RegionsScan:
         labels = np.where(inside.any(axis=1), inside.argmax(axis=1) + 1, 0).astype(np.int32)
         named = keywords(self._texts, labels, len(numbers) + 1)[1:]
         sizes = inside.sum(axis=0).tolist()
+        names = self._name(labels - 1, len(numbers))
         measures = []
-        for rank, (number, words, size) in enumerate(zip(numbers, named, sizes, strict=True), start=1):
+        for rank, (number, words, size, label) in enumerate(zip(numbers, named, sizes, names, strict=True), start=1):
             definition = {"region": number, "of": self.n_measures, "keywords": list(words), "n_responses": size}
-            measures.append(kind_measure("regions", f"{rank:02d}", words, definition))
+            measures.append(kind_measure("regions", f"{rank:02d}", words, definition, label))
         return RegionsProposal(tuple(measures), self, numbers)
 
     def _holds(self, texts: Sequence[str]) -> Mask:
