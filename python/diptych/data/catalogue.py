@@ -139,6 +139,22 @@ class Catalogue:
         return Catalogue(tuple(filled), self.source)
 
 
+def distinct_labels(personas: Sequence[Persona]) -> list[str]:
+    """The label of each persona; with its section before it where another section has the same label.
+
+    Parameters
+    ----------
+    personas : of one or more sections
+
+    Examples
+    --------
+    >>> distinct_labels([Persona("moods", "glad", "…"), Persona("roles", "glad", "…"), Persona("roles", "cook", "…")])
+    ['moods: glad', 'roles: glad', 'cook']
+    """
+    labels = [persona.label for persona in personas]
+    return [one.label if labels.count(one.label) == 1 else f"{one.section}: {one.label}" for one in personas]
+
+
 def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:

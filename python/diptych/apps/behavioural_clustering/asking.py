@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from diptych.apps.behavioural_clustering.config import STATEMENT, ApproveConfig
 from diptych.comparison.asked import take_over
 from diptych.comparison.generated import Generation
 from diptych.data import Responses
-from diptych.data.catalogue import Persona
+from diptych.data.catalogue import Persona, distinct_labels
 from diptych.data.prompts import Prompt, Prompts
 from diptych.data.statements import Statements
 from diptych.models.ledger import Ledger
@@ -101,7 +101,8 @@ class Elicitation:
         BudgetError, ModelError, LedgerError, ConfigError
             As ``Generation.run`` does.
         """
-        arms = {place: arm_name(self.models, self.personas, place) for place in self.generations}
+        labels = distinct_labels(self.personas)
+        arms = {(m, p): f"{self.models[m].model.name} as {labels[p]}" for m, p in self.generations}
         for place, generation in self.generations.items():
             generation.announce(ledger, arms[place])
             take_over(ledger, generation)
@@ -111,14 +112,3 @@ class Elicitation:
             )
             for place, generation in self.generations.items()
         }
-
-
-def arm_name(models: Sequence[Asked], personas: Sequence[Persona], place: tuple[int, int]) -> str:
-    """``MODEL as LABEL``.
-
-    Parameters
-    ----------
-    models, personas : of the run
-    place : their numbers
-    """
-    return f"{models[place[0]].model.name} as {personas[place[1]].label}"

@@ -20,6 +20,7 @@ from diptych.apps.behavioural_clustering.tables import APPROVALS, cluster_shares
 from diptych.comparison.findings import columns
 from diptych.comparison.folder import cell
 from diptych.data.answers import Approval
+from diptych.data.catalogue import Persona, distinct_labels
 from diptych.utils.text import json_line, json_text
 
 SCHEMA = 1
@@ -139,7 +140,8 @@ def cluster_rows(summary: Json) -> list[list[Any]]:
     ----------
     summary : ``findings.json``
     """
-    arms = [f"{model} as {persona['label']}" for model in summary["models"] for persona in summary["personas"]]
+    labels = distinct_labels([Persona(one["section"], one["label"], "") for one in summary["personas"]])
+    arms = [f"{model} as {label}" for model in summary["models"] for label in labels]
     kinds = ("share", "low", "high")
     header = ["cluster", "size", *(f"{arm}: {kind}" for arm in arms for kind in kinds), "themes"]
     rows = []
