@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -254,3 +255,35 @@ def test_every_contrast_stays_within_its_section(inputs: Path) -> None:
         labels = [name.partition(" as ")[2] for name in one.names]
         assert len({sections[label] for label in labels}) == 1
     assert len(list(combinations(range(3), 2))) > 1  # two of the three pairs lie across sections
+
+
+def test_tree_and_table_are_of_one_clustering_and_labels_keep_their_order(inputs: Path) -> None:
+    outcome = go(inputs, "run", ambitious(), contrary(), n_clusters=5)
+    summary = read_approvals(inputs / "run")[1]  # type: ignore[index]
+    tree = json.loads((inputs / "run" / "tree.json").read_text())
+    leaves, merges = tree["branches"][:5], tree["branches"][5:]
+    assert [one["approves"] for one in leaves] == [one["approves"] for one in summary["clusters"]]
+    assert merges[-1]["approves"] == summary["overall"]["approves"]
+    assert [one["label"] for one in tree["personas"]] == ["meek", "proud", "glad"]
+    meek, proud, glad = (one["share"] for one in merges[-1]["approves"][0])
+    assert (meek, proud, glad) == (0.5, 1.0, 0.5)
+    heights = [one["height"] for one in merges]
+    assert heights == sorted(heights)
+    assert len(set(heights)) == 4
+    assert heights != [1, 2, 3, 4]
+    assert outcome.tree.sizes[-1] == 48
+
+
+def test_settings_come_back_from_the_manifest_as_they_were(inputs: Path) -> None:
+    go(inputs, "run", ambitious(), question="Is this directly on the path? {statement}")
+    config = json.loads((inputs / "run" / "manifest.json").read_text())["config"]
+    assert ApproveConfig.parse(config).model_dump(mode="json") == config
+    assert config["question"] == "Is this directly on the path? {statement}"
+
+
+def test_clusters_are_named_by_a_model_where_one_is_given(inputs: Path) -> None:
+    run = prepare(inputs, ambitious(), labeller="scripted/namer")
+    namer = ScriptedModel("namer", Script(otherwise=('{"labels": ["wants things"]}',)))
+    named = replace(run, helpers={"labeller": Asked(namer, FREE)})
+    outcome = named.run(inputs / "run", progress=Silent())
+    assert set(outcome.clusters.themes) == {"wants things"}

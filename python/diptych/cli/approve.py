@@ -60,6 +60,7 @@ def approve(
     batch: asking.Batch = False,
     reader: Annotated[str | None, option("reader", "Model that reads unclear answers.", METHOD, "nobody")] = None,
     writer: Annotated[str | None, option("writer", "Model that writes up disagreements.", METHOD, "nobody")] = None,
+    labeller: flags.Labeller = None,
     embedder: flags.Embedder = None,
     clusters: Annotated[int | None, option("clusters", "Clusters of statements.", METHOD, "by their number")] = None,
     seed: flags.Seed = None,
@@ -83,15 +84,14 @@ def approve(
         settings = _settings(context)
         choices = asking.chosen(context)
         asked = [_open(name, choices, stack, settings) for name in settings.models]
-        helpers = [_open(name, choices, stack, None) if name else None for name in (settings.reader, settings.writer)]
-        prepared = ApproveRun.prepare(
-            settings, asked, reader=helpers[0], writer=helpers[1], threads=flags.check_threads(threads)
-        )
+        helpers = {role: _open(name, choices, stack, None) for role, name in settings.helpers.items()}
+        n_threads = flags.check_threads(threads)
+        prepared = ApproveRun.prepare(settings, asked, helpers=helpers, threads=n_threads)
         folder = out if out is not None else _free(prepared)
         if dry_run:
             _plan(prepared, folder)
             return
-        summary = _run(prepared, folder, choices, cache_dir=cache_dir, threads=flags.check_threads(threads))
+        summary = _run(prepared, folder, choices, cache_dir=cache_dir, threads=n_threads)
         _print(summary, folder, as_json=json)
 
 

@@ -12,8 +12,10 @@ from diptych._types import FloatMatrix, Labels, Progress, Vectors
 from diptych.apps.behavioural_clustering.config import ApproveConfig
 from diptych.clustering.algorithms import kmeans, number_of_clusters
 from diptych.clustering.labels import keywords
+from diptych.clustering.naming import name_clusters
 from diptych.data.statements import Statements
 from diptych.embeddings.service import EmbeddingService
+from diptych.models.assistant import Assistant
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def cluster_statements(
     cache_dir: str | Path | None = None,
     threads: int = 1,
     progress: Progress | None = None,
+    labeller: Assistant | None = None,
 ) -> Clusters:
     """Embed the statements, each once, and sort them into clusters.
 
@@ -62,6 +65,7 @@ def cluster_statements(
     config : embedder, number of clusters, seed
     cache_dir : where vectors are kept from run to run: then a new statement embeds one text
     threads, progress : no result depends on them
+    labeller : names the clusters; keywords where there is none, or where it gave none that could be read
 
     Raises
     ------
@@ -74,7 +78,11 @@ def cluster_statements(
     found = kmeans(vectors, k, seed=config.seed, threads=threads)
     labels = largest_first(found.labels)
     words = keywords(statements.texts, labels, int(labels.max()) + 1)
-    return Clusters(vectors, labels, tuple(_theme(one) for one in words))
+    themes = [_theme(one) for one in words]
+    if labeller is not None:
+        named = name_clusters(labeller, labeller, statements.texts, vectors, labels, len(themes), seed=config.seed)
+        themes = [label.text if label else theme for label, theme in zip(named, themes, strict=True)]
+    return Clusters(vectors, labels, tuple(themes))
 
 
 def largest_first(labels: Labels) -> Labels:

@@ -18,6 +18,9 @@ from diptych.utils.names import check_name
 DEFAULT = "default"
 """The run of a file whose settings all others begin with."""
 STATEMENT = "{statement}"
+KEYWORDS = "keywords"
+HELPERS = ("reader", "writer", "labeller")
+"""Settings that may name a model which helps to read."""
 
 
 class ApproveConfig(Settings):
@@ -57,6 +60,8 @@ class ApproveConfig(Settings):
     """A model that reads the answers in which the strict rule finds no yes and no no; by default nobody does."""
     writer: str | None = None
     """A model that writes up where personas and models disagree; by default nobody does."""
+    labeller: str = KEYWORDS
+    """What names clusters: ``keywords``, or a model, whose names a blind judge, the same model, checks."""
     embedder: str = "lexical"
     """What turns statements into vectors."""
     n_clusters: int | None = Field(default=None, ge=1)
@@ -89,6 +94,12 @@ class ApproveConfig(Settings):
         from diptych.embeddings.encoders import check_encoder
 
         return check_encoder(name)
+
+    @property
+    def helpers(self) -> dict[str, str]:
+        """Names of the models that help to read, by the setting."""
+        named = {name: getattr(self, name) for name in HELPERS}
+        return {name: model for name, model in named.items() if model not in (None, KEYWORDS)}
 
     @property
     def sampling(self) -> Sampling:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from diptych._types import Json, Progress
@@ -64,16 +64,14 @@ class ApproveRun:
     statements : that models are asked about
     catalogue : the personas that are used, with the task filled in
     models : that are asked
-    reader : model that reads unclear answers; None where nobody does
-    writer : model that writes up disagreements; None where nobody does
+    helpers : the models of ``config.helpers``, open
     """
 
     config: ApproveConfig
     statements: Statements
     catalogue: Catalogue
     models: tuple[Asked, ...]
-    reader: Asked | None = None
-    writer: Asked | None = None
+    helpers: Mapping[str, Asked] = field(default_factory=dict)
 
     @classmethod
     def prepare(
@@ -81,8 +79,7 @@ class ApproveRun:
         config: ApproveConfig,
         models: Sequence[Asked],
         *,
-        reader: Asked | None = None,
-        writer: Asked | None = None,
+        helpers: Mapping[str, Asked] | None = None,
         threads: int = 1,
     ) -> ApproveRun:
         """Read statements and catalogue; ask nothing.
@@ -91,7 +88,7 @@ class ApproveRun:
         ----------
         config : of the run
         models : those that ``config.models`` names, open
-        reader, writer : those that ``config`` names
+        helpers : those of ``config.helpers``
         threads : for parsing
 
         Raises
@@ -103,7 +100,7 @@ class ApproveRun:
         statements = load_statements(
             config.statements, max_chars=config.max_chars, limit=config.limit, seed=config.seed, threads=threads
         )
-        return cls(config, statements, catalogue, tuple(models), reader, writer)
+        return cls(config, statements, catalogue, tuple(models), helpers or {})
 
     @property
     def elicitation(self) -> Elicitation:
@@ -117,8 +114,9 @@ class ApproveRun:
             {"source": ", ".join(self.config.statements), "sha256": self.statements.digest, "n": len(self.statements)},
             {"source": self.catalogue.source, "sha256": content_hash("diptych/catalogue/1", personas)},
         ]
-        helpers = [one for one in (self.reader, self.writer) if one is not None]
-        models = [{"name": one.model.name, "identity": one.model.identity} for one in (*self.models, *helpers)]
+        models = [
+            {"name": one.model.name, "identity": one.model.identity} for one in (*self.models, *self.helpers.values())
+        ]
         settings = self.config.model_dump(mode="json")
         covered = {name: value for name, value in settings.items() if name not in ("statements", "catalogue")}
         identity = {"inputs": [one["sha256"] for one in inputs], "config": covered, "models": models}
@@ -155,15 +153,24 @@ class ApproveRun:
         begin_folder(folder)
         with Ledger(folder / LEDGER, LEDGER_CONFIG) as ledger:
             responses = self.elicitation.run(ledger, progress=progress, max_cost=max_cost, max_failures=max_failures)
-            reader = self.assistant(self.reader, ledger, progress, max_cost)
-            reading = read_answers(reader, responses, self.config)
+            helpers = {
+                name: Assistant(
+                    one.model, ledger, Sampling(max_tokens=_ASSISTANT_TOKENS), one.price, max_cost, progress
+                )
+                for name, one in self.helpers.items()
+            }
+            reading = read_answers(helpers.get("reader"), responses, self.config)
             names, personas = [asked.model.name for asked in self.models], self.catalogue.personas
             approvals = Approvals.read(self.statements, names, personas, self.config.draws, responses, reading)
-            writer = self.assistant(self.writer, ledger, progress, max_cost)
-            writeup = write_up(writer, approvals) if writer is not None else None
-        clusters = cluster_statements(
-            self.statements, self.config, cache_dir=cache_dir, threads=threads, progress=progress
-        )
+            writeup = write_up(helpers["writer"], approvals) if "writer" in helpers else None
+            clusters = cluster_statements(
+                self.statements,
+                self.config,
+                cache_dir=cache_dir,
+                threads=threads,
+                progress=progress,
+                labeller=helpers.get("labeller"),
+            )
         found = compare_arms(
             approvals, clusters.labels, clusters.themes, config=self.config, threads=threads, progress=progress
         )
@@ -183,19 +190,3 @@ class ApproveRun:
             notices=tuple(notices),
             writeup=writeup,
         )
-
-    def assistant(
-        self, asked: Asked | None, ledger: Ledger, progress: Progress | None, max_cost: float | None
-    ) -> Assistant | None:
-        """A model that helps to read, through the run's ledger.
-
-        Parameters
-        ----------
-        asked : the model; None for none
-        ledger : of the run
-        progress, max_cost : as for ``run``
-        """
-        if asked is None:
-            return None
-        sampling = Sampling(max_tokens=_ASSISTANT_TOKENS)
-        return Assistant(asked.model, ledger, sampling, asked.price, max_cost, progress)
