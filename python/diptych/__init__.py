@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from diptych.models.api_clients import APIClientFactory, BaseAPIClient
     from diptych.models.manager import ModelManager
     from diptych.models.pairs import ModelPairManager
+    from diptych.visualization.manager import VisualizationManager
 
 _HOMES = {
     "APIClientFactory": "diptych.models.api_clients",
@@ -50,6 +51,7 @@ _HOMES = {
     "Response": "diptych.data.responses",
     "Responses": "diptych.data.responses",
     "Result": "diptych.comparison.result",
+    "VisualizationManager": "diptych.visualization.manager",
     "compare": "diptych.comparison.run",
     "generate": "diptych.comparison.generated",
     "compare_each": "diptych.comparison.arms",
@@ -73,6 +75,7 @@ __all__ = [
     "Response",
     "Responses",
     "Result",
+    "VisualizationManager",
     "__version__",
     "compare",
     "compare_each",

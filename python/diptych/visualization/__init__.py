@@ -1,0 +1,1 @@
+"""Interactive pictures, made of plain data, that work offline."""
