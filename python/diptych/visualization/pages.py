@@ -30,8 +30,7 @@ def page_of(figure: Any, title: str) -> str:
 
     Examples
     --------
-    >>> from diptych.utils.text import printable
-    from diptych.visualization.themes import figure, layout
+    >>> from diptych.visualization.themes import figure, layout
     >>> page = page_of(figure([], layout("Nothing", height=300)), "</title> is no end")
     >>> page.startswith("<!doctype html>"), "&lt;/title&gt; is no end" in page
     (True, True)
