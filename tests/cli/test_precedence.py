@@ -63,7 +63,7 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_every_setting_has_a_case() -> None:
-    apart = {"pairing", "cross_fit", "simultaneous", "embedder_args"}  # the last fits no embedder that needs nothing
+    apart = {"pairing", "cross_fit", "simultaneous", "embedder_args", "embeddings", "embedding_field"}
     assert {case[0] for case in SETTINGS} | apart == set(CompareConfig.model_fields)
 
 

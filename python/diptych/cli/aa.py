@@ -34,6 +34,8 @@ def aa(
     lenses: flags.Lenses = None,
     embedder: flags.Embedder = None,
     embedder_arg: flags.EmbedderArg = None,
+    embeddings: flags.Embeddings = None,
+    embedding_field: flags.EmbeddingField = None,
     labeller: flags.Labeller = None,
     alpha: flags.Alpha = None,
     fdr: flags.Fdr = None,

@@ -53,6 +53,8 @@ def compare(
     lenses: flags.Lenses = None,
     embedder: flags.Embedder = None,
     embedder_arg: flags.EmbedderArg = None,
+    embeddings: flags.Embeddings = None,
+    embedding_field: flags.EmbeddingField = None,
     labeller: flags.Labeller = None,
     judge: flags.Judge = None,
     judge_pairs: flags.JudgePairs = None,

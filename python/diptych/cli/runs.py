@@ -173,6 +173,8 @@ def refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
     ]
     if [entry["sha256"] for entry in there["inputs"]] != [entry["sha256"] for entry in wanted["inputs"]]:
         changed.insert(0, "other input files")
+    if there.get("embeddings") != wanted["embeddings"]:
+        changed.append("other vectors")
     if there["diptych_version"] != wanted["diptych_version"]:
         changed.append(f"diptych {there['diptych_version']} there, {wanted['diptych_version']} now")
     raise RunError(
@@ -192,13 +194,20 @@ def describe_plan(prepared: Prepared, out: Path | None, cache_dir: Path | None, 
     readers : models that help to read
     """
     yield from describe_pair(prepared)
-    rows, config = prepared.table.rows, prepared.config
-    service = EmbeddingService(store_to_look_in(cache_dir), config.embedder, options=config.embedder_args)
-    asking = list(describe_embedding(config.embedder, service.missing([row.response for row in rows])))
+    asking = list(_describe_vectors(prepared, cache_dir))
+    rows = prepared.table.rows
     length = sum(len(row.prompt) + len(row.response) for row in rows) / len(rows)
     asking += describe_readers(readers.expected(prepared.table.n_prompts, len(rows), length))
     yield from asking
     yield f"would write {out or _folder_of(prepared)}" + ("" if asking else "; calls no model, costs nothing")
+
+
+def _describe_vectors(prepared: Prepared, cache_dir: Path | None) -> Iterator[str]:
+    if prepared.vectors is None:
+        config = prepared.config
+        service = EmbeddingService(store_to_look_in(cache_dir), config.embedder, options=config.embedder_args)
+        texts = [row.response for row in prepared.table.rows]
+        yield from describe_embedding(config.embedder, service.missing(texts))
 
 
 def describe_pair(prepared: Prepared) -> Iterator[str]:
@@ -211,7 +220,7 @@ def describe_pair(prepared: Prepared) -> Iterator[str]:
     yield from _describe_split(prepared)
     resamples = config.resamples or "as many as the family asks for"
     lenses = ", ".join(config.lenses)
-    yield f"lenses {lenses}; embedder {config.embedder}; resamples: {resamples}; seed {config.seed}"
+    yield f"lenses {lenses}; vectors by {config.vectors_from}; resamples: {resamples}; seed {config.seed}"
 
 
 def _describe_split(prepared: Prepared) -> Iterator[str]:

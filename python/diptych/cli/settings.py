@@ -66,6 +66,15 @@ Lenses = Annotated[
 Embedder = Annotated[
     str | None, option("embedder", "Turns texts into vectors: st/MODEL, st/FOLDER, openai/MODEL, …", METHOD, "lexical")
 ]
+Embeddings = Annotated[
+    str | None,
+    option(
+        "embeddings", "Vectors of the responses: .npz, .safetensors, .npy (rows of A, then B), a store.", METHOD, "made"
+    ),
+]
+EmbeddingField = Annotated[
+    str | None, option("embedding-field", "Field that holds the vector of the response.", METHOD, "made")
+]
 EmbedderArg = Annotated[
     list[str] | None,
     option("embedder-arg", "name=value for the embedder (dimensions, prefix, …); repeat for more.", METHOD),

@@ -108,7 +108,8 @@ def calibrate(
     done, lenses = [], Lenses()
     with store_for(cache_dir) as store:
         service = EmbeddingService(store, config.embedder, options=config.embedder_args, progress=progress)
-        service.get_embeddings([row.response for row in arm])
+        if config.embeddings is None and config.embedding_field is None:
+            service.get_embeddings([row.response for row in arm])
         progress.start("split", splits)
         for number in range(1, splits + 1):
             seed = derive_seed(config.seed, f"aa {number}")

@@ -106,7 +106,7 @@ class Analysis:
         self.lenses, self.threads, self.progress, self.readers = lenses, threads, progress, readers
         self.swapped = not prepared.table.is_canonical()
         self.table = prepared.table.turned() if self.swapped else prepared.table
-        self.service = EmbeddingService(
+        self.service = prepared.vectors or EmbeddingService(
             os.fspath(cache_dir) if cache_dir is not None else None,
             self.config.embedder,
             options=self.config.embedder_args,

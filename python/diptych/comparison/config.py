@@ -34,6 +34,8 @@ class CompareOptions(TypedDict, total=False):
     lenses: Sequence[str] | str
     embedder: str
     embedder_args: Mapping[str, Any] | Sequence[str]
+    embeddings: str | None
+    embedding_field: str | None
     labeller: str
     judge: str | None
     judge_pairs: int
@@ -81,6 +83,11 @@ class CompareConfig(Settings):
     model behind an interface: ``openai/``, ``openrouter/``, ``openai-api/``, ``vllm/``."""
     embedder_args: dict[str, Any] = Field(default_factory=dict)
     """Of the embedder: ``dimensions``, ``prefix``; of an interface also ``base_url``, ``max_chars`` and the like."""
+    embeddings: str | None = None
+    """Vectors of the responses, in place of an embedder's: ``.npz`` or ``.safetensors`` with texts, ``.npy`` with the
+    rows of A and then of B, or the folder of a store."""
+    embedding_field: str | None = None
+    """Field of the records that holds the vector of the response, a list of numbers, in place of an embedder's."""
     labeller: str = "keywords"
     """What names clusters and regions: ``keywords`` is c-TF-IDF; ``provider/model`` is asked, and its names judged."""
     judge: str | None = None
@@ -184,6 +191,19 @@ class CompareConfig(Settings):
         if "embedder" in info.data:
             check_encoder(info.data["embedder"], given)
         return given
+
+    @model_validator(mode="after")
+    def _vectors_come_from_one_place(self) -> CompareConfig:
+        named = [name for name in ("embeddings", "embedding_field") if getattr(self, name) is not None]
+        named += ["embedder"] if self.embedder != "lexical" else []
+        if len(named) > 1:
+            raise ValueError(f"{' and '.join(named)}: vectors come from one of them; leave out the others")
+        return self
+
+    @property
+    def vectors_from(self) -> str:
+        """What turns responses into vectors, or where those come from."""
+        return self.embeddings or (f"field {self.embedding_field}" if self.embedding_field else self.embedder)
 
     @model_validator(mode="after")
     def _scores_need_their_lens(self) -> CompareConfig:

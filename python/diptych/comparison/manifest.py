@@ -71,6 +71,8 @@ class Manifest(Settings):
     identity: str
     inputs: tuple[Input, Input]
     config: CompareConfig
+    embeddings: str | None
+    """sha256 of the vectors that were given, with their texts; None where an embedder made them."""
     seeds: Mapping[str, int]
     """``compare``, and ``sampling`` of each arm that was asked."""
     versions: Mapping[str, str]
@@ -86,7 +88,12 @@ class Manifest(Settings):
 
 
 def build_manifest(
-    sources: Sequence[Any], arms: Sequence[Responses], config: CompareConfig, readers: Json | None = None
+    sources: Sequence[Any],
+    arms: Sequence[Responses],
+    config: CompareConfig,
+    readers: Json | None = None,
+    *,
+    embeddings: str | None = None,
 ) -> Json:
     """Inputs with hashes, settings, versions, and the identity of the run.
 
@@ -106,10 +113,10 @@ def build_manifest(
         for source, arm in zip(sources, arms, strict=True)
     ]
     settings = config.model_dump(mode="json")
-    asked = {"readers": readers} if readers else {}
-    identity = {"inputs": [entry["sha256"] for entry in inputs], "config": settings, **asked}
+    more: Json = {"embeddings": embeddings, **({"readers": readers} if readers else {})}
+    identity = {"inputs": [entry["sha256"] for entry in inputs], "config": settings, **more}
     seeds = {"compare": config.seed, **_sampling_seeds(arms)}
-    return describe_manifest(inputs, settings, identity, seeds=seeds, more=asked)
+    return describe_manifest(inputs, settings, identity, seeds=seeds, more=more)
 
 
 def describe_manifest(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from diptych._types import Json, Mask
@@ -14,6 +16,7 @@ from diptych.comparison.readers import AskedReaders
 from diptych.comparison.sources import load_arm
 from diptych.comparison.split import split_units
 from diptych.data import Responses
+from diptych.embeddings.given import GivenVectors, vectors_of_field, vectors_of_file
 from diptych.utils.text import json_line
 
 
@@ -28,6 +31,7 @@ class Prepared:
     discovery : bool (n_units,)
     manifest : inputs with hashes, settings, versions
     rejects : lines that were left out, as JSON lines; None where none may be
+    vectors : of the responses, where they were given
     """
 
     config: CompareConfig
@@ -35,6 +39,7 @@ class Prepared:
     discovery: Mask
     manifest: Json
     rejects: str | None = None
+    vectors: GivenVectors | None = None
 
     def n_prompts(self, mask: Mask) -> int:
         """Different prompts among the units of a mask."""
@@ -96,8 +101,21 @@ def prepare_pair(
     discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
     rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
     kept = rejects if config.on_bad_line == "skip" else None
-    manifest = build_manifest(sources, arms, config, readers.config if readers is not None else {})
-    return Prepared(config, table, discovery, manifest, kept)
+    vectors = _given_vectors(arms, config)
+    if vectors is not None:
+        vectors.get_embeddings([row.response for row in table.rows])
+    digest = None if vectors is None else vectors.sha256
+    manifest = build_manifest(sources, arms, config, readers.config if readers is not None else {}, embeddings=digest)
+    return Prepared(config, table, discovery, manifest, kept, vectors)
+
+
+def _given_vectors(arms: Sequence[Responses], config: CompareConfig) -> GivenVectors | None:
+    rows = [row for arm in arms for row in arm]
+    if config.embedding_field is not None:
+        return vectors_of_field(rows, config.embedding_field)
+    if config.embeddings is not None:
+        return vectors_of_file(Path(config.embeddings), [row.response for row in rows])
+    return None
 
 
 def read_arm(source: Any, arm: str, threads: int, config: CompareConfig) -> Responses:

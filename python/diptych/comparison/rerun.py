@@ -69,6 +69,8 @@ def rerun(run: Path, folder: Path, *, threads: int, progress: Progress | None = 
         pass
     a, b = _sources(manifest, made, folder, config)
     prepared = prepare(a, b, config=config, threads=threads)
+    if prepared.manifest["embeddings"] != manifest["embeddings"]:
+        raise RunError(f"{config.vectors_from} no longer holds the vectors that the run was made of.")
     result = analyse(prepared, threads=threads, progress=progress)
     write_run(replace(result, manifest=manifest).documents(), folder)  # the same date and names of versions
     return Rerun(dict(_outcomes(made, folder)), tuple(_changed(manifest, prepared.manifest)))

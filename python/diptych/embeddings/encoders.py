@@ -119,7 +119,7 @@ class Adapted:
 
 
 def unit_rows(rows: NDArray[Any]) -> Vectors:
-    """Rows scaled to unit length; a row of zeros stays one.
+    """Rows scaled to unit length; a row of zeros stays one, and one of unit length (to 1e-6) as it is, bit for bit.
 
     Parameters
     ----------
@@ -136,7 +136,8 @@ def unit_rows(rows: NDArray[Any]) -> Vectors:
     """
     whole = np.asarray(rows, dtype=np.float64)
     lengths = np.linalg.norm(whole, axis=1, keepdims=True)
-    return np.ascontiguousarray(whole / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+    keeps = (lengths == 0) | (np.abs(lengths - 1) < 1e-6)
+    return np.ascontiguousarray(whole / np.where(keeps, 1, lengths), dtype=np.float32)
 
 
 def cut_batches(texts: Sequence[str], batch_size: int, max_bytes: int | None = None) -> list[list[str]]:

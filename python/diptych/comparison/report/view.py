@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diptych._types import Json
+from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents
 from diptych.comparison.report import format as fmt
 from diptych.comparison.report.drawing import Map, draw_map
@@ -125,6 +126,7 @@ def build_view(documents: Documents) -> View:
     share = findings["not_found"]["minimum_detectable_effect"]["median_share"]
     words = measures.get("surface.words")
     together = any(measure["tested"]["simultaneous_low"] is not None for measure in measures.values())
+    vectors_from = CompareConfig.parse(manifest["config"], source="manifest.json").vectors_from
     return View(
         a=a,
         b=b,
@@ -159,8 +161,8 @@ def build_view(documents: Documents) -> View:
         warnings=tuple(dict.fromkeys(warning for row in found for warning in row.warnings)),
         notices=tuple(visible(str(notice)) for notice in findings["notices"]),
         draws=_draws(documents.responses),
-        is_lexical=manifest["config"]["embedder"] == "lexical",
-        embedder=visible(str(manifest["config"]["embedder"])),
+        is_lexical=vectors_from == "lexical",
+        embedder=visible(vectors_from),
         has_scores=any(row.lens == "scores" for row in rows),
         map=draw_map(documents, names, [cluster.number for cluster in clusters]),
         clusters=clusters,
