@@ -106,6 +106,7 @@ def build_manifest(
     arms : the responses
     config : every setting
     readers : of models that help to read, all that changes their answers
+    embeddings : sha256 of vectors that were given
     """
     inputs = [
         {"source": arm.source, "sha256": _sha256(source, arm), "n_responses": len(arm)}
