@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diptych._types import Labels
 from diptych.errors import ConfigError, RunError
 from diptych.utils.files import write_atomic
 from diptych.utils.names import slug
@@ -113,7 +112,7 @@ class VisualizationManager:
     def plot_clusters(
         self,
         data: NDArray[np.floating],
-        cluster_labels: Labels | Sequence[int],
+        cluster_labels: NDArray[np.integer] | Sequence[int],
         *,
         method: Method = "pca",
         texts: Sequence[str] | None = None,

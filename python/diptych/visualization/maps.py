@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diptych._types import FloatMatrix, Json, Labels, Mask
+from diptych._types import FloatMatrix, Json, Mask
 from diptych.errors import DataError, ShapeError
 from diptych.visualization import themes
 from diptych.visualization.controls import fade, make_room, menus
@@ -141,7 +141,7 @@ def response_map(points: Points, *, title: str = "Map of the responses", note: s
 
 def cluster_map(
     places: NDArray[np.floating],
-    cluster_labels: Labels | Sequence[int],
+    cluster_labels: NDArray[np.integer] | Sequence[int],
     *,
     texts: Sequence[str] | None = None,
     names: Mapping[int, str] | None = None,
