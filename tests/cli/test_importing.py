@@ -48,6 +48,17 @@ def test_single_files_and_a_store_of_ones_own(data: Path) -> None:
     assert len(EmbeddingCache("store", read_only=True).stats()) == 1
 
 
+def test_vectors_of_another_width_are_left_and_the_rest_is_taken(data: Path) -> None:
+    old = json.loads((data / "statement_embeddings.json").read_text())
+    for entry in old.values():
+        entry["embedding"].append(3.0)
+    (data / "statement_embeddings.json").write_text(json.dumps(old))
+    done = invoke("import", data, "--out", "new")
+    assert done.code == 0, done.err
+    assert "vectors were left out, as they do not fit" in done.err
+    assert json.loads(Path("new/summary.json").read_text())["n_vectors"] == 2
+
+
 def test_a_folder_in_use_is_left_alone(data: Path) -> None:
     Path("new").mkdir()
     Path("new/mine").write_text("x")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from diptych.data.legacy.stages import OldVectors
 from diptych.data.legacy.survey import Found
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.original import Statements, import_statement_embeddings, read_statement_embeddings, space_of
-from diptych.errors import DataError
+from diptych.errors import DataError, ShapeError
 from diptych.utils.files import new_folder, sync_folder, write_atomic
 from diptych.utils.text import json_text
 
@@ -56,7 +58,7 @@ def write_import(found: Found, out: Path, *, cache_dir: Path | None = None, prog
             write_atomic(folder / name, content)
             (folder / name).chmod(0o644)
         if caches or found.vectors:
-            summary["n_vectors"] = _keep(EmbeddingCache(cache_dir or folder / STORE), caches, found.vectors)
+            summary["n_vectors"] = _keep(EmbeddingCache(cache_dir or folder / STORE), caches, found)
         for inner in (path for path in folder.rglob("*") if path.is_dir()):
             sync_folder(inner)
         write_atomic(folder / SUMMARY, json_text(summary).encode() + b"\n")
@@ -81,11 +83,27 @@ def _read_caches(found: Found, progress: Progress) -> list[Statements]:
     return caches
 
 
-def _keep(cache: EmbeddingCache, caches: list[Statements], stages: list[OldVectors]) -> int:
+def _keep(cache: EmbeddingCache, caches: list[Statements], found: Found) -> int:
     """How many vectors are new to the store; those of the cache of embeddings go before those of stages."""
-    n_new = sum(import_statement_embeddings(cache, statements).n_new for statements in caches)
-    for old in stages:
-        good = np.flatnonzero(np.isfinite(old.vectors).all(axis=1) & (old.vectors != 0).any(axis=1))
-        texts = [old.texts[row] for row in good.tolist()]
-        n_new += cache.put_many(space_of(old.model), texts, np.ascontiguousarray(old.vectors[good]))
+    n_new = 0
+    for statements in caches:
+        with _misfit_noted(found):
+            n_new += import_statement_embeddings(cache, statements).n_new
+    for old in found.vectors:
+        with _misfit_noted(found):
+            n_new += _keep_stage(cache, old)
     return n_new
+
+
+@contextmanager
+def _misfit_noted(found: Found) -> Iterator[None]:
+    try:
+        yield
+    except ShapeError as error:
+        found.notices.append(f"vectors were left out, as they do not fit those that the store has: {error}")
+
+
+def _keep_stage(cache: EmbeddingCache, old: OldVectors) -> int:
+    good = np.flatnonzero(np.isfinite(old.vectors).all(axis=1) & (old.vectors != 0).any(axis=1))
+    texts = [old.texts[row] for row in good.tolist()]
+    return cache.put_many(space_of(old.model), texts, np.ascontiguousarray(old.vectors[good]))

@@ -114,6 +114,14 @@ def test_tables_and_arrays_keep_their_values(found: Found) -> None:
     assert found.files["arrays/tsne_reduction_ddd.npy"][:6] == b"\x93NUMPY"
 
 
+def test_a_file_that_may_not_be_read_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.json").symlink_to(tmp_path / "none")
+    (tmp_path / "b.csv").write_text("ID,N,x\n1,2,nan%\n")
+    found = survey([tmp_path, tmp_path / "b.csv"])
+    assert [json.loads(line)["x"] for line in found.files["tables/b.jsonl"].splitlines()] == ["nan%"]
+    assert found.left == []
+
+
 def test_a_response_that_repeats_the_one_before_is_pointed_at(tmp_path: Path) -> None:
     value: Any = results()
     value[0]["responses"][1] = value[0]["responses"][0] = "A long answer, given to two different statements."
@@ -143,6 +151,9 @@ def test_older_shapes_are_read(tmp_path: Path) -> None:
         ("a.json", "{", "not JSON"),
         ("a.yaml", "- 1", "expected a mapping"),
         ("a.yaml", "a: {b: 1}", "no settings of the original"),
+        ("a.yaml", "default: {data_settings: [1], model_settings: [2]}", "another shape"),
+        ("run_metadata.yaml", "run_0: {x: .nan}", "another shape"),
+        ("a.json", "{" * 100_000, "not JSON"),
         ("a.csv", "x,y\n1,2\n", "no table of clusters"),
         ("a.csv", "ID,N,t\n1,2\n", "as many cells"),
         ("a.pkl", "", "damaged"),

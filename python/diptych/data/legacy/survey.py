@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,16 +92,23 @@ def survey(paths: Sequence[Path]) -> Found:
             _look_at(file, found, configs)
         except DataError as error:
             found.left.append({"source": str(file), "reason": str(error).removeprefix(f"{file}: ")})
+        except OSError as error:
+            found.left.append({"source": str(file), "reason": f"cannot be read: {error.strerror}"})
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            found.left.append({"source": str(file), "reason": f"its content has another shape: {error!r:.100}"})
     return found
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield from (file for file in path.rglob("*") if file.is_file() and not file.is_symlink())
-    elif path.exists():
-        yield path
-    else:
-        raise DataError(f"{path}: no such file or folder. It is looked up from the current folder.")
+    try:
+        if path.is_dir():
+            yield from (file for file in path.rglob("*") if file.is_file() and not file.is_symlink())
+        elif path.exists():
+            yield path
+        else:
+            raise DataError(f"{path}: no such file or folder. It is looked up from the current folder.")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be searched: {error.strerror}.") from error
 
 
 def _configs(files: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
@@ -198,6 +206,7 @@ def _cell(cell: str) -> str | int | float:
     """``"49.4%"`` as a share, ``"17"`` as a number, anything else as it is."""
     text = cell.strip()
     try:
-        return float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
+        value = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
+        return value if math.isfinite(value) else cell
     except ValueError:
         return cell
