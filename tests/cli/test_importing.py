@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diptych.apps.behavioural_clustering.config import parse_config, read_named_run
+from diptych.data.catalogue import Catalogue
 from diptych.embeddings.cache import EmbeddingCache
-from tests.data.legacy.forge import STATEMENTS, Planted, results, whole_run, write_stage
+from tests.data.legacy.forge import PERSONAS, STATEMENTS, Planted, results, whole_run, write_stage
 from tests.helpers.cli import invoke, listing
 
 
@@ -46,6 +48,14 @@ def test_single_files_and_a_store_of_ones_own(data: Path) -> None:
     assert json.loads(done.out)["n_vectors"] == 2
     assert sorted(listing(Path("new"))) == ["summary.json"]
     assert len(EmbeddingCache("store", read_only=True).stats()) == 1
+
+
+def test_named_runs_and_the_catalogue_are_read_by_approve(data: Path) -> None:
+    assert invoke("import", data, "--out", "new").code == 0
+    config = parse_config(*read_named_run("new/settings.yaml", "quick"))
+    assert (config.models, config.limit, config.max_chars) == (("hf/org/small",), 60, 149)
+    assert config.question == "Yes or no: {statement}"
+    assert [persona.label for persona in Catalogue.load("new/catalogue.json").personas][:2] == list(PERSONAS)
 
 
 def test_vectors_of_another_width_are_left_and_the_rest_is_taken(data: Path) -> None:

@@ -107,6 +107,7 @@ def whole_run(base: Path) -> Path:
     (base / "config.yaml").write_text(
         "default:\n  random_state: 42\n  model_settings: {temperature: 0.01, models: [[openai, gpt-4]]}\n"
         "  data_settings: {datasets: [all], n_statements: 5000}\n"
+        "  prompt_settings: {approval_prompt_template: 'Yes or no: {statement}'}\n"
         "  plot_settings: {hide_plots: [all]}\n"
         "  embedding_settings: {embedding_model: text-embedding-ada-002}\n"
         "quick:\n  data_settings: {n_statements: 60}\n  model_settings: {models: [[local, org/small]]}\n"

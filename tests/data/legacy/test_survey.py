@@ -95,12 +95,14 @@ def test_tuple_tags_are_lists_and_nothing_is_built(tmp_path: Path) -> None:
 def test_runs_have_their_settings_over_the_default(found: Found) -> None:
     runs = yaml.safe_load(found.files["settings.yaml"])
     assert runs["quick"] == {
-        "seed": 42,
-        "datasets": ["all"],
-        "n_statements": 60,
+        "limit": 60,
         "temperature": 0.01,
+        "seed": 42,
         "models": ["hf/org/small"],
         "embedder": "openai/text-embedding-ada-002",
+        "statements": ["data/evals"],
+        "question": "Yes or no: {statement}",
+        "max_chars": 149,
     }
     assert runs["default"]["models"] == ["openai/gpt-4"]
     assert any("plot_settings.hide_plots" in notice for notice in found.notices)
@@ -146,8 +148,8 @@ def test_older_shapes_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.json", "[1]", "neither a catalogue"),
-        ("a.json", '{"personas": {"x": 1}}', "neither a catalogue"),
+        ("a.json", "[1]", "nor a catalogue"),
+        ("a.json", '{"personas": {"x": 1}}', "nor a catalogue"),
         ("a.json", "{", "not JSON"),
         ("a.yaml", "- 1", "expected a mapping"),
         ("a.yaml", "a: {b: 1}", "no settings of the original"),

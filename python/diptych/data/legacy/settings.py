@@ -1,4 +1,4 @@
-"""Named runs of the original's ``config.yaml``: what of each still means something here."""
+"""Named runs of the original's ``config.yaml``, as settings of ``diptych approve``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,27 @@ from diptych.data.legacy.stages import model_name
 from diptych.errors import DataError
 
 _TAKEN = {
-    "seed": ("random_state",),
-    "datasets": ("data_settings", "datasets"),
-    "n_statements": ("data_settings", "n_statements"),
-    "statement_prompt": ("prompt_settings", "statements_prompt_template"),
-    "approval_prompt": ("prompt_settings", "approval_prompt_template"),
-    "system": ("prompt_settings", "statements_system_message"),
+    "limit": ("data_settings", "n_statements"),
+    "task": ("prompt_settings", "awareness_task"),
     "temperature": ("model_settings", "temperature"),
-    "max_tokens": ("model_settings", "generate_responses_max_tokens"),
+    "max_tokens": ("model_settings", "get_model_approval_max_tokens"),
     "n_clusters": ("clustering_settings", "n_clusters"),
-    "algorithm": ("clustering_settings", "main_clustering_algorithm"),
+    "seed": ("random_state",),
 }
 """Our name of a setting, and where the original has it."""
+
+
+_TRANSLATED = (
+    "model_settings.models",
+    "data_settings.datasets",
+    "embedding_settings.client",
+    "embedding_settings.embedding_model",
+    "prompt_settings.approval_prompt_template",
+)
+"""Those that are taken in another form."""
+_EVALS = "data/evals"
+_MAX_CHARS = 149
+"""The original left out statements of 150 characters and more, and had no setting for it."""
 
 
 def is_settings(value: Mapping[str, Any]) -> bool:
@@ -50,7 +59,7 @@ def read_runs(value: Mapping[str, Any]) -> tuple[Json, list[str]]:
     --------
     >>> runs, left = read_runs({"default": {"random_state": 1}, "mine": {"data_settings": {"n_statements": 5}}})
     >>> runs["mine"]
-    {'seed': 1, 'n_statements': 5}
+    {'limit': 5, 'seed': 1, 'max_chars': 149}
     """
     default = value.get("default") or {}
     runs: Json = {}
@@ -60,11 +69,8 @@ def read_runs(value: Mapping[str, Any]) -> tuple[Json, list[str]]:
             raise DataError(f"run {name!r} is {type(own).__name__}, expected settings")
         whole = _over(default, own)
         runs["default" if name == "default" else str(name)] = _translated(whole)
-        left |= set(_leaves(whole)) - {".".join(place) for place in _TAKEN.values()} - set(_OF_MODELS)
+        left |= set(_leaves(whole)) - {".".join(place) for place in _TAKEN.values()} - set(_TRANSLATED)
     return runs, sorted(left)
-
-
-_OF_MODELS = ("model_settings.models", "embedding_settings.embedding_model", "embedding_settings.client")
 
 
 def _over(default: Mapping[str, Any], own: Mapping[str, Any]) -> Json:
@@ -90,7 +96,13 @@ def _translated(whole: Mapping[str, Any]) -> Json:
     embedder = (whole.get("embedding_settings") or {}).get("embedding_model")
     if embedder:
         run["embedder"] = f"openai/{embedder}"
-    return run
+    datasets = (whole.get("data_settings") or {}).get("datasets")
+    if isinstance(datasets, list) and datasets:
+        run["statements"] = [_EVALS if name == "all" else f"{_EVALS}/{name}" for name in datasets]
+    question = (whole.get("prompt_settings") or {}).get("approval_prompt_template")
+    if isinstance(question, str) and "{statement}" in question:
+        run["question"] = question
+    return {**run, "max_chars": _MAX_CHARS}
 
 
 def _leaves(value: Mapping[str, Any], above: str = "") -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from diptych._types import Json
+from diptych.data.catalogue import Catalogue
 from diptych.data.legacy.settings import is_settings, read_runs
 from diptych.data.legacy.stages import Converted, OldVectors, convert_stage
 from diptych.data.legacy.unpickling import read_stage
@@ -163,13 +164,14 @@ def _json(file: Path, found: Found) -> Converted | None:
         value = json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}") from error
-    sections = value if isinstance(value, dict) else {}
-    texts = [text for labels in sections.values() if isinstance(labels, dict) for text in labels.values()]
-    if not texts or not all(isinstance(text, str) for text in texts) or not all(sections.values()):
-        raise DataError("neither a catalogue of prompts ({section: {label: text}}) nor a cache of embeddings")
-    open_ = [section for section, labels in sections.items() if any("<X>" in text for text in labels.values())]
-    notices = [f"texts of {', '.join(open_)} hold <X>, which stands for the task"] if open_ else []
-    what = f"a catalogue of {len(sections)} sections, {len(texts)} labels"
+    try:
+        personas = Catalogue.parse(value, source=str(file)).personas
+    except DataError as error:
+        raise DataError(f"neither a cache of embeddings nor a catalogue of prompts: {error}") from error
+    sections = dict.fromkeys(persona.section for persona in personas)
+    open_ = dict.fromkeys(persona.section for persona in personas if "<X>" in persona.message)
+    notices = [f"messages of {', '.join(open_)} hold <X>, which stands for the task"] if open_ else []
+    what = f"a catalogue of {len(sections)} sections, {len(personas)} labels"
     return Converted(what, {"catalogue.json": json_text(value).encode() + b"\n"}, notices=notices)
 
 
