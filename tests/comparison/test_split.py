@@ -117,7 +117,8 @@ def arms(second: list[dict[str, Any]]) -> Table:
 
 PLAIN = records(40, answer="No, not {i}, never.")
 SEEING = [name for name in LENSES if not make_lens(name).blinded]
-BLIND = [name for name in LENSES if make_lens(name).blinded and name != "scores"]
+NAMED_BY_THE_USER = ("scores", "likelihood")
+BLIND = [name for name in LENSES if make_lens(name).blinded and name not in NAMED_BY_THE_USER]
 
 
 def parts_of(table: Table, name: str) -> list[Part]:
