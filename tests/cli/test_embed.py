@@ -39,6 +39,24 @@ def test_rows_stand_in_the_order_of_the_file(file: Path, suffix: str) -> None:
     assert sorted(listing(file.parent)) == ["a.jsonl", f"v{suffix}"]
 
 
+def test_a_file_that_is_there_is_kept(file: Path) -> None:
+    words = ["embed", str(file), "--out", "v.npz"]
+    assert invoke(*words).code == 0
+    before = listing(file.parent)
+    again = invoke(*words)
+    assert (again.code, "already holds these very vectors" in again.out) == (0, True)
+    other = invoke(*words, "--field", "prompt")
+    assert (other.code, "holds other vectors" in other.err) == (2, True)
+    assert listing(file.parent) == before
+
+
+def test_a_folder_that_is_no_store_is_not_removed(file: Path) -> None:
+    Path("v.npz.store").mkdir()
+    Path("v.npz.store/mine").write_text("x")
+    invoke("embed", file, "--out", "v.npz")
+    assert Path("v.npz.store/mine").read_text() == "x"
+
+
 def test_a_field_is_chosen(file: Path) -> None:
     invoke("embed", file, "--out", "v.npz", "--field", "prompt")
     assert read_vectors(Path("v.npz")).texts == ("Say.",) * 4
@@ -93,6 +111,11 @@ def test_compare_asks_an_interface_and_says_the_price_first(file: Path) -> None:
         done = invoke(*words)
         assert done.code == 0, done.err
         assert "20 of 30 texts are longer than openai/e sees (6 characters)" in done.err
+        assert sum(len(call.json["input"]) for call in server.calls) == 30
+        without = invoke("rerun", "run")
+        assert (without.code, "30 responses have no vector" in without.err) == (2, True)
+        again = invoke("rerun", "run", "--cache-dir", "c")
+        assert again.code == 0, again.err + again.out
         assert sum(len(call.json["input"]) for call in server.calls) == 30
     assert json.loads(Path("run/manifest.json").read_text())["config"]["embedder_args"]["max_chars"] == 6
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from diptych.cli import settings as flags
 from diptych.cli.asking import describe_embedding, store_to_look_in
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+from diptych.errors import RunError
+
+if TYPE_CHECKING:
+    from diptych.embeddings.texts import Texts
 
 
 def embed(
@@ -37,7 +41,7 @@ def embed(
     asked. Every flag is also a DIPTYCH_<FLAG> environment variable.
     """
     with errors_as_messages(resumes=True):
-        from diptych.embeddings.encoders import check_encoder
+        from diptych.embeddings.encoders import check_encoder, make_encoder
         from diptych.embeddings.files import VectorFile, check_vector_path, write_vectors
         from diptych.embeddings.service import EmbeddingService
         from diptych.embeddings.texts import load_texts
@@ -57,15 +61,28 @@ def embed(
                 say(line)
             say(f"would write {out}")
             return
+        if out.exists():
+            _refuse_other(out, texts, make_encoder(name, options).fingerprint)
+            say(f"{out} already holds these very vectors; nothing was computed again")
+            return
+        is_ours = not store.exists() or store_to_look_in(store) is not None
         with progress_on_stderr() as progress:
             service = EmbeddingService(store, name, options=options, progress=progress)
             vectors = service.get_embeddings(texts.texts, batch_size=batch_size)
         about = {"embedder": name, "space": service.space, "n_truncated": service.n_truncated}
         write_vectors(out, VectorFile(vectors, texts.texts, texts.ids, about))
-        if cache_dir is None:
+        if cache_dir is None and is_ours:
             shutil.rmtree(store, ignore_errors=True)
         for notice in service.notices:
             note(f"note: {notice}")
         n, dim = vectors.shape
         done = {"out": str(out), "n_texts": n, "dim": dim, **about}
         say(json_text(done) if json else f"{out}: {n:,} vectors of {dim} dimensions by {name}")
+
+
+def _refuse_other(out: Path, texts: Texts, space: str) -> None:
+    from diptych.embeddings.files import read_vectors
+
+    there = read_vectors(out)
+    if (there.texts, there.ids, there.about.get("space")) != (texts.texts, texts.ids, space):
+        raise RunError(f"{out} exists, and holds other vectors. Choose another --out, or delete it.")

@@ -9,26 +9,34 @@ from typing import Annotated
 import typer
 
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
-from diptych.cli.settings import OUTPUT, Threads, check_threads, option
+from diptych.cli.settings import OUTPUT, CacheDir, Threads, check_threads, option
 
 
 def rerun(
     run: Annotated[Path, typer.Argument(help="Folder of a compare, or the manifest.json in it.")],
     out: Annotated[Path | None, option("out", "Folder of the new run.", OUTPUT, "a temporary one")] = None,
     threads: Threads = None,
+    cache_dir: CacheDir = None,
     json: Annotated[bool, option("json", "Print the same as JSON.", OUTPUT)] = False,
 ) -> None:
     """Make a run again from its manifest, and say of each file whether it comes out the same, bit for bit.
 
     Files of responses and prompts are looked up from the current folder. No model is asked: what it answered is in the
-    run's ledger. Exit codes: 0 all the same, 1 something differs, 2 bad input.
+    run's ledger, and vectors that an interface was asked for are in --cache-dir. Exit codes: 0 all the same, 1 something
+    differs, 2 bad input.
     """
     with errors_as_messages(), tempfile.TemporaryDirectory(prefix="diptych-") as temporary:
         from diptych.comparison.rerun import rerun as make_again
         from diptych.utils.text import json_text
 
         with progress_on_stderr() as progress:
-            made = make_again(run, out or Path(temporary) / "run", threads=check_threads(threads), progress=progress)
+            made = make_again(
+                run,
+                out or Path(temporary) / "run",
+                threads=check_threads(threads),
+                cache_dir=cache_dir,
+                progress=progress,
+            )
         if json:
             say(json_text({"same": made.is_same, "files": made.outcomes, "changed": list(made.changed)}))
         else:

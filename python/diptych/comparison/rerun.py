@@ -13,9 +13,11 @@ from diptych.comparison.asked import AskedArms
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import DETERMINISTIC, LEDGER, read_run, write_run
 from diptych.comparison.generated import Generation
-from diptych.comparison.prepare import prepare
+from diptych.comparison.prepare import Prepared, prepare
 from diptych.comparison.run import analyse
 from diptych.data.prompts import load_prompts
+from diptych.embeddings.encoders import is_asked
+from diptych.embeddings.service import EmbeddingService
 from diptych.errors import RunError
 from diptych.models.ledger import copy_ledger
 from diptych.models.recorded import RecordedModel
@@ -45,7 +47,9 @@ class Rerun:
         return all(outcome == "same" for outcome in self.outcomes.values())
 
 
-def rerun(run: Path, folder: Path, *, threads: int, progress: Progress | None = None) -> Rerun:
+def rerun(
+    run: Path, folder: Path, *, threads: int, cache_dir: Path | None = None, progress: Progress | None = None
+) -> Rerun:
     """Make a run again, from its manifest, and compare it file by file. No model is asked: answers are in its ledger.
 
     Parameters
@@ -53,12 +57,13 @@ def rerun(run: Path, folder: Path, *, threads: int, progress: Progress | None = 
     run : its folder, or the ``manifest.json`` in it; files of responses and prompts are looked up as it names them
     folder : of the new run; new, or empty
     threads : no result depends on it
+    cache_dir : store of embeddings; needed where an interface was asked for them
     progress : where it says how far it is
 
     Raises
     ------
     RunError
-        If it is no run, or an input is not there any more, or not as it was.
+        If it is no run, or an input is not there any more, or not as it was; or if vectors would have to be asked for.
     """
     made = run if run.is_dir() else run.parent
     if holds_arms(made):
@@ -69,11 +74,26 @@ def rerun(run: Path, folder: Path, *, threads: int, progress: Progress | None = 
         pass
     a, b = _sources(manifest, made, folder, config)
     prepared = prepare(a, b, config=config, threads=threads)
-    if prepared.manifest["embeddings"] != manifest["embeddings"]:
+    if prepared.manifest["embeddings"] != manifest.get("embeddings"):
         raise RunError(f"{config.vectors_from} no longer holds the vectors that the run was made of.")
-    result = analyse(prepared, threads=threads, progress=progress)
+    _refuse_to_ask(prepared, cache_dir)
+    result = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
     write_run(replace(result, manifest=manifest).documents(), folder)  # the same date and names of versions
     return Rerun(dict(_outcomes(made, folder)), tuple(_changed(manifest, prepared.manifest)))
+
+
+def _refuse_to_ask(prepared: Prepared, cache_dir: Path | None) -> None:
+    config = prepared.config
+    if prepared.vectors is not None or not is_asked(config.embedder):
+        return
+    service = EmbeddingService(cache_dir, config.embedder, options=config.embedder_args)
+    missing = service.missing([row.response for row in prepared.table.rows])
+    if missing:
+        place = "no --cache-dir was given" if cache_dir is None else str(cache_dir)
+        raise RunError(
+            f"vectors were asked of {config.embedder}, and {len(missing)} responses have no vector ({place}).\n"
+            "Give the --cache-dir of the run: what is asked again may come out otherwise."
+        )
 
 
 def _sources(manifest: Json, made: Path, folder: Path, config: CompareConfig) -> tuple[Any, Any]:

@@ -212,6 +212,17 @@ def _options_of(name: str, options: Mapping[str, Any] | None) -> EncoderOptions:
     raise ConfigError(f"embedder {name!r}: put the name of a model in place of MODEL")
 
 
+def is_asked(name: str) -> bool:
+    """Whether the encoder of a name is asked over an interface, rather than run here.
+
+    Examples
+    --------
+    >>> is_asked("openai/text-embedding-3-small"), is_asked("st/all-MiniLM-L6-v2")
+    (True, False)
+    """
+    return name.partition("/")[0] in INTERFACES
+
+
 def make_encoder(name: str, options: Mapping[str, Any] | None = None) -> Encoder:
     """The encoder of that name; nothing is asked yet.
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from diptych._types import Inputs, Json, Vectors
-from diptych.embeddings.encoders import INTERFACES, EncoderOptions, cut_batches, unit_rows
+from diptych.embeddings.encoders import EncoderOptions, cut_batches, is_asked, unit_rows
 from diptych.errors import ModelError
 from diptych.models.api_clients import ApiOptions
 from diptych.models.failures import malformed
@@ -257,7 +257,7 @@ def estimate_embedding(name: str, texts: Sequence[str]) -> Estimate | None:
     (3, None)
     """
     provider, _, model = name.partition("/")
-    if provider not in INTERFACES:
+    if not is_asked(name):
         return None
     n_tokens = sum(-(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN) for text in texts if text.strip())
     price = find_price(provider, model)
