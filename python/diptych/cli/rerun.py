@@ -22,7 +22,7 @@ def rerun(
     """Make a run again from its manifest, and say of each file whether it comes out the same, bit for bit.
 
     Files of responses and prompts are looked up from the current folder. No model is asked: what it answered is in the
-    run's ledger, and vectors that an interface was asked for are in --cache-dir. Exit codes: 0 all the same, 1 something
+    run's ledger, and vectors that an interface was asked for in --cache-dir. Exit codes: 0 all the same, 1 something
     differs, 2 bad input.
     """
     with errors_as_messages(), tempfile.TemporaryDirectory(prefix="diptych-") as temporary:
