@@ -99,6 +99,13 @@ def test_the_same_command_again_asks_nothing_and_an_interrupted_one_goes_on(forg
     assert {**again, "created": ""} == {**json.loads(findings), "created": ""}
 
 
+def test_another_run_beside_it_takes_over_what_was_answered(forge: Forge, folder: Path) -> None:
+    done(forge.run(*COMMAND, cwd=folder))
+    again = done(forge.run(*COMMAND[:4], "other", *ASKED, "--alpha", "0.01", cwd=folder))
+    assert n_calls(folder) == 176
+    assert "answers of scripted/j were taken over from run" in again.err
+
+
 def test_a_labeller_names_the_kinds_and_the_numbers_stay_the_same(forge: Forge, folder: Path) -> None:
     named = ("compare", "a.jsonl", "b.jsonl", "--lenses", "clusters,regions", "--seed", "1")
     done(forge.run(*named, "--out", "plain", cwd=folder))

@@ -15,6 +15,7 @@ from diptych._types import Json, Progress
 from diptych.clustering import naming
 from diptych.clustering.algorithms import number_of_clusters
 from diptych.comparison.config import LABELLERS, CompareConfig
+from diptych.comparison.folder import LEDGER
 from diptych.comparison.lenses.judge import MAX_SENTENCE, PAIRS_A_QUESTION
 from diptych.comparison.lenses.regions import MAX_REPORTED
 from diptych.comparison.measures import Readers
@@ -97,15 +98,17 @@ class AskedReaders:
         return {role: reader.config for role, reader in self.readers.items()}
 
     def on(self, ledger: Ledger, *, progress: Progress | None = None) -> Readers:
-        """The readers with a ledger.
+        """The readers with the ledger of a run, which takes over what runs in folders beside it were answered.
 
         Parameters
         ----------
         ledger : takes each answer
         progress : where it says how far it is
         """
+        here = ledger.path.absolute()
+        beside = tuple(path for path in sorted(here.parent.parent.glob(f"*/{LEDGER}")) if path != here)
         assistants = {
-            role: Assistant(reader.model, ledger, SAMPLING, reader.price, self.max_cost, progress)
+            role: Assistant(reader.model, ledger, SAMPLING, reader.price, self.max_cost, progress, beside)
             for role, reader in self.readers.items()
         }
         return Readers(**assistants, n_pairs=self.settings.judge_pairs, n_sentences=self.settings.judge_sentences)

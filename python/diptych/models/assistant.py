@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -12,7 +14,7 @@ from diptych._types import Progress
 from diptych.models.generation import Question, generate
 from diptych.models.ledger import Ledger
 from diptych.models.prices import Price
-from diptych.models.requests import Answer, Failure, Model, Sampling
+from diptych.models.requests import Answer, Failure, Model, Request, Sampling, request_key
 from diptych.models.structured import read_object, strict_schema
 
 M = TypeVar("M", bound=BaseModel)
@@ -30,6 +32,7 @@ class Assistant:
     price : of the model's tokens; None where it is not known
     max_cost : US dollars that all answers in the ledger together may cost
     progress : where it says how far it is
+    beside : ledgers of other runs, whose answers to the same questions are taken over
 
     Examples
     --------
@@ -51,6 +54,7 @@ class Assistant:
     price: Price | None = None
     max_cost: float | None = None
     progress: Progress | None = None
+    beside: tuple[Path, ...] = ()
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each question, in order.
@@ -60,6 +64,7 @@ class Assistant:
         ConfigError, BudgetError, ModelError, LedgerError
             As ``models.generation.generate`` does.
         """
+        self._take_over(questions)
         answered = generate(
             self.model,
             questions,
@@ -70,6 +75,17 @@ class Assistant:
             max_cost=self.max_cost,
         )
         return [one.answer for one in answered]
+
+    def _take_over(self, questions: Sequence[Question]) -> None:
+        """What other runs paid for; warns that there is something."""
+        requests = [Request(question.messages, schema=question.schema) for question in questions if self.beside]
+        keys = [request_key(self.model.identity, self.sampling, request) for request in requests]
+        for other in self.beside:
+            known = self.ledger.replies(keys)
+            missing = [key for key in dict.fromkeys(keys) if key not in known]
+            if missing and (n := self.ledger.take_over(other, missing)):
+                taken = f"{n} answers of {self.model.name} were taken over from {other.parent.name}"
+                warnings.warn(taken, stacklevel=3)
 
     def ask_objects(self, questions: Sequence[Question], form: type[M]) -> list[M | Failure]:
         """An object for each question, in order; a failure where the answer does not fit.
