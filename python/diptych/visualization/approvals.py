@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ ANSWERS = {1: "approves", 0: "disapproves", -1: "gives no answer"}
 MAX_TABLE_ROWS = 500
 _PANEL_COLUMNS, _PANEL_HEIGHT = 3, 330
 _MARKS = {1: ("#01665e", "circle"), 0: ("#8c510a", "x"), -1: (themes.NOISE, "circle-open")}
+_SYMBOLS = {1: "circle", 0: "circle-open", -1: "x"}
 _DODGE = 0.008
 """Marks of one statement stand round its place on a circle whose radius is this share of the map's extent."""
 
@@ -175,23 +177,21 @@ def approval_scatter(
     values, others, compared = approvals.pivot(pivot)
     differs = approvals.disagreed(pivot)
     ring = _ring(where, len(compared))
+    statements = [paragraph(statement, 320) for statement in approvals.statements]
     keys = [
         key(label(name), {"color": themes.colour_of(i), "symbol": "circle"}, str(i)) for i, name in enumerate(compared)
     ]
     traces, of_other, agreed = [], [], []
-    for j in range(len(others)):
-        for i, name in enumerate(compared):
-            for part in (False, True):
-                rows = np.flatnonzero(differs[:, j] == part)
-                look = _coloured(i, values[rows, j, i], marker_size(values.size))
-                hovers = [
-                    f"<b>{label(name)} {ANSWERS[int(said)]}</b><br>{paragraph(text, 320)}"
-                    for said, text in zip(values[:, j, i], approvals.statements, strict=True)
-                ]
-                trace = marks(where + ring[i], rows, hovers, look, str(i), n_all=values.size)
-                traces.append(trace | {"visible": j == 0})
-                of_other.append(j)
-                agreed.append(not part)
+    for j, i, (said, part) in product(range(len(others)), range(len(compared)), product(ANSWERS, (False, True))):
+        rows = np.flatnonzero((values[:, j, i] == said) & (differs[:, j] == part))
+        if len(rows):
+            look = {"color": themes.colour_of(i), "symbol": _SYMBOLS[said], "opacity": 0.9}
+            hovers = [f"<b>{label(compared[i])} {ANSWERS[said]}</b><br>{statement}" for statement in statements]
+            look["size"] = marker_size(values.size)
+            trace = marks(where + ring[i], rows, hovers, look, str(i), n_all=values.size)
+            traces.append(trace | {"visible": j == 0})
+            of_other.append(j)
+            agreed.append(not part)
     numbers = list(range(len(keys), len(keys) + len(traces)))
     kind = "Model" if pivot == "labels" else "Label"
     choices = [
@@ -260,11 +260,6 @@ def _places(places: NDArray[np.floating], approvals: Approvals) -> FloatMatrix:
 def _mark(answer: int) -> Json:
     colour, symbol = _MARKS[answer]
     return {"color": colour, "symbol": symbol, "opacity": 0.85}
-
-
-def _coloured(i: int, said: NDArray[np.int8], size: int) -> Json:
-    symbols = {1: "circle", 0: "circle-open", -1: "x-thin-open"}
-    return {"color": themes.colour_of(i), "symbol": [symbols[int(one)] for one in said], "size": size, "opacity": 0.9}
 
 
 def _ring(places: FloatMatrix, n: int) -> FloatMatrix:

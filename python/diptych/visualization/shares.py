@@ -17,6 +17,8 @@ from diptych.visualization.text import label
 
 _BAR, _ROW_GAP = 11, 14
 _TEXT_CELLS = 400
+_FLAT_LETTERS = 90
+"""So many letters of column names stand beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +225,18 @@ def approval_heatmap(
         cells["texttemplate"] = "%{text}"
     look = themes.layout(label(title, 80), height=240 + 26 * k, note=label(note, 120))
     ticks: Json = {"tickvals": list(range(m * n_labels)), "ticktext": [label(one, 24) for _, one in columns]}
-    ticks |= {"side": "top", "showgrid": False, "tickangle": 0 if m * n_labels <= 8 else -45, "ticks": ""}
+    longest = max(len(text) for text in approvals.labels)
+    slanted = m * n_labels * min(longest, 24) > _FLAT_LETTERS
+    ticks |= {"side": "top", "showgrid": False, "tickangle": -45 if slanted else 0, "ticks": ""}
     look["xaxis"] = themes.axis("", ticks)
     look["yaxis"] = _named_rows(approvals.names) | {"showgrid": False, "ticks": ""}
     look["annotations"] = [
         _column_group(label(model, 40), (i + 0.5) * n_labels - 0.5) for i, model in enumerate(approvals.models)
     ]
     look["shapes"] = [_separator(i * n_labels - 0.5) for i in range(1, m)]
-    look["margin"]["t"] += 40
+    room = 30 + 5 * min(longest, 24) * slanted
+    look["margin"]["t"] += room
+    look["height"] += room
     look["margin"]["b"] += 24
     return themes.figure([cells], look)
 
@@ -244,7 +250,10 @@ def colour_bar() -> Json:
 
 def _named_rows(names: Sequence[str]) -> Json:
     """An axis downwards with a name at each whole number. Numbers, because two clusters may have one name."""
-    ticks = {"tickvals": list(range(len(names))), "ticktext": [label(name, 44) for name in names]}
+    ticks = {
+        "tickvals": list(range(len(names))),
+        "ticktext": [label(f"{i}: {name}", 44) for i, name in enumerate(names)],
+    }
     return themes.axis("", {"range": [len(names) - 0.5, -0.5], **ticks})
 
 
