@@ -173,8 +173,8 @@ def _approvals(value: Any, name: str, config: Mapping[str, Any], kind: str) -> C
                 answer = {"section": section, "model": str(model), "label": str(label), "approval": APPROVALS[code]}
                 lines.append(json_line({"statement": row["statement"], **answer}))
     notices = [
-        f"what was asked under the {section!r} labels never reached the model: the original sent every label the same "
-        "system message, so its labels cannot be told apart by these answers"
+        f"from September 2024 on the original sent the same system message for every label of {section!r}: unless these "
+        "answers are older, its labels cannot be told apart by them"
     ]
     return Converted(f"{len(lines)} approvals", {f"approvals/{name}.jsonl": "".join(lines).encode()}, notices=notices)
 
