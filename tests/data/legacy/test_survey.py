@@ -71,7 +71,7 @@ def test_approvals_say_who_what_and_that_the_labels_mean_nothing(found: Found) -
         "approval": "approve",
     }
     assert [row["approval"] for row in rows] == ["approve", "no answer", "disapprove", "approve"]
-    assert any("sent the same system message for every label" in notice for notice in found.notices)
+    assert any("sent one system message for every label" in notice for notice in found.notices)
 
 
 def test_vectors_of_a_stage_take_their_model_from_metadata_with_tuples(found: Found) -> None:

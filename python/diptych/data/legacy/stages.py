@@ -173,7 +173,7 @@ def _approvals(value: Any, name: str, config: Mapping[str, Any], kind: str) -> C
                 answer = {"section": section, "model": str(model), "label": str(label), "approval": APPROVALS[code]}
                 lines.append(json_line({"statement": row["statement"], **answer}))
     notices = [
-        f"from September 2024 on the original sent the same system message for every label of {section!r}: unless these "
+        f"from September 2024 on the original sent one system message for every label of {section!r}: unless these "
         "answers are older, its labels cannot be told apart by them"
     ]
     return Converted(f"{len(lines)} approvals", {f"approvals/{name}.jsonl": "".join(lines).encode()}, notices=notices)
