@@ -44,11 +44,12 @@ def fault(words: list[str]) -> str | None:
     program, verb = words[0], words[1]
     if program == "make":
         return None if verb in TARGETS else f"make has no {verb}"
-    command = CLI
-    if not verb.startswith("-"):
-        if verb not in CLI.commands:
-            return f"diptych has no {verb}"
-        command = CLI.commands[verb]
+    command, rest = CLI, words[1:]
+    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+        if rest[0] not in command.commands:
+            return f"diptych has no {' '.join(words[1 : len(words) - len(rest) + 1])}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    verb = " ".join(words[1 : len(words) - len(rest)])
     known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
     known |= {"--help", "-h"}
     wrong = [flag for word in words[1:] if word.startswith("-") and (flag := word.partition("=")[0]) not in known]
