@@ -120,7 +120,8 @@ def test_a_labeller_names_the_kinds_and_the_numbers_stay_the_same(forge: Forge, 
     doubtful = [m["more"] for m in measures if not m["definition"]["label"]["is_validated"]]
     assert doubtful and all("was not confirmed: AUC" in text for text in doubtful)
     page = (folder / "run" / "report.html").read_text()
-    assert "was not confirmed: AUC" in page
+    assert "was not confirmed: AUC" in page and "A model named them" in page and "not confirmed, AUC 0." in page
+    assert "A model named them" not in (folder / "plain" / "report.html").read_text()
 
 
 def test_a_dry_run_says_what_it_takes_at_most_and_asks_nothing(forge: Forge, folder: Path) -> None:

@@ -11,7 +11,11 @@ from diptych.comparison.report.drawing import Bar, interval_bar
 from diptych.comparison.report.format import Figure, Scale, nice_ceiling, scale_for
 from diptych.comparison.report.text import Piece, pieces, visible
 
-_MEMBERSHIP = {"clusters": ("in this cluster", "not in it"), "regions": ("in this region", "not in it")}
+_MEMBERSHIP = {
+    "clusters": ("in this cluster", "not in it"),
+    "regions": ("in this region", "not in it"),
+    "judge": ("the judge says so", "the judge says not so"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,12 @@ _LARGE, _MEDIUM, _SMALL = 0.8, 0.5, 0.2
 
 @dataclass(frozen=True, slots=True)
 class ClusterRow:
-    """A cluster, with the number that the map shows."""
+    """A cluster, with the number that the map shows; ``label`` is what a model calls it, empty where none was asked."""
 
     number: int
     keywords: str
+    label: str
+    judged: str
     row: Row
 
 
@@ -216,8 +218,20 @@ def _clusters(rows: Sequence[Row], measures: dict[str, Json]) -> tuple[ClusterRo
     of_row = {visible(measure_id): measure for measure_id, measure in measures.items()}
     for row, measure in ((row, of_row[row.id]) for row in rows if row.lens == "clusters"):
         words = ", ".join(str(word) for word in measure["definition"].get("keywords", ()))
-        clusters.append(ClusterRow(int(measure["definition"]["cluster"]), visible(words), row))
+        label = measure["definition"].get("label")
+        name, judged = (visible(label["text"]), _judged(label)) if label else ("", "")
+        clusters.append(ClusterRow(int(measure["definition"]["cluster"]), visible(words), name, judged, row))
     return tuple(clusters)
+
+
+def _judged(label: Json) -> str:
+    """What a blind judge made of a label."""
+    if label["auc"] is None:
+        return "could not be checked"
+    area = f"AUC {label['auc']:.2f} [{label['auc_low']:.2f}, {label['auc_high']:.2f}]"
+    missing = f", {label['n_missing']} without a verdict" if label["n_missing"] else ""
+    note = f"; {visible(str(label['note']))}" if label["note"] else ""
+    return f"{'confirmed' if label['is_validated'] else 'not confirmed'}, {area}{missing}{note}"
 
 
 def _arm(arm: Json, entry: Json) -> Arm:
