@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from diptych._types import FloatMatrix, Json, Mask
 from diptych.errors import ShapeError
 from diptych.visualization import themes
-from diptych.visualization.controls import CONTROLS_HEIGHT, fade, make_room, menus, option, show_only
+from diptych.visualization.controls import CONTROLS_HEIGHT, fade, make_room, menus, one_of, only_disagreements, option
 from diptych.visualization.maps import check_places, key, map_layout, marker_size, marks
 from diptych.visualization.text import label, paragraph
 
@@ -130,10 +130,7 @@ def approval_map(
                 of_model.append(j)
                 of_answer.append(answer)
     numbers = list(range(len(keys), len(keys) + len(traces)))
-    by_model = [
-        show_only(f"Model: {label(name, 40)}", [one == j for one in of_model], numbers)
-        for j, name in enumerate(approvals.models)
-    ]
+    by_model = one_of("Model", approvals.models, of_model, numbers)
     by_answer = [fade("All answers", [True] * len(traces), numbers)]
     by_answer += [
         fade(name.capitalize(), [one == answer for one in of_answer], numbers) for answer, name in ANSWERS.items()
@@ -194,16 +191,9 @@ def approval_scatter(
             agreed.append(not part)
     numbers = list(range(len(keys), len(keys) + len(traces)))
     kind = "Model" if pivot == "labels" else "Label"
-    choices = [
-        show_only(f"{kind}: {label(name, 40)}", [one == j for one in of_other], numbers)
-        for j, name in enumerate(others)
-    ]
-    filters = [
-        fade("All statements", [True] * len(traces), numbers),
-        fade("Only disagreements", [not one for one in agreed], numbers),
-    ]
+    choices = menus(one_of(kind, others, of_other, numbers), only_disagreements("statements", agreed, numbers))
     look = map_layout(title, note or "Filled: approves. Hollow: disapproves. Cross: gives no answer.")
-    return themes.figure(keys + traces, make_room(look, menus(choices, filters if differs.any() else [])))
+    return themes.figure(keys + traces, make_room(look, choices))
 
 
 def approval_table(approvals: Approvals, *, title: str = "Answers, side by side") -> Any:

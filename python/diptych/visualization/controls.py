@@ -11,6 +11,7 @@ from html import unescape
 from typing import Any
 
 from diptych._types import Json
+from diptych.visualization.text import label
 from diptych.visualization.themes import FAINT, INK, LINE
 
 CONTROLS_HEIGHT = 46
@@ -53,6 +54,42 @@ def fade(text: str, kept: Sequence[bool], traces: Sequence[int]) -> Json:
     """
     changes = {"opacity": [float(one) for one in kept], "hoverinfo": ["all" if one else "skip" for one in kept]}
     return option(text, changes, traces)
+
+
+def one_of(kind: str, names: Sequence[str], owners: Sequence[int], traces: Sequence[int]) -> list[Json]:
+    """A menu that shows the traces of one owner at a time.
+
+    Parameters
+    ----------
+    kind : of the owners, for example ``"Model"``
+    names : of the owners, any text
+    owners : for each of the traces, the number of its owner
+    traces : their numbers in the figure
+
+    Examples
+    --------
+    >>> one_of("Model", ["m", "n"], [0, 1, 1], [5, 6, 7])[1]["args"]
+    [{'visible': [False, True, True]}, [5, 6, 7]]
+    """
+    return [
+        show_only(f"{kind}: {label(name, 40)}", [owner == i for owner in owners], traces)
+        for i, name in enumerate(names)
+    ]
+
+
+def only_disagreements(what: str, agreed: Sequence[bool], traces: Sequence[int]) -> list[Json]:
+    """A menu that leaves all, or only the traces of what is disagreed on; no entries where there is no such trace.
+
+    Parameters
+    ----------
+    what : is shown, for example ``"responses"``
+    agreed : one for each of the traces
+    traces : their numbers in the figure
+    """
+    if all(agreed):
+        return []
+    everything = fade(f"All {what}", [True] * len(traces), traces)
+    return [everything, fade("Only disagreements", [not one for one in agreed], traces)]
 
 
 def menus(*choices: Sequence[Json], active: int = 0) -> list[Json]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diptych._types import FloatMatrix, Json, Mask
 from diptych.errors import DataError, ShapeError
 from diptych.visualization import themes
-from diptych.visualization.controls import fade, make_room, menus
+from diptych.visualization.controls import make_room, menus, only_disagreements
 from diptych.visualization.text import label, paragraph
 
 MANY_MARKS = 5_000
@@ -131,12 +131,8 @@ def response_map(points: Points, *, title: str = "Map of the responses", note: s
                     traces.append(marks(points.places, chosen, texts, look, group, n_all=len(arm)))
                     agreed.append(not part)
     numbers = list(range(len(keys), len(keys) + len(traces)))
-    filters = [
-        fade("All responses", [True] * len(traces), numbers),
-        fade("Only disagreements", [not one for one in agreed], numbers),
-    ]
-    look = map_layout(title, note)
-    return themes.figure(keys + traces, make_room(look, menus(filters if differs.any() else [])))
+    look = make_room(map_layout(title, note), menus(only_disagreements("responses", agreed, numbers)))
+    return themes.figure(keys + traces, look)
 
 
 def cluster_map(

@@ -13,7 +13,7 @@ from diptych._types import FloatVector, Json
 from diptych.clustering.hierarchy import Hierarchy
 from diptych.errors import ShapeError
 from diptych.visualization import themes
-from diptych.visualization.controls import make_room, menus, option, show_only
+from diptych.visualization.controls import make_room, menus, one_of, option
 from diptych.visualization.shares import ClusterApprovals, colour_bar, share_text, shares_of
 from diptych.visualization.text import label
 
@@ -84,10 +84,7 @@ def dendrogram(
         traces.append(_pointers(left + width / 2, y, hovers) | {"visible": j == 0})
         of_model.append(j)
     numbers = list(range(2, len(traces)))
-    choices = [
-        show_only(f"Model: {label(name, 40)}", [one == j for one in of_model], numbers)
-        for j, name in enumerate(approvals.models)
-    ]
+    choices = one_of("Model", approvals.models, of_model, numbers)
     note = label(note, 120) or "Bars: share that approves, of the grey width."
     row = max(26, 8 * n_labels + 8)
     look = make_room(themes.layout(label(title, 80), height=190 + row * hierarchy.n_leaves, note=note), menus(choices))
@@ -146,10 +143,7 @@ def approval_tree(
         option("All levels" if depth < 0 else f"{depth} levels", {"maxdepth": [depth] * len(numbers)}, numbers)
         for depth in depths
     ]
-    by_model = [
-        show_only(f"Model: {label(name, 40)}", [one == j for one in numbers], numbers)
-        for j, name in enumerate(approvals.models)
-    ]
+    by_model = one_of("Model", approvals.models, numbers, numbers)
     begin = by_label[0]["args"][0]
     traces = []
     for j in numbers:
