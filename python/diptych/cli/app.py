@@ -12,6 +12,7 @@ from diptych.cli import (
     approve,
     bench,
     cache,
+    cluster,
     compare,
     contrast,
     demo,
@@ -19,6 +20,7 @@ from diptych.cli import (
     embed,
     generate,
     importing,
+    match,
     plan,
     report,
     rerun,
@@ -53,6 +55,8 @@ app.command("approve")(approve.approve)
 app.command("generate")(generate.generate)
 app.command("embed")(embed.embed)
 app.command("import")(importing.import_)
+app.command("cluster")(cluster.cluster)
+app.command("match")(match.match)
 app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 app.command("report")(report.report)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diptych._types import FloatMatrix, FloatVector, Labels, Mask
+from diptych._types import FloatMatrix, FloatVector, Labels, Mask, Vectors
 from diptych.errors import ShapeError
 
 
@@ -70,7 +70,7 @@ class Hierarchy:
         return np.argsort(np.argsort(first))[labels].astype(np.int32)
 
 
-def grow_hierarchy(centroids: FloatMatrix, sizes: NDArray[np.int64]) -> Hierarchy:
+def grow_hierarchy(centroids: FloatMatrix | Vectors, sizes: NDArray[np.int64]) -> Hierarchy:
     """Bring together, again and again, the two clusters whose union adds least to the squared distances from centroids.
 
     Parameters
@@ -135,7 +135,7 @@ def _least(costs: FloatMatrix, node: NDArray[np.int64]) -> tuple[int, int]:
     return int(rows[0]), int(columns[0])
 
 
-def _check(centroids: FloatMatrix, sizes: NDArray[np.int64]) -> None:
+def _check(centroids: FloatMatrix | Vectors, sizes: NDArray[np.int64]) -> None:
     if centroids.ndim != 2 or not len(centroids):
         raise ShapeError(f"a tree needs centroids of shape (k, d), k at least 1, not {centroids.shape}")
     if sizes.shape != (len(centroids),):

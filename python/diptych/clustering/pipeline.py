@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -58,7 +57,7 @@ class ClusteringPipeline:
     def __init__(
         self,
         algorithm: str = "kmeans",
-        n_clusters: int | Literal["rule", "silhouette", "gap"] | None = None,
+        n_clusters: int | str | None = None,
         *,
         seed: int = 0,
         n_seeds: int = 1,
