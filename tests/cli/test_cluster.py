@@ -106,6 +106,20 @@ def test_vectors_are_clustered_by_themselves(forge: Forge, tmp_path: Path) -> No
     assert labels == [labels[i % 3] for i in range(30)]
 
 
+def test_what_embed_wrote_is_clustered_with_its_texts_and_names(forge: Forge, folder: Path) -> None:
+    assert forge.run("embed", "a.jsonl", "--out", "v.npz", cwd=folder).code == 0
+    outcome = forge.run("cluster", "v.npz", "--n-clusters", "3", "--out", "v.csv", cwd=folder)
+    assert outcome.code == 0, outcome.err
+    assert "football" in outcome.out
+    assert (folder / "v.csv").read_text().splitlines()[0] == "id,cluster"
+    assert forge.run("cluster", "a.jsonl", "--n-clusters", "3", "--out", "a.csv", cwd=folder).code == 0
+    found = [
+        sorted(line.split(",")[-1] for line in (folder / name).read_text().splitlines()[1:])
+        for name in ("v.csv", "a.csv")
+    ]
+    assert found[0] == found[1]
+
+
 def test_clusterings_of_the_same_responses_are_matched(forge: Forge, folder: Path) -> None:
     for out, k in (("3.csv", "3"), ("2.json", "2")):
         assert forge.run("cluster", "a.jsonl", "--n-clusters", k, "--out", out, cwd=folder).code == 0

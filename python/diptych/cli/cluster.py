@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diptych.cli import settings as flags
-from diptych.cli.console import errors_as_messages, progress_on_stderr, say
+from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import METHOD, OUTPUT, option
 from diptych.errors import ConfigError
 
@@ -31,6 +31,7 @@ def cluster(
         int, option("n-seeds", "Cluster so many times, and say how stable each cluster is.", METHOD, "1", least=1)
     ] = 1,
     embedder: flags.Embedder = None,
+    embedder_arg: flags.EmbedderArg = None,
     prompt_field: flags.PromptField = None,
     response_field: flags.ResponseField = None,
     seed: flags.Seed = None,
@@ -47,9 +48,10 @@ def cluster(
         from diptych.clustering.pipeline import ClusteringPipeline
         from diptych.comparison.clustered import cluster_items, load_items
         from diptych.data.assignments import check_assignments_path, write_assignments
+        from diptych.models.registry import parse_options
         from diptych.utils.text import json_text
 
-        n_threads = flags.check_threads(threads)
+        n_threads, options = flags.check_threads(threads), parse_options(embedder_arg or ())
         if out is not None and check_assignments_path(out) in files:
             raise ConfigError(f"--out = {str(out)!r} is one of the files that are read. Choose another name.")
         with progress_on_stderr() as progress:
@@ -64,6 +66,7 @@ def cluster(
             items = load_items(
                 files,
                 embedder=embedder or "lexical",
+                embedder_options=options,
                 cache_dir=cache_dir,
                 prompt_field=prompt_field,
                 response_field=response_field,
@@ -71,6 +74,8 @@ def cluster(
                 progress=progress,
             )
             found = cluster_items(items, pipeline)
+        for notice in items.notices:
+            note(f"note: {notice}")
         table = {"algorithm": algorithm, "seed": seed or 0, "n_seeds": n_seeds, **found.as_json()}
         if out is not None:
             write_assignments(out, found.rows(), table)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from diptych._types import FloatVector, Json, Progress, Silent, Vectors
 from diptych.clustering.analysis import Clusters
@@ -16,7 +15,6 @@ from diptych.clustering.labels import keywords
 from diptych.clustering.pipeline import ClusteringPipeline
 from diptych.clustering.shares import ClusterStatistics
 from diptych.comparison.sources import load_arm
-from diptych.data import Response
 from diptych.embeddings.files import SUFFIXES, read_vectors
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import DataError
@@ -35,6 +33,7 @@ class Items:
     arms : of each; None where there are none
     units : prompt of each; None where each stands for itself
     texts : of each; None where they are not known
+    notices : what a reader should know about how they were read and embedded
     """
 
     vectors: Vectors
@@ -42,6 +41,7 @@ class Items:
     arms: tuple[str, ...] | None = None
     units: tuple[str, ...] | None = None
     texts: tuple[str, ...] | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,10 @@ def cluster_items(items: Items, pipeline: ClusteringPipeline) -> ClusteredItems:
 
     Examples
     --------
-    >>> items = Items(np.eye(4, dtype=np.float32)[[0, 1, 0, 1]], tuple({"row": i} for i in range(4)))
+    >>> import numpy as np
+    >>> items = Items(np.eye(3, dtype=np.float32)[[0, 1, 0]], tuple({"row": i} for i in range(3)))
     >>> [row["cluster"] for row in cluster_items(items, ClusteringPipeline("kmeans", 2)).rows()]
-    [0, 1, 0, 1]
+    [0, 1, 0]
     """
     labels = pipeline.fit_predict(items.vectors)
     clusters = pipeline.analyze_clusters(items.vectors, labels)
@@ -147,6 +148,7 @@ def load_items(
     paths: Sequence[Path],
     *,
     embedder: str = "lexical",
+    embedder_options: Mapping[str, Any] | None = None,
     cache_dir: Path | None = None,
     prompt_field: str | None = None,
     response_field: str | None = None,
@@ -158,7 +160,7 @@ def load_items(
     Parameters
     ----------
     paths : ``.npz``, ``.npy`` or ``.safetensors``, or files of responses
-    embedder : that turns responses into vectors
+    embedder, embedder_options : that turns responses into vectors
     cache_dir : where vectors are kept
     prompt_field, response_field : field names, where they are not among the usual ones
     threads : for parsing
@@ -169,22 +171,26 @@ def load_items(
     DataError
         If a file cannot be read or does not fit, or vectors stand beside other files.
     """
-    vectors = [path for path in paths if path.suffix in SUFFIXES]
-    if vectors and len(paths) > 1:
-        raise DataError(f"{vectors[0]} holds vectors, which have no arms; give it by itself, or files of responses")
-    if vectors:
-        return _from_vectors(vectors[0])
+    matrices = [path for path in paths if path.suffix in SUFFIXES]
+    if matrices and len(paths) > 1:
+        raise DataError(f"{matrices[0]} holds vectors, which have no arms; give it by itself, or files of responses")
+    if matrices:
+        return _from_vectors(matrices[0])
     names = _arm_names(paths)
-    rows: list[Response] = []
-    for path, name in zip(paths, names, strict=True):
-        rows += load_arm(path, arm=name, prompt_field=prompt_field, response_field=response_field, threads=threads).rows
-    service = EmbeddingService(cache_dir, embedder, progress=progress or Silent())
+    arms = [
+        load_arm(path, arm=name, prompt_field=prompt_field, response_field=response_field, threads=threads)
+        for path, name in zip(paths, names, strict=True)
+    ]
+    rows = [row for arm in arms for row in arm]
+    service = EmbeddingService(cache_dir, embedder, options=embedder_options, progress=progress or Silent())
+    vectors = service.get_embeddings([row.response for row in rows])
     return Items(
-        service.get_embeddings([row.response for row in rows]),
+        vectors,
         tuple({"arm": row.arm, "prompt_id": row.prompt_id, "draw": row.draw} for row in rows),
         arms=tuple(row.arm for row in rows),
         units=tuple(row.prompt_id for row in rows),
         texts=tuple(row.response for row in rows),
+        notices=(*(notice for arm in arms for notice in arm.notices), *service.notices),
     )
 
 
