@@ -4,8 +4,8 @@ Ours: ``ClusteringPipeline.fit_predict``, ``analyze_clusters``, ``compute_statis
 and ``match_clusters`` with the labels of another seed. The peer: ``KMeans(100).fit``, as it comes. Both use all
 processors, in turns; on a busy machine the peer's threads wait for each other, so measure on an idle one, or with
 ``--threads 1``. Memory is what the process holds at most, the vectors among it, beyond what it held before them.
-100,000 rows are clustered once. Nothing is asserted; nothing is written unless ``--record`` asks for it. From the folder of
-the repository: ``python -m benches.python.clustering``.
+100,000 rows are clustered once. Nothing is asserted; nothing is written unless ``--record`` asks for it. From the
+folder of the repository: ``python -m benches.python.clustering``.
 """
 
 from __future__ import annotations
