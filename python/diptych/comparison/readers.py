@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Self
 
 from diptych._types import Json, Progress
@@ -19,6 +17,7 @@ from diptych.comparison.folder import LEDGER
 from diptych.comparison.lenses.judge import MAX_SENTENCE, PAIRS_A_QUESTION
 from diptych.comparison.lenses.regions import MAX_REPORTED
 from diptych.comparison.measures import Readers
+from diptych.comparison.named_models import ledger_path
 from diptych.comparison.pairing import Table
 from diptych.models.assistant import Assistant
 from diptych.models.ledger import Ledger
@@ -125,10 +124,7 @@ class AskedReaders:
         if not self.readers:
             yield Readers()
             return
-        with ExitStack() as stack:
-            if path is None:
-                path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.sqlite"
-            ledger = stack.enter_context(Ledger(Path(path), self.config))
+        with ledger_path(path) as place, Ledger(place, self.config) as ledger:
             yield self.on(ledger, progress=progress)
 
     def expected(self, n_prompts: int, n_responses: int, n_characters: float) -> Iterator[tuple[Reader, Estimate]]:

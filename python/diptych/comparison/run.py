@@ -11,9 +11,11 @@ from diptych.comparison.analysis import Analysis, analyse_as_one_family
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.lenses import Lenses
 from diptych.comparison.measures import Readers
+from diptych.comparison.named_models import AskOptions, ledger_path, named_models
 from diptych.comparison.prepare import Prepared, prepare
 from diptych.comparison.readers import readers_for
 from diptych.comparison.result import Result
+from diptych.models.ledger import Ledger
 
 
 def compare(
@@ -24,6 +26,7 @@ def compare(
     cache_dir: str | os.PathLike[str] | None = None,
     ledger: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    ask: AskOptions | None = None,
     **settings: Unpack[CompareOptions],
 ) -> Result:
     """Compare two arms: how do their responses differ?
@@ -31,12 +34,13 @@ def compare(
     Parameters
     ----------
     a, b : file of responses (.jsonl, .json, .csv, .parquet, each optionally .gz or .zst), list of dicts, pandas or
-        polars data frame, or ``Responses``
+        polars data frame, or ``Responses``; or the name of a model, ``provider/model[@revision]``, which is asked first
     threads : for parsing and testing, by default one per processor; the result is the same for every value
     cache_dir : folder of the embedding store; by default nothing is kept
-    ledger : file that keeps what a labeller and a judge answer, so that the same call again asks nothing; by default
-        nothing is kept
+    ledger : file that keeps every answer of a model the moment it comes, so that the same call again asks nothing; by
+        default nothing is kept
     progress : where it says how far it is
+    ask : how models are asked: ``prompts``, ``draws``, ``sampling``, ``system_a``, ``system_b``, …; see ``AskOptions``
     **settings : fields of ``CompareConfig``, such as ``lenses``, ``seed``, ``alpha``, ``resamples``, ``name_a``
 
     Returns
@@ -51,7 +55,7 @@ def compare(
     ConfigError
         If a setting does not fit.
     BudgetError, ModelError, LedgerError
-        If a labeller or a judge cannot be asked.
+        If a model cannot be asked.
 
     Examples
     --------
@@ -60,12 +64,24 @@ def compare(
     >>> result = compare(a, b, name_b="polite")
     >>> "polite writes more words" in [finding.statement for finding in result.findings]
     True
+    >>> asked = compare("scripted/echo", a, ask={"sampling": {"max_tokens": 50}}, name_a="echo", name_b="plain")
+    >>> "plain asks fewer questions" in [finding.statement for finding in asked.findings]
+    True
     """
     threads = threads or os.cpu_count() or 1
     config = CompareConfig.parse(dict(settings), source="compare")
-    with readers_for(config) as asked:
-        prepared = prepare(a, b, config=config, threads=threads, readers=asked)
-        with asked.on_file(ledger, progress=progress) as readers:
+    with readers_for(config) as asked, named_models((a, b), config, asked.config, ask or {}) as arms:
+        if arms is None:
+            prepared = prepare(a, b, config=config, threads=threads, readers=asked)
+            with asked.on_file(ledger, progress=progress) as readers:
+                return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=readers)
+        with ledger_path(ledger) as path, Ledger(path, arms.config) as kept:
+            limits = ask or AskOptions()
+            found = arms.run(
+                kept, progress=progress, max_cost=limits.get("max_cost"), max_failures=limits.get("max_failures")
+            )
+            prepared = prepare(found.get("a", a), found.get("b", b), config=config, threads=threads, readers=asked)
+            readers = asked.on(kept, progress=progress)
             return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=readers)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
@@ -10,8 +9,7 @@ from typing import Any, Unpack
 from diptych.data import DataLoader, Records, Responses
 from diptych.data.loaders import SkipOptions
 from diptych.errors import DataError
-
-_MODEL_NAME = re.compile(r"(openai|anthropic|openrouter|openai-api|hf|vllm|scripted)/.+")
+from diptych.models.registry import looks_like_model
 
 
 def load_arm(
@@ -75,7 +73,7 @@ def _file(path: Path, name: str, threads: int, options: SkipOptions) -> Records:
         return DataLoader(threads=threads).load_records(path, **options)
     except FileNotFoundError as error:
         hint = "Check the name; it is looked up from the current folder."
-        if _MODEL_NAME.fullmatch(name):
+        if looks_like_model(name):
             hint = "It looks like the name of a model. Generate its responses first, and give the file."
         raise DataError(f"{name}: no such file. {hint}") from error
     except OSError as error:
