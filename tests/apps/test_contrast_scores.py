@@ -123,3 +123,30 @@ def test_score_end_to_end(tmp_path: Path) -> None:
         env=environment,
     )
     assert elsewhere.code == 2 and "only where its weights are here" in elsewhere.err
+
+
+@pytest.mark.timeout(240)
+@needs_torch
+def test_sample_end_to_end(tmp_path: Path) -> None:
+    """Resumed at no call; an alias of the model that every verb takes; the same model twice is said to be."""
+    save_tiny(tmp_path / "base")
+    save_adapter(tmp_path / "base", tmp_path / "adapter")
+    write(tmp_path, {"p.txt": b"Why?\nHow?\nWho is there?\n"})
+    environment = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    asked = ("--prompts", "p.txt", "--max-tokens", "8", "--temperature", "0", "--model-arg", "device=cpu")
+
+    def rows(out: str, *words: str) -> list[str]:
+        done = run_cli(*words, *asked, "--out", out, cwd=tmp_path, env=environment, timeout_s=120)
+        assert done.code == 0, done.err
+        assert "both models are hf/base" in done.err if words[3:4] == ("hf/base",) else True
+        return [json.loads(line)["response"] for line in (tmp_path / out).read_text().splitlines()]
+
+    pair = ("contrast", "sample", "hf/base", "hf/base+adapter")
+    said = rows("a.jsonl", *pair, "--weight", "2")
+    assert said == rows("b.jsonl", "generate", "contrast/base+adapter~base", "--model-arg", "weight=2")
+    assert said != rows("c.jsonl", *pair, "--weight", "2", "--speaker", "base")
+    assert rows("d.jsonl", "contrast", "sample", "hf/base", "hf/base") == rows("e.jsonl", "generate", "hf/base")
+    again = run_cli(*pair, "--weight", "2", *asked, "--out", "a.jsonl", cwd=tmp_path, env=environment, timeout_s=120)
+    assert "0 asked now" in again.out, again.err
+    wrong = run_cli(*pair, "--speaker", "x", *asked, "--out", "x.jsonl", cwd=tmp_path, env=environment, timeout_s=120)
+    assert wrong.code == 2 and "--speaker = 'x'" in wrong.err

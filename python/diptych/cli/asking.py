@@ -165,9 +165,9 @@ def chosen(context: typer.Context) -> Choices:
         raise ConfigError(f"{place_of(context, 'max_cost')} = {max_cost}: it should be at least 0")
     return Choices(
         sampling=Sampling.parse(values, source="sampling", places=places),
-        registry=Registry.load(given["models"]) if given["models"] is not None else None,
-        base_url=given["base_url"],
-        price=given["price"],
+        registry=Registry.load(given["models"]) if given.get("models") is not None else None,
+        base_url=given.get("base_url"),
+        price=given.get("price"),
         options=parse_options(given["model_arg"] or ()),
         draws=given["draws"],
         max_cost=max_cost,

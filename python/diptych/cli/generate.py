@@ -54,24 +54,37 @@ def generate(
     --max-cost, 130 interrupted.
     """
     with errors_as_messages(resumes=True):
-        from diptych.data.prompts import load_prompts
+        answer_prompts(context, model, asking.chosen(context))
 
-        choices = asking.chosen(context)
-        if limit is not None and limit < 1:
-            raise ConfigError(f"{flags.place_of(context, 'limit')} = {limit}: it should be at least 1")
-        spec = choices.spec(model)
-        loaded = load_prompts(prompts, prompt_field=prompt_field)
-        _check_out(out)
-        generation = choices.generation(spec, loaded, system=system, limit=limit)
-        wanted, out = out, _forked(out, generation) if fork else out
-        try:
-            if dry_run:
-                for line in _plan(generation, out):
-                    say(line)
-                return
-            _ask(generation, choices, out, as_json=json, forked_from=wanted)
-        finally:
-            generation.model.close()
+
+def answer_prompts(context: typer.Context, model: str, choices: asking.Choices) -> None:
+    """Ask a model the prompts that the flags name, or say what that would take.
+
+    Parameters
+    ----------
+    context : of a verb with the flags ``prompts``, ``prompt-field``, ``out``, ``limit``, ``system``, ``fork``, ``json``
+        and ``dry-run``
+    model : its name
+    choices : flags about asking
+    """
+    from diptych.data.prompts import load_prompts
+
+    given, wanted = context.params, context.params["out"]
+    if given["limit"] is not None and given["limit"] < 1:
+        raise ConfigError(f"{flags.place_of(context, 'limit')} = {given['limit']}: it should be at least 1")
+    spec = choices.spec(model)
+    loaded = load_prompts(given["prompts"], prompt_field=given["prompt_field"])
+    _check_out(wanted)
+    generation = choices.generation(spec, loaded, system=given["system"], limit=given["limit"])
+    out = _forked(wanted, generation) if given["fork"] else wanted
+    try:
+        if given["dry_run"]:
+            for line in _plan(generation, out):
+                say(line)
+            return
+        _ask(generation, choices, out, as_json=given["json"], forked_from=wanted)
+    finally:
+        generation.model.close()
 
 
 def _plan(generation: Generation, out: Path) -> list[str]:
