@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from diptych.cli import asking
+from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, OUTPUT, option
@@ -67,7 +67,7 @@ def compare(
     simultaneous: flags.Simultaneous = None,
     equivalent_within: flags.EquivalentWithin = None,
     seed: flags.Seed = None,
-    config: flags.ConfigFile = None,
+    config: asking_file.ConfigFile = None,
     threads: flags.Threads = None,
     cache_dir: flags.CacheDir = None,
     prompts: Annotated[
@@ -125,7 +125,8 @@ def compare(
         choices = asking.chosen(context)
         given = with_likelihood_of_arms(flags.given_settings(context), a, b)
         given |= {role: choices.full_name(given[role]) for role in ("labeller", "judge") if role in given}
-        chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
+        places = {key: flags.place_of(context, key) for key in given}
+        chosen = make_config(config, given, places, besides=asking_file.AskSettings.model_fields)
         n_threads = flags.check_threads(threads)
         if more:
             several = Several([a, b, *more], name or [], versus, chosen, out, n_threads, cache_dir)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diptych._types import Json
-from diptych.cli import asking
+from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say, typed
 from diptych.cli.settings import INPUT, OUTPUT, option
@@ -26,6 +26,7 @@ def generate(
     prompts: Annotated[Path, option("prompts", "File of prompts: .txt, .jsonl, .json, .csv, .parquet.", INPUT)],
     out: Annotated[Path, option("out", "File of the responses (.jsonl).", OUTPUT)],
     prompt_field: flags.PromptField = None,
+    config: asking_file.ConfigFile = None,
     limit: Annotated[int | None, option("limit", "Ask at most so many prompts.", INPUT, "all")] = None,
     draws: asking.Draws = 1,
     system: asking.System = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,9 @@ _LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood", "judge"
 """Settings that ask for a lens."""
 
 
-def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str, str]) -> CompareConfig:
+def make_config(
+    path: Path | None, given: Mapping[str, Any], places: Mapping[str, str], *, besides: Collection[str] = ()
+) -> CompareConfig:
     """Settings from a YAML file with flags on top; naming score fields, two models or a judge asks for their lens.
 
     Parameters
@@ -40,6 +42,7 @@ def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str
     path : YAML file, if there is one
     given : settings from flags and the environment
     places : flag or variable of each of those, for messages
+    besides : settings in the file that are none of the comparison
 
     Raises
     ------
@@ -47,6 +50,7 @@ def make_config(path: Path | None, given: Mapping[str, Any], places: Mapping[str
         If a setting is unknown or does not fit; a flag does not hide a mistake in the file.
     """
     values, lines = read_yaml(path) if path is not None else ({}, {})
+    values = {name: value for name, value in values.items() if name not in besides}
     for name in values.keys() & given.keys() - {"lenses", "labeller", *_LENS_OF}:  # those are checked together
         _parse({name: values[name]}, lines)
     merged = {**values, **given}

@@ -13,6 +13,8 @@ from diptych.errors import ConfigError
 INPUT = "Input"
 METHOD = "Method"
 OUTPUT = "Output"
+PLACES = "diptych.places"
+"""Of settings that a file gave; kept in the context of the command."""
 
 
 def option(
@@ -139,11 +141,13 @@ def given_settings(context: typer.Context) -> dict[str, Any]:
 
 
 def place_of(context: typer.Context, setting: str) -> str:
-    """The flag or the variable that gave a setting, for messages."""
+    """The flag, the variable or the line of a file that gave a setting, for messages."""
     parameter = _PARAMETER.get(setting, setting)
     source = context.get_parameter_source(parameter)
     if source is not None and source.name == "ENVIRONMENT":
         return f"DIPTYCH_{parameter.upper()}"
+    if source is not None and source.name == "DEFAULT_MAP":
+        return str(context.meta[PLACES][parameter])
     return f"--{parameter.replace('_', '-')}"
 
 
