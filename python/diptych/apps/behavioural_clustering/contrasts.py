@@ -15,6 +15,7 @@ from diptych.apps.behavioural_clustering.config import ApproveConfig
 from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings
 from diptych.comparison.inference import Resampling, Tested, as_one_family, infer
+from diptych.comparison.lenses.approval import KINDS
 from diptych.comparison.measures import Measure
 from diptych.comparison.pairing import Table, pair_arms
 from diptych.comparison.units import UnitMeans, unit_means
@@ -24,11 +25,6 @@ from diptych.utils.hashing import derive_seed
 
 Place = tuple[int, int]
 """Numbers of a model and a persona."""
-_SAYS = {
-    Approval.APPROVES: ("approves", "approves of more", "approves of fewer"),
-    Approval.DISAPPROVES: ("disapproves", "disapproves of more", "disapproves of fewer"),
-    Approval.NO_ANSWER: ("no_answer", "gives no answer to more", "gives no answer to fewer"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +181,7 @@ def _columns(
     said: FloatVector, cluster_of: Labels, n_clusters: int
 ) -> Iterator[tuple[Approval, int | None, FloatVector]]:
     """Each measure: 0 or 1 for each answer, NaN outside of its cluster."""
-    for approval in _SAYS:
+    for approval in KINDS:
         says = (said == approval).astype(np.float64)
         yield approval, None, says
         for cluster in range(n_clusters):
@@ -193,7 +189,7 @@ def _columns(
 
 
 def _measure(number: int, approval: Approval, cluster: int | None, names: Sequence[str]) -> Measure:
-    name, more, fewer = _SAYS[approval]
+    name, more, fewer = KINDS[approval]
     where, of = ("all", "statements") if cluster is None else (f"cluster_{cluster}", f"statements on {names[cluster]}")
     return Measure(
         id=f"approval.{number}.{name}.{where}",

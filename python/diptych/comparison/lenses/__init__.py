@@ -16,6 +16,7 @@ LENSES = {
     "log_odds": "LogOddsLens",
     "likelihood": "LikelihoodLens",
     "judge": "JudgeLens",
+    "approval": "ApprovalLens",
 }
 """Name of each lens and its class, in the file of the same name."""
 
