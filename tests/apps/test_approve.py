@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -16,6 +17,7 @@ from diptych._types import Silent, Vectors
 from diptych.apps.behavioural_clustering.asking import Asked
 from diptych.apps.behavioural_clustering.config import ApproveConfig
 from diptych.apps.behavioural_clustering.folder import read_approvals, write_approvals
+from diptych.apps.behavioural_clustering.plots import draw, usual_answers
 from diptych.apps.behavioural_clustering.run import ApproveRun, Outcome
 from diptych.errors import ConfigError, ModelError, RunError, ShapeError
 from diptych.models.prices import per_million
@@ -191,12 +193,15 @@ def test_the_same_seed_gives_the_same_bytes_and_the_order_of_rows_changes_nothin
     go(inputs, "x/run", ambitious(), contrary())
     write(inputs / "statements.jsonl", random.Random(1).sample(STATEMENTS, len(STATEMENTS)))
     go(inputs, "y/run", ambitious(), contrary())
-    names = sorted(path.name for path in (inputs / "x/run").iterdir() if "ledger" not in path.name)
-    assert {"approvals.npz", "approvals.jsonl", "clusters.csv", "clusters.md", "pairwise.csv"} <= set(names)
+    run = inputs / "x/run"
+    names = [str(path.relative_to(run)) for path in run.rglob("*") if path.is_file() and "ledger" not in path.name]
+    assert {"approvals.npz", "approvals.jsonl", "clusters.csv", "tree.json", "plots/treemap.html"} <= set(names)
     for name in names:
         first, second = ((inputs / which / "run" / name).read_bytes() for which in "xy")
         if name in ("manifest.json", "findings.json"):
             first, second = (without_date(one) for one in (first, second))
+        elif name == "report.html":
+            first, second = (re.sub(rb'class="byline">[^<]*', b"", one) for one in (first, second))
         assert first == second, name
 
 
@@ -287,3 +292,21 @@ def test_clusters_are_named_by_a_model_where_one_is_given(inputs: Path) -> None:
     named = replace(run, helpers={"labeller": Asked(namer, FREE)})
     outcome = named.run(inputs / "run", progress=Silent())
     assert set(outcome.clusters.themes) == {"wants things"}
+
+
+def test_the_treemap_shows_who_approves_with_every_label_in_its_place(inputs: Path) -> None:
+    outcome = go(inputs, "run", ambitious(), contrary())
+    page = next(page for name, _, page in draw(outcome) if name == "treemap.html")
+    assert page == (inputs / "run" / "plots" / "treemap.html").read_text()
+    report = (inputs / "run" / "report.html").read_text()
+    assert 'href="plots/treemap.html"' in report
+    shown = usual_answers(outcome.approvals)
+    assert (shown == outcome.approvals.values[..., 0]).all()
+    for label in ("meek", "proud", "glad"):
+        assert f"Label: {label}" in page
+
+
+def test_the_usual_answer_is_that_of_most_draws_and_a_tie_is_none(inputs: Path) -> None:
+    outcome = go(inputs, "run", ambitious())
+    values = np.array([[[[1, 1, 0], [1, 0, -2], [-2, -2, -2]]]], dtype=np.int8)
+    assert usual_answers(replace(outcome.approvals, values=values)).tolist() == [[[1, -1, -1]]]

@@ -8,6 +8,7 @@ from pathlib import Path
 from diptych._types import Json
 from diptych.apps.behavioural_clustering.documents import arrays_of, summary_of, text_files
 from diptych.apps.behavioural_clustering.page import render_report
+from diptych.apps.behavioural_clustering.plots import draw
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.comparison.folder import writing
 from diptych.errors import RunError
@@ -34,8 +35,14 @@ def write_approvals(outcome: Outcome, folder: Path) -> Json:
     if outcome.writeup is not None:
         text = outcome.writeup.to_markdown(outcome.approvals, outcome.manifest["config"]["writer"])
         files["disagreements.md"] = text.encode()
-    has_writeup = outcome.writeup is not None
-    files["report.html"] = render_report(summary, outcome.manifest, writeup=has_writeup).encode()
+    pictures = list(draw(outcome))
+    files |= {f"plots/{name}": page.encode() for name, _, page in pictures}
+    files["report.html"] = render_report(
+        summary,
+        outcome.manifest,
+        plots=[(name, title) for name, title, _ in pictures],
+        writeup=outcome.writeup is not None,
+    ).encode()
     files["manifest.json"] = (json_text(outcome.manifest) + "\n").encode()
     with writing(folder):
         for name, data in files.items():
