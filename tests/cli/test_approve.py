@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.cli import Outcome, invoke
+from tests.helpers.cli import Outcome, invoke, run_cli
 
 SCRIPT = """\
 rules:
@@ -138,9 +138,10 @@ def test_text_that_prompts_an_answer_meant_as_mischief_stays_text(here: Path) ->
         page = (here / "run" / name).read_text()
         assert "<script" not in page
         assert "<img" not in page
-    assert "\x1b" not in "".join(
-        path.read_text() for path in (here / "run").iterdir() if path.suffix != ".npz" and "ledger" not in path.name
-    )
+    written = [path for path in (here / "run").rglob("*") if path.suffix not in ("", ".npz", ".sqlite")]
+    assert "\x1b" not in "".join(path.read_text() for path in written if "ledger" not in path.name)
+    plots = [path.read_text() for path in written if path.parent.name == "plots"]
+    assert len(plots) == 8 and not any("<img src=x" in page for page in plots)
 
 
 def test_an_unclear_answer_is_read_by_a_model_once(here: Path) -> None:
@@ -151,3 +152,11 @@ def test_an_unclear_answer_is_read_by_a_model_once(here: Path) -> None:
     assert "20 answers without a clear yes or no were read by scripted/reader.yaml" in done.err
     rows = [json.loads(line) for line in (here / "run" / "approvals.jsonl").read_text().splitlines()]
     assert {row["answer"] for row in rows} == {"approves"}
+
+
+def test_status_says_how_a_run_goes_on(here: Path) -> None:
+    given = ("--statements", "statements.jsonl", "--catalogue", "catalogue.json", "--out", "run", "--price", "100,100")
+    stopped = run_cli("approve", "scripted/model.yaml", *given, "--max-cost", "0.08", cwd=here)
+    assert stopped.code == 3, stopped.err
+    status = run_cli("status", "run", cwd=here)
+    assert "diptych approve scripted/model.yaml" in status.out and "--max-cost 0.08" in status.out, status.out

@@ -11,7 +11,7 @@ import typer
 from diptych._types import Json
 from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say, typed
 from diptych.cli.runs import refuse_other_run
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
 from diptych.errors import ConfigError
@@ -175,6 +175,7 @@ def _run(prepared: ApproveRun, folder: Path, choices: asking.Choices, *, cache_d
             progress=progress,
             max_cost=choices.max_cost,
             max_failures=choices.max_failures,
+            command=typed(),
         )
     return write_approvals(outcome, folder)
 

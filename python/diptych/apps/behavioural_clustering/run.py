@@ -135,6 +135,7 @@ class ApproveRun:
         progress: Progress,
         max_cost: float | None = None,
         max_failures: float | None = None,
+        command: str | None = None,
     ) -> Outcome:
         """Ask what the ledger in the folder lacks, read every answer, cluster the statements, test.
 
@@ -144,6 +145,7 @@ class ApproveRun:
         cache_dir : where vectors are kept from run to run
         threads, progress : no result depends on them
         max_cost, max_failures : as for ``Elicitation.run``
+        command : that is running, for ``diptych status`` and the manifest
 
         Raises
         ------
@@ -151,7 +153,7 @@ class ApproveRun:
             If the folder holds something else; see ``Elicitation.run`` for the rest.
         """
         begin_folder(folder)
-        with Ledger(folder / LEDGER, LEDGER_CONFIG) as ledger:
+        with Ledger(folder / LEDGER, LEDGER_CONFIG, command) as ledger:
             responses = self.elicitation.run(ledger, progress=progress, max_cost=max_cost, max_failures=max_failures)
             helpers = {
                 name: Assistant(
@@ -181,7 +183,7 @@ class ApproveRun:
             notices[f"{reading.n_read} answers without a clear yes or no were read by {self.config.reader}"] = None
         notices |= dict.fromkeys(writeup.notices(self.config.writer or "") if writeup else ())
         return Outcome(
-            manifest=self.manifest(),
+            manifest={**self.manifest(), "command": command},
             approvals=approvals,
             clusters=clusters,
             tree=ApprovalTree.grow(clusters, approvals),
