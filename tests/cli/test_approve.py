@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.cli import Outcome, invoke, run_cli
+from tests.helpers.fault_server import Call, FaultServer, Step, reply
 
 SCRIPT = """\
 rules:
@@ -160,3 +162,25 @@ def test_status_says_how_a_run_goes_on(here: Path) -> None:
     assert stopped.code == 3, stopped.err
     status = run_cli("status", "run", cwd=here)
     assert "diptych approve scripted/model.yaml" in status.out and "--max-cost 0.08" in status.out, status.out
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_every_persona_arrives_at_a_server_with_every_statement(
+    here: Path, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{provider.upper()}_API_KEY", "sk-CANARY-0123456789abcdef")
+
+    def opinion(call: Call) -> Step:
+        return Step(content=reply("Yes." if b"Be PROUD." in call.body and b"power" in call.body else "No."))
+
+    with FaultServer(opinion) as server:
+        url = server.url if provider == "anthropic" else server.openai_url
+        given = ["--statements", "statements.jsonl", "--catalogue", "catalogue.json", "--clusters", "2"]
+        done = invoke("approve", f"{provider}/m", *given, "--base-url", url, "--out", "run", "--json")
+    assert done.code == 0, done.err
+    arrived = Counter(next(text for text in ("Be MEEK.", "Be PROUD.", "Be GLAD.") if text in call.body.decode())
+                      for call in server.calls)  # fmt: skip
+    assert arrived == {"Be MEEK.": 20, "Be PROUD.": 20, "Be GLAD.": 20}
+    rows = [json.loads(line) for line in (here / "run" / "approvals.jsonl").read_text().splitlines()]
+    yes = {(row["label"], "power" in row["statement"]) for row in rows if row["answer"] == "approves"}
+    assert yes == {("proud", True)}
