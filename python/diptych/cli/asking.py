@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -99,12 +98,9 @@ class Choices:
 
     def is_model(self, name: str) -> bool:
         """Whether an arm is a model: what is a file on the disk is not, whatever it is called."""
-        from diptych.models.registry import looks_like_model
+        from diptych.models.registry import is_model
 
-        with suppress(OSError):  # no file can have such a name
-            if Path(name).exists() and not Path(name).is_dir():
-                return False
-        return looks_like_model(name) or (self.registry is not None and name in self.registry.names)
+        return is_model(name, self.registry)
 
     def full_name(self, name: str) -> str:
         """What a name of the registry stands for; any other name as it is.

@@ -19,7 +19,7 @@ from diptych.models.generation import Answered, Question, count_failures
 from diptych.models.ledger import Ledger
 from diptych.models.prices import Estimate, Price, estimate, parse_price
 from diptych.models.registry import find_model
-from diptych.models.requests import Failure, Message, Model, Reply, Request, Sampling, request_key
+from diptych.models.requests import Failure, Model, Reply, Request, Sampling, conversation, request_key
 from diptych.utils.hashing import file_sha256
 
 _FAILURES_TOLD = 3
@@ -72,7 +72,11 @@ class Generation:
     @cached_property
     def requests(self) -> tuple[Request, ...]:
         """Every draw of every prompt that is asked."""
-        return tuple(Request(_messages(prompt), draw) for prompt in self.asked for draw in range(self.draws))
+        return tuple(
+            Request(conversation(prompt.text, prompt.system), draw)
+            for prompt in self.asked
+            for draw in range(self.draws)
+        )
 
     def keys(self) -> list[str]:
         """What the answers to ``requests`` are kept under."""
@@ -128,7 +132,7 @@ class Generation:
         n_requests = len(self.asked) * self.draws
         answered = asking.generate(
             self.model,
-            [Question(prompt.prompt_id, _messages(prompt)) for prompt in self.asked],
+            [Question(prompt.prompt_id, conversation(prompt.text, prompt.system)) for prompt in self.asked],
             draws=self.draws,
             sampling=self.sampling,
             ledger=ledger,
@@ -202,11 +206,6 @@ class Generation:
             "system": self.prompts.system,
         }
         return {**self.config, "prompts": prompts, "draws": self.draws, "models_returned": sorted(returned)}
-
-
-def _messages(prompt: Prompt) -> tuple[Message, ...]:
-    user = Message("user", prompt.text)
-    return (user,) if prompt.system is None else (Message("system", prompt.system), user)
 
 
 def _response(prompt: Prompt, one: Answered, arm: str, model: str) -> Response | None:

@@ -15,7 +15,7 @@ from diptych.comparison.generated import Generation
 from diptych.data.prompts import Prompts, as_prompts, load_prompts
 from diptych.errors import ConfigError
 from diptych.models.prices import Budget
-from diptych.models.registry import find_model, looks_like_model
+from diptych.models.registry import find_model, is_model
 from diptych.models.requests import Sampling
 
 
@@ -36,17 +36,6 @@ class AskOptions(TypedDict, total=False):
     options: Mapping[str, Any]
     max_cost: float | None
     max_failures: float | None
-
-
-def is_model(source: Any) -> bool:
-    """Whether an arm is the name of a model: what is a file is not, whatever it is called.
-
-    Examples
-    --------
-    >>> is_model("scripted/echo"), is_model("answers/a.jsonl"), is_model([])
-    (True, False, False)
-    """
-    return isinstance(source, str) and looks_like_model(source) and not Path(source).is_file()
 
 
 @contextmanager
@@ -71,13 +60,13 @@ def named_models(
     ConfigError
         If there are no prompts, or a setting does not fit.
     """
-    names = {arm: source for arm, source in zip("ab", sources, strict=True) if is_model(source)}
+    names = {arm: source for arm, source in zip("ab", sources, strict=True) if _is_model(source)}
     if not names:
         if ask:
             raise ConfigError(f"{', '.join(ask)}: neither arm is a model, so nobody is asked")
         yield None
         return
-    others = [source for source in sources if not is_model(source)]
+    others = [source for source in sources if not _is_model(source)]
     prompts = _prompts(ask.get("prompts", others[0] if others else None), config)
     sampling = Sampling.parse(dict(ask.get("sampling", {})), source="sampling")
     with ExitStack() as stack:
@@ -93,6 +82,10 @@ def named_models(
                 model, own, ask.get("draws", 1), sampling, spec.price, config.limit, config.seed
             )
         yield AskedArms(generations, Path(), readers)
+
+
+def _is_model(source: Any) -> bool:
+    return isinstance(source, str) and is_model(source)
 
 
 def _prompts(given: Any, config: CompareConfig) -> Prompts:

@@ -15,8 +15,8 @@ import numpy as np
 from diptych._types import Json, Labels
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
-from diptych.errors import ConfigError, DataError, RunError
-from diptych.utils.files import write_atomic
+from diptych.errors import DataError, RunError
+from diptych.utils.files import check_new_file, write_atomic
 from diptych.utils.text import json_text, spreadsheet_safe
 
 KEYS = ("id", "row", "arm", "prompt_id", "draw")
@@ -54,11 +54,7 @@ def check_assignments_path(path: Path) -> Path:
     ConfigError
         If its ending is another, or its folder is not there.
     """
-    if path.suffix not in WRITABLE:
-        raise ConfigError(f"{path}: clusters are written as {' or '.join(WRITABLE)}; give a name that ends so")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.absolute().parent}. Make it, or choose another.")
-    return path
+    return check_new_file(path, "clusters", WRITABLE)
 
 
 def write_assignments(path: Path, rows: Sequence[Json], about: Json) -> None:

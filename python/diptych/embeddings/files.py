@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diptych._types import Json, Vectors
 from diptych.errors import ConfigError, DataError, RunError
 from diptych.utils.extras import require_extra
-from diptych.utils.files import write_atomic
+from diptych.utils.files import check_new_file, write_atomic
 
 SUFFIXES = (".npz", ".npy", ".safetensors")
 WRITABLE = (".npz", ".safetensors")
@@ -49,11 +49,7 @@ def check_vector_path(path: Path) -> Path:
     ConfigError
         If its ending is another, or its folder is not there.
     """
-    if path.suffix not in WRITABLE:
-        raise ConfigError(f"{path}: vectors are written as {' or '.join(WRITABLE)}; give a name that ends so")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.absolute().parent}. Make it, or choose another.")
-    return path
+    return check_new_file(path, "vectors", WRITABLE)
 
 
 def write_vectors(path: Path, file: VectorFile) -> None:

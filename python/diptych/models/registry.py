@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -179,6 +180,25 @@ def looks_like_model(name: str) -> bool:
     """
     provider, slash, model = name.partition("/")
     return bool(slash and model) and provider in PROVIDERS
+
+
+def is_model(name: str, registry: Registry | None = None) -> bool:
+    """Whether an arm is a model: what is a file on the disk is not, whatever it is called.
+
+    Parameters
+    ----------
+    name : as it was given
+    registry : of models
+
+    Examples
+    --------
+    >>> is_model("scripted/echo"), is_model("answers/a.jsonl")
+    (True, False)
+    """
+    with suppress(OSError):  # no file can have such a name
+        if Path(name).exists() and not Path(name).is_dir():
+            return False
+    return looks_like_model(name) or (registry is not None and name in registry.names)
 
 
 def find_model(

@@ -42,6 +42,23 @@ class Sampling(Settings):
     """Each draw of each request gets its own, derived from this; sent where a provider takes one."""
 
 
+def conversation(text: str, system: str | None) -> tuple[Message, ...]:
+    """A question, under a system prompt where there is one.
+
+    Parameters
+    ----------
+    text : the user's turn
+    system : prompt; None for none
+
+    Examples
+    --------
+    >>> [message.role for message in conversation("Why?", "Be brief.")]
+    ['system', 'user']
+    """
+    user = Message("user", text)
+    return (user,) if system is None else (Message("system", system), user)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One question; each of its draws is a request of its own.

@@ -6,12 +6,12 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from diptych.errors import RunError
+from diptych.errors import ConfigError, RunError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -90,6 +90,27 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise
     for folder in (path, *reversed(made)):
         sync_folder(folder.parent)
+
+
+def check_new_file(path: Path, what: str, endings: Sequence[str]) -> Path:
+    """Return a path that a file can be written to.
+
+    Parameters
+    ----------
+    path : of the file
+    what : is written there, in words
+    endings : that it may have
+
+    Raises
+    ------
+    ConfigError
+        If its ending is another, or its folder is not there.
+    """
+    if path.suffix not in endings:
+        raise ConfigError(f"{path}: {what} are written as {' or '.join(endings)}; give a name that ends so")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.absolute().parent}. Make it, or choose another.")
+    return path
 
 
 def check_new_folder(path: Path) -> None:

@@ -13,7 +13,7 @@ from diptych._types import FloatMatrix, Json, Labels
 from diptych.apps.behavioural_clustering.approvals import Approvals
 from diptych.data.answers import Approval
 from diptych.stats.exact import sign_test
-from diptych.stats.shares import share_intervals
+from diptych.stats.share_intervals import wilson_intervals
 
 APPROVALS = (Approval.APPROVES, Approval.DISAPPROVES, Approval.NO_ANSWER)
 
@@ -71,7 +71,7 @@ def cluster_shares(approvals: Approvals, labels: Labels, n_clusters: int, approv
     np.add.at(n, labels, there)
     with np.errstate(invalid="ignore"):
         share = np.where(n > 0, totals / n, np.nan)
-    interval = share_intervals(share, n)
+    interval = wilson_intervals(share, n)
     return ClusterShares(share, interval.low, interval.high, n)
 
 

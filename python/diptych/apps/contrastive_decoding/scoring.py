@@ -13,7 +13,7 @@ from diptych.models.divergence import MAX_BYTES, Divergences
 from diptych.models.pair_scoring import TokensToScore, divergences
 from diptych.models.providers.hf import HFModel
 from diptych.models.registry import find_model
-from diptych.models.requests import Message
+from diptych.models.requests import conversation
 from diptych.models.templates import continuation, render
 from diptych.models.vocabulary import compare_vocabularies
 
@@ -109,7 +109,7 @@ def score_responses(
     texts = [
         TokensToScore(
             continuation(tokenizer, row.response),
-            *(render(loaded.tokenizer, _messages(row), raw=one.options.raw).tokens
+            *(render(loaded.tokenizer, conversation(row.prompt, row.system), raw=one.options.raw).tokens
               for loaded, one in zip(models, (a, b), strict=True)),
         )
         for row in rows
@@ -149,11 +149,6 @@ def pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:
         found.append(text)
         start = end
     return tuple(found)
-
-
-def _messages(row: Response) -> tuple[Message, ...]:
-    user = Message("user", row.prompt)
-    return (user,) if row.system is None else (Message("system", row.system), user)
 
 
 def _is_number(value: float) -> bool:
