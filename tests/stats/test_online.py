@@ -93,7 +93,7 @@ def test_a_smaller_p_never_undoes_a_discovery(rule: Rule, p_values: list[float],
 )
 def test_numbers_out_of_range_are_named(settings: dict[str, float], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        OnlineFdr(**settings)
+        OnlineFdr(**settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])

@@ -119,12 +119,12 @@ def decide_all(p_values: FloatVector, alpha: float, rule: Rule = "saffron") -> M
 
 
 def _lord_share(ages: np.ndarray) -> FloatVector:
-    """γ of LORD, with the factor of its authors; all of them together make .976, so that nothing is overspent."""
+    """Shares of LORD, with the factor of its authors; all of them together make .976, so that nothing is overspent."""
     return 0.07720838 * np.log(np.maximum(ages, 2)) / (ages * np.exp(np.sqrt(np.log(ages))))  # type: ignore[no-any-return]
 
 
 def _saffron_share(ages: np.ndarray) -> FloatVector:
-    """γ of SAFFRON; all of them together make one."""
+    """Shares of SAFFRON; all of them together make one."""
     from scipy.special import zeta
 
-    return ages**-1.6 / zeta(1.6)  # type: ignore[no-any-return]
+    return ages**-1.6 / zeta(1.6)
