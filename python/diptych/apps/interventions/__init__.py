@@ -1,0 +1,1 @@
+"""Plant a known change in a model, and see whether a comparison finds it."""
