@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from diptych._types import Json
-from diptych.comparison.folder import SCHEMA, Documents, cell, findings_rows, read_run, write_run, writing
+from diptych.comparison.folder import SCHEMA, Documents, findings_rows, read_run, write_run, writing
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.hashing import content_hash
 from diptych.utils.names import slug
-from diptych.utils.text import json_text
+from diptych.utils.text import csv_text, json_text
 
 _OWN = ("pairing", "n_prompts", "n_groups", "groups", "global", "notices", "not_found")
 _SHARED = ("diptych_version", "alpha", "fdr", "family_size")
@@ -104,7 +103,7 @@ def write_arms(versus: str, documents: Sequence[Documents], folder: Path) -> Pat
     }
     files = {
         "findings.json": json_text(findings) + "\n",
-        "findings.csv": _csv(findings),
+        "findings.csv": csv_text(_rows(findings)),
         "report.html": render_arms(findings),
         "manifest.json": json_text(manifest) + "\n",
     }
@@ -156,12 +155,9 @@ def rewrite_arms(folder: Path) -> Path:
     return path
 
 
-def _csv(findings: Json) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+def _rows(findings: Json) -> Iterator[list[Any]]:
     for number, comparison in enumerate(findings["comparisons"]):
         head, *rows = findings_rows(comparison)
         if not number:
-            writer.writerow(["a", "b", *head])
-        writer.writerows([cell(comparison["a"]), cell(comparison["b"]), *row] for row in rows)
-    return out.getvalue()
+            yield ["a", "b", *head]
+        yield from ([comparison["a"], comparison["b"], *row] for row in rows)

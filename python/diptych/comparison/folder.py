@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
 import json
@@ -21,7 +20,7 @@ from diptych.comparison.hypotheses import check_ledger
 from diptych.comparison.manifest import check_manifest
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
-from diptych.utils.text import json_text, printable, spreadsheet_safe
+from diptych.utils.text import csv_text, json_text
 
 if TYPE_CHECKING:
     from diptych.comparison.result import Result
@@ -109,7 +108,7 @@ def write_run(documents: Documents, folder: Path) -> Path:
         "measures.json": _json(documents.measures),
         "hypotheses.jsonl": documents.hypotheses,
         "findings.json": _json(documents.findings),
-        "findings.csv": findings_csv(documents.findings),
+        "findings.csv": csv_text(findings_rows(documents.findings)),
         "report.html": render(documents),
         "events.jsonl": documents.events,
     }
@@ -263,16 +262,6 @@ def rewrite_report(folder: Path) -> Path:
     return path
 
 
-def findings_csv(document: Json) -> str:
-    """The findings of ``findings.json`` for spreadsheets.
-
-    What looks like a formula gets an apostrophe in front, controls become hexadecimal.
-    """
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(findings_rows(document))
-    return out.getvalue()
-
-
 def findings_rows(document: Json) -> list[list[Any]]:
     """The rows of ``findings.csv``, names of columns first.
 
@@ -281,12 +270,7 @@ def findings_rows(document: Json) -> list[list[Any]]:
     document : with ``findings``, and ``n_groups`` where groups were tested
     """
     names = columns(is_grouped="n_groups" in document)
-    return [list(names), *([cell(finding[name]) for name in names] for finding in document["findings"])]
-
-
-def cell(value: Any) -> Any:
-    """A value as a spreadsheet may have it."""
-    return spreadsheet_safe(printable(value)) if isinstance(value, str) else value
+    return [list(names), *([finding[name] for name in names] for finding in document["findings"])]
 
 
 def _json(value: Json) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 # C0 and C1 controls but tab and newline; bidirectional marks, overrides and isolates; zero-width and line/paragraph
@@ -79,3 +82,20 @@ def spreadsheet_safe(text: str) -> str:
     "'=1+1"
     """
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    r"""Rows for spreadsheets: no text is a formula, controls are written as hexadecimal.
+
+    Examples
+    --------
+    >>> csv_text([["text", "n"], ["=1+1\x07", 2]])
+    "text,n\n'=1+1\\x07,2\n"
+    """
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return spreadsheet_safe(printable(value)) if isinstance(value, str) else value

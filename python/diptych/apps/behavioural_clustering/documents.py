@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,10 +17,9 @@ from diptych.apps.behavioural_clustering.page import render_clusters
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.apps.behavioural_clustering.tables import APPROVALS, cluster_shares
 from diptych.comparison.findings import columns
-from diptych.comparison.folder import cell
 from diptych.data.answers import Approval
 from diptych.data.catalogue import Persona, distinct_labels
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import csv_text, json_line, json_text
 
 SCHEMA = 1
 _PLACE = ("between", "section", "cluster", "a", "b")
@@ -101,12 +99,12 @@ def text_files(outcome: Outcome, summary: Json) -> dict[str, str]:
     header, *rows = cluster_rows(summary)
     return {
         "approvals.jsonl": "".join(json_line(row) for row in outcome.approvals.rows()),
-        "clusters.csv": as_csv([header, *rows]),
+        "clusters.csv": csv_text([header, *rows]),
         "clusters.md": as_markdown([header, *rows]),
         "findings.json": json_text(summary) + "\n",
-        "findings.csv": as_csv([names, *([one[name] for name in names] for one in summary["findings"])]),
+        "findings.csv": csv_text([names, *([one[name] for name in names] for one in summary["findings"])]),
         "tested.jsonl": "".join(json_line(one) for one in tested),
-        "pairwise.csv": as_csv(_pair_rows(summary)),
+        "pairwise.csv": csv_text(_pair_rows(summary)),
         "tree.json": json_text(outcome.tree.as_json(outcome.approvals)) + "\n",
         "clusters.html": render_clusters(summary),
     }
@@ -155,15 +153,3 @@ def _pair_rows(summary: Json) -> Iterator[list[Any]]:
     names = list(summary["pairs"][0]) if summary["pairs"] else ["model", "section", "first", "second", "answer"]
     yield names
     yield from ([pair[name] for name in names] for pair in summary["pairs"])
-
-
-def as_csv(rows: Sequence[Sequence[Any]] | Iterator[Sequence[Any]]) -> str:
-    """For spreadsheets: what looks like a formula gets an apostrophe in front.
-
-    Parameters
-    ----------
-    rows : names of columns first
-    """
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([[cell(value) for value in row] for row in rows])
-    return out.getvalue()
