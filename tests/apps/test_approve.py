@@ -296,7 +296,7 @@ def test_clusters_are_named_by_a_model_where_one_is_given(inputs: Path) -> None:
 
 def test_the_treemap_shows_who_approves_with_every_label_in_its_place(inputs: Path) -> None:
     outcome = go(inputs, "run", ambitious(), contrary())
-    page = next(page for name, _, page in draw(outcome) if name == "treemap.html")
+    page = next(picture.page for picture in draw(outcome) if picture.file == "treemap.html")
     assert page == (inputs / "run" / "plots" / "treemap.html").read_text()
     report = (inputs / "run" / "report.html").read_text()
     assert 'href="plots/treemap.html"' in report

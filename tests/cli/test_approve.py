@@ -142,8 +142,10 @@ def test_text_that_prompts_an_answer_meant_as_mischief_stays_text(here: Path) ->
         assert "<img" not in page
     written = [path for path in (here / "run").rglob("*") if path.suffix not in ("", ".npz", ".sqlite")]
     assert "\x1b" not in "".join(path.read_text() for path in written if "ledger" not in path.name)
-    plots = [path.read_text() for path in written if path.parent.name == "plots"]
-    assert len(plots) == 8 and not any("<img src=x" in page for page in plots)
+    plots = {path.name: path.read_text() for path in written if path.parent.name == "plots"}
+    library = plots.pop("plotly.min.js")
+    assert len(plots) == 8 and not any("<img src=x" in page for page in plots.values())
+    assert sum(map(len, plots.values())) < len(library) and not any(library[:9_000] in page for page in plots.values())
 
 
 def test_an_unclear_answer_is_read_by_a_model_once(here: Path) -> None:

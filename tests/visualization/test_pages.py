@@ -12,7 +12,7 @@ import pytest
 
 from diptych.utils.text import printable
 from diptych.visualization.maps import Points, response_map
-from diptych.visualization.pages import page_of
+from diptych.visualization.pages import LIBRARY, Picture, files_of, page_of
 from diptych.visualization.themes import DARK, figure, layout
 from tests.visualization.examples import every_figure, points
 from tests.visualization.pages import HOSTILE, browse, needs_chromium
@@ -54,6 +54,34 @@ def test_every_colour_of_a_figure_has_a_partner_in_the_dark(kind: str) -> None:
     assert len(colours) > 3
     assert colours <= set(DARK)
     assert "rgb" not in text
+
+
+def test_pages_of_one_folder_share_the_library_and_nothing_else() -> None:
+    pictures = [Picture.of(kind, HOSTILE, fig) for kind, fig in every_figure(HOSTILE).items()]
+    files = files_of(pictures)
+    assert set(files) == {*(f"{kind}.html" for kind in KINDS), LIBRARY}
+    assert files_of([]) == {}
+    for picture in pictures:
+        assert re.findall(r"<script src=[^>]*>", picture.page) == [f'<script src="{LIBRARY}">']
+        assert "script-src 'self' file: 'sha256-" in picture.page and "default-src 'none'" in picture.page
+        assert len(picture.page) < len(files[LIBRARY]) / 20
+        assert data_of(picture.page) == data_of(page_of(every_figure(HOSTILE)[picture.file[:-5]], HOSTILE))
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_in_a_browser_pages_with_a_library_beside_them_work_from_the_disk(tmp_path: Path) -> None:
+    figures = {"few": response_map(Points.from_columns(points())), "many": response_map(many(6_000))}
+    for name, data in files_of([Picture.of(name, HOSTILE, fig) for name, fig in figures.items()]).items():
+        (tmp_path / name).write_bytes(data)
+    for name in figures:
+        seen = browse(tmp_path / f"{name}.html")
+        assert seen.console == []
+        assert seen.title == printable(HOSTILE)
+        assert "<svg" in seen.dom
+    (tmp_path / LIBRARY).unlink()
+    assert browse(tmp_path / "few.html").console  # it needs that file
 
 
 def test_webgl_is_let_run_only_where_it_draws() -> None:

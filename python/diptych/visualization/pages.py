@@ -6,6 +6,8 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -17,8 +19,12 @@ from diptych.visualization.themes import DARK
 _GL = frozenset({"scattergl"})
 
 
-def page_of(figure: Any, title: str) -> str:
-    """The page, with plotly.js in it, in light or dark colours as the reader prefers.
+LIBRARY = "plotly.min.js"
+"""The file that several pages of one folder can share."""
+
+
+def page_of(figure: Any, title: str, *, shares_library: bool = False) -> str:
+    """The page, with plotly.js in it or beside it, in light or dark colours as the reader prefers.
 
     Texts stand as data in the page. Its content security policy lets a browser run plotly.js and the page's own script,
     and load nothing: what a hostile text might smuggle into the figure can neither run nor ask for anything.
@@ -27,6 +33,8 @@ def page_of(figure: Any, title: str) -> str:
     ----------
     figure : ``plotly.graph_objects.Figure``
     title : of the page, any text
+    shares_library : whether plotly.js lies beside the page, in the file ``LIBRARY`` that ``library`` gives, and serves
+        all pages there; else the page holds it, and can be sent alone
 
     Examples
     --------
@@ -35,20 +43,67 @@ def page_of(figure: Any, title: str) -> str:
     >>> page.startswith("<!doctype html>"), "&lt;/title&gt; is no end" in page
     (True, True)
     """
-    from plotly.offline import get_plotlyjs
-
-    library, script, style = get_plotlyjs(), _own("page.js"), _own("page.css")
+    script, style = _own("page.js"), _own("page.css")
     spec = json.loads(figure.to_json())
     data = json.dumps({"figure": spec, "dark": DARK}, ensure_ascii=True).replace("<", "\\u003c")
     uses_gl = any(trace.get("type") in _GL for trace in spec["data"])
+    # no browser checks the hash of a file that a page loads from the disk
+    source = "'self' file:" if shares_library else _hash(library())
     return Template(_own("page.html")).substitute(
         title=html.escape(printable(title)),
         style=style,
         data=data,
-        library=library,
+        library=f'<script src="{LIBRARY}"></script>' if shares_library else f"<script>{library()}</script>",
         script=script,
-        script_sources=f"{_hash(library)} {_hash(script)}" + (" 'unsafe-eval'" if uses_gl else ""),
+        script_sources=f"{source} {_hash(script)}" + (" 'unsafe-eval'" if uses_gl else ""),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page in a folder of several, which share ``LIBRARY``.
+
+    Parameters
+    ----------
+    file : its name there
+    title : what it shows, any text
+    page : HTML
+    """
+
+    file: str
+    title: str
+    page: str
+
+    @classmethod
+    def of(cls, name: str, title: str, figure: Any) -> Picture:
+        """The page of a figure.
+
+        Parameters
+        ----------
+        name : of the file, without its ending
+        title : what it shows, any text
+        figure : ``plotly.graph_objects.Figure``
+        """
+        return cls(f"{name}.html", title, page_of(figure, title, shares_library=True))
+
+
+def files_of(pictures: Sequence[Picture]) -> dict[str, bytes]:
+    """What a folder of pictures holds, by name: a page each, and what they share; nothing where there is none.
+
+    Parameters
+    ----------
+    pictures : of one folder
+    """
+    files = {picture.file: picture.page.encode() for picture in pictures}
+    return files | {LIBRARY: library().encode()} if files else {}
+
+
+@cache
+def library() -> str:
+    """plotly.js, as pages that share it load it."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
 
 
 @cache

@@ -14,6 +14,7 @@ from diptych.comparison.folder import writing
 from diptych.errors import RunError
 from diptych.utils.files import write_atomic
 from diptych.utils.text import json_text
+from diptych.visualization.pages import files_of
 
 
 def write_approvals(outcome: Outcome, folder: Path) -> Json:
@@ -36,11 +37,11 @@ def write_approvals(outcome: Outcome, folder: Path) -> Json:
         text = outcome.writeup.to_markdown(outcome.approvals, outcome.manifest["config"]["writer"])
         files["disagreements.md"] = text.encode()
     pictures = list(draw(outcome))
-    files |= {f"plots/{name}": page.encode() for name, _, page in pictures}
+    files |= {f"plots/{name}": data for name, data in files_of(pictures).items()}
     files["report.html"] = render_report(
         summary,
         outcome.manifest,
-        plots=[(name, title) for name, title, _ in pictures],
+        plots=pictures,
         writeup=outcome.writeup is not None,
     ).encode()
     files["manifest.json"] = (json_text(outcome.manifest) + "\n").encode()

@@ -11,6 +11,7 @@ from diptych._types import Json
 from diptych.comparison.report import format as fmt
 from diptych.comparison.report import own_style, page_environment
 from diptych.comparison.report.text import visible
+from diptych.visualization.pages import Picture
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,14 +42,14 @@ class Difference:
     examples: tuple[tuple[str, str, str], ...]
 
 
-def render_report(summary: Json, manifest: Json, plots: Sequence[tuple[str, str]] = (), writeup: bool = False) -> str:
+def render_report(summary: Json, manifest: Json, plots: Sequence[Picture] = (), writeup: bool = False) -> str:
     """The page of a run.
 
     Parameters
     ----------
     summary : ``findings.json``
     manifest : ``manifest.json``
-    plots : file and title of each
+    plots : that lie in ``plots``
     writeup : whether there is a ``disagreements.md``
     """
     style, style_hash = own_style()

@@ -12,24 +12,20 @@ from diptych.apps.behavioural_clustering.approvals import Approvals
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.data.answers import Approval
 from diptych.data.catalogue import distinct_labels
+from diptych.visualization.pages import Picture
 
 
-def draw(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
+def draw(outcome: Outcome) -> Iterator[Picture]:
     """Maps, tables, tree and treemap of a run; none where plotly is not installed.
 
     Parameters
     ----------
     outcome : of the run
-
-    Yields
-    ------
-    Name of the file, title, and page of each.
     """
     if find_spec("plotly") is None:
         return
     from diptych.visualization import approvals as views
     from diptych.visualization import shares, trees
-    from diptych.visualization.pages import page_of
     from diptych.visualization.reduction import reduce_to_plane
 
     approvals, clusters = outcome.approvals, outcome.clusters
@@ -52,7 +48,7 @@ def draw(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
         "table": ("Answers, side by side", views.approval_table(shown)),
     }
     for name, (title, figure) in pictures.items():
-        yield f"{name}.html", title, page_of(figure, title)
+        yield Picture.of(name, title, figure)
 
 
 def usual_answers(approvals: Approvals) -> NDArray[np.int8]:
