@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from diptych.apps.interventions.weights import WeightDifference, weight_changes, weight_difference
+from diptych.apps.interventions.weights_report import as_lines, write_weights
+from diptych.cli.app import app
 from diptych.errors import DataError
+from diptych.models.manager import Source
 from diptych.models.merging import load_merged
 from tests.helpers.tiny_models import needs_torch, save_adapter, save_tiny
 
@@ -95,10 +99,47 @@ def test_other_shapes_and_names_are_listed_not_guessed() -> None:
 def test_an_adapter_changes_what_it_was_put_on_and_by_its_rank(tmp_path: Path) -> None:
     base = save_tiny(tmp_path / "base")
     adapter = save_adapter(base, tmp_path / "adapter")
-    before, after = (dict(load_merged(name).named_parameters()) for name in (str(base), f"{base}+{adapter}"))
+    before, after = (
+        dict(load_merged(Source.find(name)).named_parameters()) for name in (str(base), f"{base}+{adapter}")
+    )
     found = weight_changes(before, after)
     assert not (found.only_before or found.only_after or found.reshaped)
     changed = {one.name for one in found.differences if one.norm > 0}
     assert changed == {f"model.layers.{i}.self_attn.{part}_proj.weight" for i in (0, 1) for part in "qv"}
     for one in found.differences:
         assert one.rank_for(0.999) == (4 if one.name in changed else 0)
+
+
+def test_page_table_and_spectra_show_what_changed_and_run_nothing(tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    kind = "layers.0.<script>alert(1)</script>.weight"
+    before = {kind: torch.randn(8, 4), "layers.1.b.weight": torch.randn(4), "norm": torch.zeros(3)}
+    after = {kind: before[kind] + 1.0, "layers.1.b.weight": before["layers.1.b.weight"], "norm": torch.ones(3)}
+    changes = weight_changes(before, after)
+    write_weights(tmp_path / "out", changes, {"a": {}, "b": {}}, a="<b>", b="after")
+    page = (tmp_path / "out" / "weights.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;b&gt;" in page
+    table = (tmp_path / "out" / "weights.csv").read_text().splitlines()
+    assert table[0].startswith("matrix,shape,relative_norm")
+    assert len(table) == 4
+    with np.load(tmp_path / "out" / "spectra.npz") as arrays:
+        assert {name.rpartition("/")[2] for name in arrays} == {"spectrum", "left", "right"}
+        np.testing.assert_allclose(arrays[f"{kind}/spectrum"], [32**0.5, 0, 0, 0], atol=1e-6)
+    assert as_lines(changes)[0].startswith("2 of 3 matrices differ")
+
+
+def test_the_command_says_what_an_adapter_did(tmp_path: Path) -> None:
+    base = save_tiny(tmp_path / "base")
+    adapter = save_adapter(base, tmp_path / "adapter")
+    ran = CliRunner().invoke(
+        app, ["intervene", "weights", f"hf/{base}", f"hf/{base}+{adapter}", "--out", str(tmp_path / "w")]
+    )
+    assert ran.exit_code == 0, ran.output
+    assert "4 of 21 matrices differ" in ran.output
+    refused = CliRunner().invoke(app, ["intervene", "weights", "openai/x", f"hf/{base}", "--out", str(tmp_path / "v")])
+    assert refused.exit_code == 2
+    assert "give hf/" in refused.output
+    assert not (tmp_path / "v").exists()

@@ -20,6 +20,7 @@ from diptych.cli import (
     embed,
     generate,
     importing,
+    intervene,
     match,
     plan,
     report,
@@ -66,3 +67,4 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 app.add_typer(cache.app, name="cache")
 app.add_typer(contrast.app, name="contrast")
+app.add_typer(intervene.app, name="intervene")

@@ -5,30 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from diptych.errors import ModelError
-from diptych.models.manager import ModelManager, quiet
+from diptych.models.manager import ModelManager, Source, quiet
 from diptych.utils.device import Dtype
 
 
-def load_merged(name: str, *, dtype: Dtype = "float32") -> Any:
+def load_merged(source: Source, *, dtype: Dtype = "float32") -> Any:
     """A torch model on the processor whose weights nobody else uses; what an adapter adds is part of them.
 
     Parameters
     ----------
-    name : ``<id or folder>[@revision]``, or ``base+adapter``
+    source : of the weights, and of an adapter if there is one
     dtype : in which the sum is taken and kept
 
     Raises
     ------
     ModelError
-        If there is no such model, or weights are held as codes of a quantisation, which nothing can be added to.
+        If it cannot be loaded, or weights are held as codes of a quantisation, which nothing can be added to.
     """
     with ModelManager("cpu", dtype) as manager:
-        loaded = manager.load(name)
+        loaded = manager.load(source)
         with loaded.active() as model, quiet():
-            merged = model if loaded.source.adapter is None else model.merge_and_unload(safe_merge=True)
+            merged = model if source.adapter is None else model.merge_and_unload(safe_merge=True)
     for weight_name, weight in merged.named_parameters():
         if not weight.is_floating_point():
-            raise ModelError(
-                f"hf/{loaded.source.name}: {weight_name} is quantised ({weight.dtype}): codes, not weights"
-            )
+            raise ModelError(f"hf/{source.name}: {weight_name} is quantised ({weight.dtype}): codes, not weights")
     return merged

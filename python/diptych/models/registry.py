@@ -201,6 +201,28 @@ def is_model(name: str, registry: Registry | None = None) -> bool:
     return looks_like_model(name) or (registry is not None and name in registry.names)
 
 
+def local_name(name: str) -> str:
+    """The name without ``hf/`` of a model whose weights are here.
+
+    Parameters
+    ----------
+    name : ``hf/<id or folder>[@revision]``, or ``hf/base+adapter``
+
+    Raises
+    ------
+    ConfigError
+        If it is another's.
+
+    Examples
+    --------
+    >>> local_name("hf/owner/model+folder/adapter")
+    'owner/model+folder/adapter'
+    """
+    if not name.startswith("hf/"):
+        raise ConfigError(f"{name}: this takes models whose weights are here; give hf/…")
+    return name.removeprefix("hf/")
+
+
 def find_model(
     name: str,
     *,

@@ -167,13 +167,13 @@ def weight_difference(name: str, before: Any, after: Any) -> WeightDifference:
     if wide:
         a, b = a.T, b.T
     norm_before = sum(float((part**2).sum()) for part in _in_parts(a)) ** 0.5
-    spectrum, short, long = _decompose(a, b)
+    spectrum, short, long = _nothing(a.shape[1]) if (a == b).all() else _decompose(a, b)
     norm = float(np.sqrt((spectrum**2).sum()))
     if not np.isfinite([norm, norm_before]).all():
         raise DataError(f"{name}: weights are not numbers (NaN or infinity)")
     left, right = (short, long) if wide else (long, short)
     if len(shape) < 2:
-        left = right = np.zeros((0, 0), dtype=np.float32)
+        left = right = left[:0]
     return WeightDifference(name, shape, norm, norm_before, spectrum, left, right)
 
 
@@ -186,8 +186,7 @@ def _decompose(a: Any, b: Any) -> tuple[FloatVector, Vectors, Vectors]:
         part = y - x
         gram.addmm_(part.T, part)
     if not torch.isfinite(gram).all():
-        none = np.zeros((0, 0), dtype=np.float32)
-        return np.array([np.nan]), none, none
+        return _nothing(a.shape[1], np.nan)
     values, directions = torch.linalg.eigh(gram)
     values = values.flip(0)
     spectrum = values.where(values > values[0] * len(values) * _ROUNDING, 0.0).sqrt()
@@ -195,6 +194,10 @@ def _decompose(a: Any, b: Any) -> tuple[FloatVector, Vectors, Vectors]:
     short = directions.flip(1)[:, :kept]
     long = torch.cat([(y - x) @ short for x, y in zip(_in_parts(a), _in_parts(b), strict=True)]) / spectrum[:kept]
     return spectrum.numpy(), short.T.float().contiguous().numpy(), long.T.float().contiguous().numpy()
+
+
+def _nothing(n: int, value: float = 0.0) -> tuple[FloatVector, Vectors, Vectors]:
+    return np.full(n, value), *np.zeros((2, 0, 0), dtype=np.float32)
 
 
 def _in_parts(matrix: Any) -> Iterator[Any]:

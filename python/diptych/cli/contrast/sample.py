@@ -13,6 +13,7 @@ from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, note
 from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.errors import ConfigError
+from diptych.models.registry import local_name
 
 CONTRAST = "The contrast"
 _OPTIONS = ("rule", "weight", "plausibility", "nucleus", "gating", "beams", "foil_system", "shared_vocab")
@@ -63,7 +64,7 @@ def sample(
     """
     with errors_as_messages(resumes=True):
         choices = asking.chosen(context)
-        names = {"base": _here(base), "tuned": _here(tuned)}
+        names = {"base": local_name(base), "tuned": local_name(tuned)}
         if speaker not in names:
             raise ConfigError(f"{flags.place_of(context, 'speaker')} = {speaker!r}: it should be 'tuned' or 'base'")
         [foil] = names.keys() - {speaker}
@@ -72,10 +73,3 @@ def sample(
         given = {name: context.params[name] for name in _OPTIONS if context.params[name] not in (None, False)}
         choices = replace(choices, options={**choices.options, **given})
         generate.answer_prompts(context, f"contrast/{names[speaker]}~{names[foil]}", choices)
-
-
-def _here(name: str) -> str:
-    """A name without ``hf/``."""
-    if not name.startswith("hf/"):
-        raise ConfigError(f"{name}: only models whose weights are here can be contrasted; give hf/…")
-    return name.removeprefix("hf/")

@@ -1,0 +1,10 @@
+"""``diptych intervene …``: plant a known change, and see whether it is found."""
+
+from __future__ import annotations
+
+import typer
+
+from diptych.cli.intervene.weights import weights
+
+app = typer.Typer(help="Plant a known change in a model, and see whether it is found.", no_args_is_help=True)
+app.command("weights")(weights)
