@@ -19,6 +19,7 @@ from diptych.apps.behavioural_clustering.config import ApproveConfig
 from diptych.apps.behavioural_clustering.folder import read_approvals, write_approvals
 from diptych.apps.behavioural_clustering.plots import draw, usual_answers
 from diptych.apps.behavioural_clustering.run import ApproveRun, Outcome
+from diptych.comparison.readers import Reader
 from diptych.errors import ConfigError, ModelError, RunError, ShapeError
 from diptych.models.prices import per_million
 from diptych.models.providers.scripted import Rule, Script, ScriptedModel
@@ -289,9 +290,10 @@ def test_settings_come_back_from_the_manifest_as_they_were(inputs: Path) -> None
 def test_clusters_are_named_by_a_model_where_one_is_given(inputs: Path) -> None:
     run = prepare(inputs, ambitious(), labeller="scripted/namer")
     namer = ScriptedModel("namer", Script(otherwise=('{"labels": ["wants things"]}',)))
-    named = replace(run, helpers={"labeller": Asked(namer, FREE)})
+    named = replace(run, helpers={"labeller": Reader(namer, FREE)})
     outcome = named.run(inputs / "run", progress=Silent())
-    assert set(outcome.clusters.themes) == {"wants things"}
+    assert all("(called “wants things”, which could not be checked)" in theme for theme in outcome.clusters.themes)
+    assert "0 of 2 names of clusters were confirmed by a blind judge" in outcome.notices
 
 
 def test_the_treemap_shows_who_approves_with_every_label_in_its_place(inputs: Path) -> None:

@@ -12,6 +12,7 @@ from diptych._types import Json
 from diptych.cli import asking
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say, typed
+from diptych.cli.costs import check_vectors_price, describe_embedding, describe_readers, dollars, spent_in_words
 from diptych.cli.runs import refuse_other_run
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
 from diptych.errors import ConfigError
@@ -20,9 +21,15 @@ if TYPE_CHECKING:
     from diptych.apps.behavioural_clustering.asking import Asked
     from diptych.apps.behavioural_clustering.config import ApproveConfig
     from diptych.apps.behavioural_clustering.run import ApproveRun
+    from diptych.comparison.readers import Reader
     from diptych.models.prices import Estimate
 
-_NAMES = {"statements": "statements", "sections": "section", "n_clusters": "clusters"}
+_NAMES = {
+    "models": "models_asked",
+    "sections": "section",
+    "n_clusters": "clusters",
+    "embedder_args": "embedder_arg",
+}
 """Settings whose flag has another name in the signature."""
 
 
@@ -55,13 +62,24 @@ def approve(
     model_arg: asking.ModelArg = None,
     models: asking.Models = None,
     price: asking.PriceFlag = None,
+    base_url_helpers: Annotated[
+        str | None, option("base-url-helpers", "--base-url of reader, writer, labeller and judge.", asking.ASKING)
+    ] = None,
+    model_arg_helpers: Annotated[
+        list[str] | None, option("model-arg-helpers", "--model-arg of these; repeat for more.", asking.ASKING)
+    ] = None,
+    price_helpers: Annotated[str | None, option("price-helpers", "--price of these.", asking.ASKING, "listed")] = None,
     max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",
     batch: asking.Batch = False,
     reader: Annotated[str | None, option("reader", "Model that reads unclear answers.", METHOD, "nobody")] = None,
     writer: Annotated[str | None, option("writer", "Model that writes up disagreements.", METHOD, "nobody")] = None,
     labeller: flags.Labeller = None,
+    judge: Annotated[
+        str | None, option("judge", "Model that judges the names of the labeller.", METHOD, "the labeller")
+    ] = None,
     embedder: flags.Embedder = None,
+    embedder_arg: flags.EmbedderArg = None,
     clusters: Annotated[int | None, option("clusters", "Clusters of statements.", METHOD, "by their number")] = None,
     seed: flags.Seed = None,
     alpha: flags.Alpha = None,
@@ -69,6 +87,7 @@ def approve(
     threads: flags.Threads = None,
     cache_dir: flags.CacheDir = None,
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/approvals")] = None,
+    fork: asking.Fork = False,
     json: Annotated[bool, option("json", "Print findings.json.", OUTPUT)] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be asked and cost; ask nothing.", OUTPUT)] = False,
 ) -> None:
@@ -81,15 +100,15 @@ def approve(
     with errors_as_messages(resumes=True), ExitStack() as stack:
         from diptych.apps.behavioural_clustering.run import ApproveRun
 
-        settings = _settings(context)
-        choices = asking.chosen(context)
+        settings, choices = _settings(context), asking.chosen(context)
+        check_vectors_price(settings.embedder, settings.embedder_args, choices.max_cost)
         asked = [_open(name, choices, stack, settings) for name in settings.models]
-        helpers = {role: _open(name, choices, stack, None) for role, name in settings.helpers.items()}
+        helpers = _open_helpers(settings, choices.of_helpers(context.params), stack)
         n_threads = flags.check_threads(threads)
         prepared = ApproveRun.prepare(settings, asked, helpers=helpers, threads=n_threads)
-        folder = out if out is not None else _free(prepared)
+        folder = out if out is not None and not fork else _free(prepared, out)
         if dry_run:
-            _plan(prepared, folder)
+            _plan(prepared, folder, cache_dir)
             return
         summary = _run(prepared, folder, choices, cache_dir=cache_dir, threads=n_threads)
         _print(summary, folder, as_json=json)
@@ -103,7 +122,7 @@ def _settings(context: typer.Context) -> ApproveConfig:
         raise ConfigError(f"--run {given['run']}: give the YAML file of runs with --config")
     values, places = read_named_run(given["config"], given["run"]) if given["config"] is not None else ({}, {})
     for name in ApproveConfig.model_fields:
-        flag = "models_asked" if name == "models" else _NAMES.get(name, name)
+        flag = _NAMES.get(name, name)
         source = context.get_parameter_source(flag)
         if given[flag] not in (None, [], ()) and source is not None and source.name != "DEFAULT":
             values[name] = given[flag]
@@ -111,8 +130,8 @@ def _settings(context: typer.Context) -> ApproveConfig:
     return parse_config(values, places)
 
 
-def _open(name: str, choices: asking.Choices, stack: ExitStack, settings: ApproveConfig | None) -> Asked:
-    """A model, open, and its price; one that is asked must take the sampling of the run."""
+def _open(name: str, choices: asking.Choices, stack: ExitStack, settings: ApproveConfig) -> Asked:
+    """A model, open, and its price; it must take the sampling of the run."""
     from diptych.apps.behavioural_clustering.asking import Asked
     from diptych.models.prices import Budget
 
@@ -120,40 +139,65 @@ def _open(name: str, choices: asking.Choices, stack: ExitStack, settings: Approv
     Budget(spec.price, choices.max_cost)
     model = spec.open()
     stack.callback(model.close)
-    if settings is not None:
-        model.check(settings.sampling)
+    model.check(settings.sampling)
     return Asked(model, spec.price)
 
 
-def _free(prepared: ApproveRun) -> Path:
+def _open_helpers(settings: ApproveConfig, choices: asking.Choices, stack: ExitStack) -> dict[str, Reader]:
+    """By role; a model of several roles is opened once."""
+    from diptych.comparison.readers import Reader
+
+    opened: dict[str, Reader] = {}
+    for name in settings.helpers.values():
+        spec = choices.spec(name)
+        if choices.max_cost is not None and spec.price is None:
+            raise ConfigError(
+                f"--max-cost cannot be kept: the price of {spec.name} is unknown.\n"
+                "Give it with --price-helpers IN,OUT, in US dollars for a million tokens."
+            )
+        if name not in opened:
+            opened[name] = Reader.open(spec, choices.max_cost)
+            stack.callback(opened[name].model.close)
+    return {role: opened[name] for role, name in settings.helpers.items()}
+
+
+def _free(prepared: ApproveRun, out: Path | None) -> Path:
+    """``runs/approvals``, or the folder that was wanted; with a number where another run lies."""
+    from diptych.apps.behavioural_clustering.asking import LEDGER_CONFIG
     from diptych.cli.runs import identity_in
-    from diptych.comparison.folder import LEDGER, free_folder
+    from diptych.comparison.folder import LEDGER, free_place
+    from diptych.models.ledger import read_config
 
     identity = prepared.manifest()["identity"]
 
     def is_ours(folder: Path) -> bool:
-        unfinished = not (folder / "manifest.json").exists() and (folder / LEDGER).exists()
-        return unfinished or identity_in(folder) == identity
+        if (folder / "manifest.json").exists():
+            return bool(identity_in(folder) == identity)
+        return read_config(folder / LEDGER) == LEDGER_CONFIG
 
-    return free_folder("approvals", is_ours)
+    return free_place(out or Path("runs") / "approvals", is_ours)
 
 
-def _plan(prepared: ApproveRun, folder: Path) -> None:
+def _plan(prepared: ApproveRun, folder: Path, cache_dir: Path | None) -> None:
+    from diptych.apps.behavioural_clustering.expected import expected_helpers
     from diptych.comparison.folder import LEDGER
+    from diptych.models.prices import sum_estimates
 
-    n, personas = len(prepared.statements), prepared.catalogue.personas
-    say(f"{n} statements, {len(prepared.models)} models, {len(personas)} personas, {prepared.config.draws} draws each")
+    config, personas, n = prepared.config, prepared.catalogue.personas, len(prepared.statements)
+    say(f"{n} statements, {len(prepared.models)} models, {len(personas)} personas, {config.draws} draws each")
     say("personas: " + "; ".join(f"{one.section}: {one.label}" for one in personas))
     totals: dict[str, list[Estimate]] = {}
     for generation, missing in prepared.elicitation.missing(folder / LEDGER):
         totals.setdefault(generation.model.name, []).append(missing)
     for name, estimates in totals.items():
-        usd = [one.max_usd for one in estimates]
-        price = "unknown" if None in usd else f"at most about {asking.dollars(sum(filter(None, usd)))}"
-        left, total = sum(one.n_requests for one in estimates), n * len(personas) * prepared.config.draws
-        say(f"{name}: {left} of {total} requests to ask")
-        n_in, n_out = (sum(getattr(one, name) for one in estimates) for name in ("input_tokens", "max_output_tokens"))
-        say(f"  tokens: about {n_in:,} in, at most {n_out:,} out; price: {price}")
+        left = sum_estimates(estimates)
+        price = "unknown" if left.max_usd is None else f"at most about {dollars(left.max_usd)}"
+        say(f"{name}: {left.n_requests} of {n * len(personas) * config.draws} requests to ask")
+        say(f"  tokens: about {left.input_tokens:,} in, at most {left.max_output_tokens:,} out; price: {price}")
+    for line in describe_readers(expected_helpers(prepared)):
+        say(line)
+    for line in describe_embedding(config.embedder, config.embedder_args, prepared.statements.texts, cache_dir):
+        say(line)
     for notice in prepared.statements.notices:
         note(f"note: {notice}")
     say(f"would write {folder}")
@@ -177,6 +221,7 @@ def _run(prepared: ApproveRun, folder: Path, choices: asking.Choices, *, cache_d
             max_failures=choices.max_failures,
             command=typed(),
         )
+    note(f"asked in all: {spent_in_words(outcome.spent)}")
     return write_approvals(outcome, folder)
 
 

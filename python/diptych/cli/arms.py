@@ -11,8 +11,9 @@ from typing import Any
 import typer
 
 from diptych._types import Json, Progress
-from diptych.cli.asking import Choices, describe, describe_readers
+from diptych.cli.asking import Choices
 from diptych.cli.console import note, typed
+from diptych.cli.costs import describe, describe_later_embedding, describe_readers
 from diptych.cli.settings import place_of
 from diptych.comparison.asked import AskedArms, folder_for, fork_of
 from diptych.comparison.config import LABELLERS, CompareConfig
@@ -82,7 +83,12 @@ class Asking:
         n_prompts = len(one.asked)
         asked = sum(len(prompt.text) for prompt in one.asked) / n_prompts
         length = asked + _CHARACTERS_A_TOKEN * one.sampling.max_tokens
-        yield from describe_readers(readers.expected(n_prompts, 2 * n_prompts * one.draws, length))
+        n_responses = 2 * n_prompts * one.draws
+        yield from describe_readers(readers.expected(n_prompts, n_responses, length))
+        settings = readers.settings
+        yield from describe_later_embedding(
+            settings.embedder, settings.embedder_args, n_responses, one.sampling.max_tokens
+        )
         yield f"would write {self.folder}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -14,11 +14,9 @@ from diptych.errors import ConfigError
 
 if TYPE_CHECKING:
     from diptych.comparison.generated import Generation
-    from diptych.comparison.readers import Reader
     from diptych.data.prompts import Prompts
-    from diptych.models.prices import Estimate
     from diptych.models.registry import ModelSpec, Registry
-    from diptych.models.requests import Model, Sampling
+    from diptych.models.requests import Sampling
 
 ASKING = "Asking models"
 
@@ -39,11 +37,11 @@ Models = Annotated[Path | None, option("models", "YAML file that names models.",
 PriceFlag = Annotated[
     str | None, option("price", "IN,OUT: dollars for a million tokens.", ASKING, "listed, or unknown")
 ]
-MaxCost = Annotated[float | None, option("max-cost", "Stop before answers cost more dollars.", ASKING, "no limit")]
+MaxCost = Annotated[
+    float | None, option("max-cost", "Stop before answers and vectors cost more dollars.", ASKING, "no limit")
+]
 MaxFailures = Annotated[str, option("max-failures", "Requests that may fail: 5, or 10%.", ASKING, "10%")]
 Fork = Annotated[bool, option("fork", "Where another run lies, make this one beside it, with its answers.", OUTPUT)]
-
-_SECONDS_A_TOKEN = 0.02
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,19 @@ class Choices:
         own = parse_options(given[f"model_arg_{arm}"] or ())
         address = given[f"base_url_{arm}"] or self.base_url
         return replace(self, base_url=address, options={**self.options, **own})
+
+    def of_helpers(self, given: Mapping[str, Any]) -> Self:
+        """The same for models that help to read: their own address, options and price, and no batches.
+
+        Parameters
+        ----------
+        given : flags by their names in the verb's signature
+        """
+        from diptych.models.registry import parse_options
+
+        options = parse_options(given["model_arg_helpers"] or ())
+        address, price = given["base_url_helpers"], given["price_helpers"]
+        return replace(self, base_url=address, price=price, options=options, batch=False)
 
     def spec(self, name: str) -> ModelSpec:
         """The model of a name."""
@@ -156,9 +167,6 @@ def chosen(context: typer.Context) -> Choices:
     places = {name: place_of(context, flag) for name, flag in flags.items()}
     if given["draws"] < 1:
         raise ConfigError(f"{place_of(context, 'draws')} = {given['draws']}: it should be at least 1")
-    max_cost = given.get("max_cost")
-    if max_cost is not None and not max_cost >= 0:
-        raise ConfigError(f"{place_of(context, 'max_cost')} = {max_cost}: it should be at least 0")
     return Choices(
         sampling=Sampling.parse(values, source="sampling", places=places),
         registry=Registry.load(given["models"]) if given.get("models") is not None else None,
@@ -166,7 +174,7 @@ def chosen(context: typer.Context) -> Choices:
         price=given.get("price"),
         options=parse_options(given["model_arg"] or ()),
         draws=given["draws"],
-        max_cost=max_cost,
+        max_cost=check_max_cost(context),
         max_failures=_number_or_share(given.get("max_failures", "10%"), place_of(context, "max_failures")),
         batch=given.get("batch", False),
     )
@@ -184,93 +192,17 @@ def _number_or_share(text: str, place: str) -> float:
     return value
 
 
-def describe(generation: Generation, missing: Estimate) -> Iterator[str]:
-    """What asking will take, for ``--dry-run``."""
-    n_prompts, draws = len(generation.asked), generation.draws
-    total = n_prompts * draws
-    answers = "1 answer" if draws == 1 else f"{draws} answers"
-    left = f"{missing.n_requests} of {total} requests to ask"
-    yield f"{generation.model.name}: {n_prompts} prompts, {answers} each: {left}"
-    yield from _takes(generation.model, generation.sampling.max_tokens, missing)
+def check_max_cost(context: typer.Context) -> float | None:
+    """US dollars that may be spent; None for any amount.
 
-
-def describe_readers(expected: Iterable[tuple[Reader, Estimate]]) -> Iterator[str]:
-    """What models that help to read will take, for ``--dry-run``; nothing has been proposed yet, so it is a bound.
-
-    Parameters
-    ----------
-    expected : of each, what it is asked at most
+    Raises
+    ------
+    ConfigError
+        If the flag is below 0.
     """
-    from diptych.comparison.readers import SAMPLING
+    from diptych.cli.settings import place_of
 
-    for reader, most in expected:
-        yield f"{reader.model.name}, to read: at most {most.n_requests:,} requests; what the ledger holds is not asked"
-        yield from _takes(reader.model, SAMPLING.max_tokens, most)
-
-
-def _takes(model: Model, max_tokens: int, missing: Estimate) -> Iterator[str]:
-    """Tokens, price and time."""
-    yield f"tokens: about {missing.input_tokens:,} in, at most {missing.max_output_tokens:,} out"
-    yield f"price: {'unknown' if missing.max_usd is None else f'at most about {dollars(missing.max_usd)}'}"
-    if getattr(model, "batched", False):
-        yield "time: within 24 hours, in batches"
-        return
-    at_once, seconds = at_once_of(model), most_seconds(model, max_tokens, missing)
-    yield f"time: at most about {duration(seconds)}, at {1 / _SECONDS_A_TOKEN:.0f} tokens a second, {at_once} at once"
-
-
-def at_once_of(model: Model) -> int:
-    """Requests to a model that are out at once."""
-    return int(getattr(getattr(model, "options", model), "concurrency", 1))
-
-
-def most_seconds(model: Model, max_tokens: int, missing: Estimate) -> float:
-    """How long it takes to ask what is missing, if every answer is as long as it may be.
-
-    Parameters
-    ----------
-    model : that is asked
-    max_tokens : of an answer
-    missing : how many requests
-    """
-    return missing.n_requests * (1 + _SECONDS_A_TOKEN * max_tokens) / at_once_of(model)
-
-
-def describe_embedding(embedder: str, texts: Sequence[str]) -> Iterator[str]:
-    """What asking for vectors will take, for ``--dry-run``; nothing where nothing is asked."""
-    from diptych.embeddings.interfaces import estimate_embedding
-
-    missing = estimate_embedding(embedder, texts)
-    if missing is not None:
-        price = "unknown" if missing.max_usd is None else f"about {dollars(missing.max_usd)}"
-        yield f"{embedder}: {missing.n_requests} texts to send, about {missing.input_tokens:,} tokens; price: {price}"
-
-
-def store_to_look_in(cache_dir: Path | None) -> Path | None:
-    """A store of embeddings that is there already: what is only planned makes none."""
-    return cache_dir if cache_dir is not None and (cache_dir / "index.sqlite").is_file() else None
-
-
-def dollars(usd: float) -> str:
-    """A price in words.
-
-    Examples
-    --------
-    >>> dollars(0.00012), dollars(12.5), dollars(0)
-    ('0.00012 US dollars', '12.50 US dollars', '0 US dollars')
-    """
-    text = f"{usd:,.2f}" if usd >= 1 else f"{usd:.2g}"
-    return f"{text} US dollars"
-
-
-def duration(seconds: float) -> str:
-    """A time in words.
-
-    Examples
-    --------
-    >>> duration(20), duration(1800), duration(9000)
-    ('20 s', '30 min', '2.5 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    max_cost: float | None = context.params.get("max_cost")
+    if max_cost is not None and not max_cost >= 0:
+        raise ConfigError(f"{place_of(context, 'max_cost')} = {max_cost}: it should be at least 0")
+    return max_cost

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych.cli import asking
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.costs import check_vectors_price, spent_in_words
 from diptych.cli.settings import METHOD, OUTPUT, option
 from diptych.errors import ConfigError
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def cluster(
+    context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Responses, one file for each arm; or one file of vectors.")],
     out: Annotated[Path | None, option("out", "Cluster of each item: .csv, or .json with the table.", OUTPUT)] = None,
     algorithm: Annotated[
@@ -37,6 +40,7 @@ def cluster(
     seed: flags.Seed = None,
     threads: flags.Threads = None,
     cache_dir: flags.CacheDir = None,
+    max_cost: asking.MaxCost = None,
     json: Annotated[bool, option("json", "Print the table as JSON.", OUTPUT)] = False,
 ) -> None:
     """Put responses of all arms, or vectors, into clusters; print how large and how distinct each is, and whose.
@@ -48,10 +52,15 @@ def cluster(
         from diptych.clustering.pipeline import ClusteringPipeline
         from diptych.comparison.clustered import cluster_items, load_items
         from diptych.data.assignments import check_assignments_path, write_assignments
+        from diptych.embeddings.encoders import check_encoder
         from diptych.models.registry import parse_options
+        from diptych.models.spending import Purse
         from diptych.utils.text import json_text
 
         n_threads, options = flags.check_threads(threads), parse_options(embedder_arg or ())
+        purse = Purse(asking.check_max_cost(context))
+        check_encoder(embedder or "lexical", options)
+        check_vectors_price(embedder or "lexical", options, purse.max_usd)
         if out is not None and check_assignments_path(out) in files:
             raise ConfigError(f"--out = {str(out)!r} is one of the files that are read. Choose another name.")
         with progress_on_stderr() as progress:
@@ -72,8 +81,11 @@ def cluster(
                 response_field=response_field,
                 threads=n_threads,
                 progress=progress,
+                purse=purse,
             )
             found = cluster_items(items, pipeline)
+        if purse.spent().n_texts:
+            note(f"asked: {spent_in_words(purse.spent())}")
         for notice in items.notices:
             note(f"note: {notice}")
         table = {"algorithm": algorithm, "seed": seed or 0, "n_seeds": n_seeds, **found.as_json()}

@@ -118,6 +118,7 @@ def compare(
     """
     with errors_as_messages():
         from diptych.cli.arms import asked_arms, asked_readers, with_likelihood_of_arms
+        from diptych.cli.costs import check_vectors_price
         from diptych.cli.runs import describe_plan, make_config, print_findings, run_comparison
         from diptych.cli.several import Several
         from diptych.comparison.prepare import prepare
@@ -127,9 +128,10 @@ def compare(
         given |= {role: choices.full_name(given[role]) for role in ("labeller", "judge") if role in given}
         places = {key: flags.place_of(context, key) for key in given}
         chosen = make_config(config, given, places, besides=asking_file.AskSettings.model_fields)
+        check_vectors_price(chosen.embedder, chosen.embedder_args, choices.max_cost)
         n_threads = flags.check_threads(threads)
         if more:
-            several = Several([a, b, *more], name or [], versus, chosen, out, n_threads, cache_dir)
+            several = Several([a, b, *more], name or [], versus, chosen, out, n_threads, cache_dir, choices.max_cost)
             any_found = several.run(dry_run=dry_run, as_json=json)
             raise typer.Exit(Exit.DIFFERENCES if fail_on_difference and any_found else 0)
         with (

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.asking import describe_embedding, store_to_look_in
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.costs import check_vectors_price, describe_embedding, spent_in_words, store_to_look_in
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
 from diptych.errors import RunError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def embed(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Texts: .jsonl, .json, .csv, .parquet, or .txt with one a line.")],
     out: Annotated[Path, option("out", "File of the vectors: .npz or .safetensors.", OUTPUT)],
     field: Annotated[str | None, option("field", "Field that holds the text.", INPUT, "recognised")] = None,
@@ -31,6 +33,7 @@ def embed(
     cache_dir: Annotated[
         Path | None, option("cache-dir", "Keep embeddings here.", METHOD, "OUT.store, until OUT is there")
     ] = None,
+    max_cost: asking.MaxCost = None,
     json: Annotated[bool, option("json", "Print what was done as JSON.", OUTPUT)] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be embedded and cost.", OUTPUT)] = False,
 ) -> None:
@@ -46,10 +49,13 @@ def embed(
         from diptych.embeddings.service import EmbeddingService
         from diptych.embeddings.texts import load_texts
         from diptych.models.registry import parse_options
+        from diptych.models.spending import Purse
         from diptych.utils.text import json_text
 
         name, options = embedder or "lexical", parse_options(embedder_arg or ())
         check_encoder(name, options)
+        limit = asking.check_max_cost(context)
+        check_vectors_price(name, options, limit)
         check_vector_path(out)
         texts = load_texts(file, field=field, threads=flags.check_threads(threads))
         store = cache_dir or out.with_name(f"{out.name}.store")
@@ -57,7 +63,7 @@ def embed(
             service = EmbeddingService(store_to_look_in(store), name, options=options)
             missing = service.missing(texts.texts)
             say(f"{file}: {len(texts.texts)} texts in {texts.field!r}; {len(missing)} to embed by {name}")
-            for line in describe_embedding(name, missing):
+            for line in describe_embedding(name, options, texts.texts, store):
                 say(line)
             say(f"would write {out}")
             return
@@ -66,8 +72,9 @@ def embed(
             say(f"{out} already holds these very vectors; nothing was computed again")
             return
         is_ours = not store.exists() or store_to_look_in(store) is not None
+        purse = Purse(limit)
         with progress_on_stderr() as progress:
-            service = EmbeddingService(store, name, options=options, progress=progress)
+            service = EmbeddingService(store, name, options=options, progress=progress, purse=purse)
             vectors = service.get_embeddings(texts.texts, batch_size=batch_size)
         about = {"embedder": name, "space": service.space, "n_truncated": service.n_truncated}
         write_vectors(out, VectorFile(vectors, texts.texts, texts.ids, about))
@@ -76,8 +83,12 @@ def embed(
         for notice in service.notices:
             note(f"note: {notice}")
         n, dim = vectors.shape
-        done = {"out": str(out), "n_texts": n, "dim": dim, **about}
+        spent = purse.spent()
+        cost = {"input_tokens": spent.usage.input_tokens, "usd": None if spent.n_unpriced else spent.usd}
+        done = {"out": str(out), "n_texts": n, "dim": dim, **about, **cost}
         say(json_text(done) if json else f"{out}: {n:,} vectors of {dim} dimensions by {name}")
+        if spent.n_texts:
+            note(f"asked now: {spent_in_words(spent)}")
 
 
 def _refuse_other(out: Path, texts: Texts, space: str) -> None:

@@ -17,7 +17,7 @@ from diptych.errors import ConfigError, RunError
 if TYPE_CHECKING:
     from diptych.comparison.generated import Generation
     from diptych.data import Responses
-    from diptych.models.ledger import Spent
+    from diptych.models.spending import Spent
 
 
 def generate(
@@ -89,13 +89,14 @@ def answer_prompts(context: typer.Context, model: str, choices: asking.Choices) 
 
 
 def _plan(generation: Generation, out: Path) -> list[str]:
+    from diptych.cli.costs import describe
     from diptych.comparison.generated import ledger_of
     from diptych.models.ledger import Ledger
 
     if not ledger_of(out).exists():
-        return [*asking.describe(generation, generation.missing(None)), f"would write {out}"]
+        return [*describe(generation, generation.missing(None)), f"would write {out}"]
     with Ledger(ledger_of(out), generation.config) as ledger:
-        return [*asking.describe(generation, generation.missing(ledger)), f"would write {out}"]
+        return [*describe(generation, generation.missing(ledger)), f"would write {out}"]
 
 
 def _forked(out: Path, generation: Generation) -> Path:
@@ -134,7 +135,7 @@ def _ask(generation: Generation, choices: asking.Choices, out: Path, *, as_json:
     for notice in responses.notices:
         note(f"note: {notice}")
     done = _summary(responses, n_asked, spent, out)
-    say(json_text(done)) if as_json else _say(done)
+    say(json_text(done)) if as_json else _say(done, spent)
 
 
 def _check_out(out: Path) -> None:
@@ -173,9 +174,8 @@ def _summary(responses: Responses, n_asked: int, spent: Spent, out: Path) -> Jso
     }
 
 
-def _say(done: Json) -> None:
+def _say(done: Json, spent: Spent) -> None:
+    from diptych.cli.costs import spent_in_words
+
     say(f"{done['out']}: {done['n_responses']} responses to {done['n_prompts']} prompts by {done['model']}")
-    counts = [done["input_tokens"], done["output_tokens"]]
-    n_in, n_out = ("unknown" if count is None else f"{count:,}" for count in counts)
-    price = "unknown" if done["usd"] is None else asking.dollars(done["usd"])
-    say(f"{done['n_asked_now']} asked now; in all {n_in} tokens in, {n_out} out; price {price}")
+    say(f"{done['n_asked_now']} asked now; in all {spent_in_words(spent)}")

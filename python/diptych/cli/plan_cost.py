@@ -9,7 +9,8 @@ from typing import NamedTuple
 import typer
 
 from diptych._types import Json
-from diptych.cli.asking import Choices, chosen, describe, dollars, duration, most_seconds
+from diptych.cli.asking import Choices, chosen
+from diptych.cli.costs import describe, dollars, duration, most_seconds
 from diptych.cli.settings import place_of
 from diptych.comparison.generated import Generation
 from diptych.data.prompts import Prompts, load_prompts

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from diptych._types import Json, Progress
-from diptych.cli.asking import describe_embedding, describe_readers, store_to_look_in
 from diptych.cli.console import note, say, typed
+from diptych.cli.costs import describe_embedding, describe_readers, spent_in_words
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import LEDGER, Documents, begin_folder, free_folder, free_place, read_run, write_run
 from diptych.comparison.lenses import make_lens
@@ -20,9 +20,10 @@ from diptych.comparison.readers import AskedReaders
 from diptych.comparison.report.format import equivalence, interval_of, percent, probability, scale_for
 from diptych.comparison.run import analyse
 from diptych.config.loader import read_yaml
-from diptych.embeddings.service import EmbeddingService
+from diptych.embeddings.encoders import is_asked
 from diptych.errors import RunError
 from diptych.models.ledger import Ledger, read_config
+from diptych.models.spending import Purse
 from diptych.utils.files import check_new_folder
 from diptych.utils.names import slug
 from diptych.utils.text import json_text
@@ -106,16 +107,31 @@ def run_comparison(
             raise RunError(f"{folder} already exists and is not a run. Choose another --out, or delete it.")
         check_new_folder(folder)
     with ExitStack() as stack:
-        found = None
-        if readers is not None and readers.readers:
-            if ledger is None:
-                begin_folder(folder)
-                ledger = stack.enter_context(Ledger(folder / LEDGER, readers.config, typed()))
-            found = readers.on(ledger, progress=progress)
-        described = with_command(prepared)
-        result = analyse(described, threads=threads, cache_dir=cache_dir, progress=progress, readers=found)
+        asked = _asked_of(prepared)
+        if asked is not None and ledger is None:
+            begin_folder(folder)
+            ledger = stack.enter_context(Ledger(folder / LEDGER, asked, typed()))
+        found = readers.on(ledger, progress=progress) if readers and readers.readers and ledger else None
+        result = analyse(
+            with_command(prepared),
+            threads=threads,
+            cache_dir=cache_dir,
+            progress=progress,
+            readers=found,
+            purse=Purse(readers.max_cost if readers else None, ledger),
+        )
         documents = result.documents()
-        return write_run(documents, folder), documents
+        write_run(documents, folder)
+        if ledger is not None:
+            note(f"asked in all: {spent_in_words(ledger.spent())}")
+        return folder, documents
+
+
+def _asked_of(prepared: Prepared) -> Json | None:
+    """What is asked besides arms: models that help to read, or vectors; None for neither."""
+    readers: Json | None = prepared.manifest.get("readers")
+    vectors = prepared.vectors is None and is_asked(prepared.config.embedder)
+    return readers or ({"embedder": prepared.config.embedder} if vectors else None)
 
 
 def with_command(prepared: Prepared) -> Prepared:
@@ -138,7 +154,7 @@ def _holds_run(folder: Path) -> bool:
 def _folder_of(prepared: Prepared) -> Path:
     """A run that was interrupted left only its ledger, which knows what is asked."""
     a, b = (slug(arm.name, max_length=60) for arm in prepared.table.arms)
-    identity, asked = prepared.manifest["identity"], prepared.manifest.get("readers")
+    identity, asked = prepared.manifest["identity"], _asked_of(prepared)
 
     def is_ours(folder: Path) -> bool:
         there = identity_in(folder)
@@ -177,13 +193,15 @@ def refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
     ]
     if [entry["sha256"] for entry in there["inputs"]] != [entry["sha256"] for entry in wanted["inputs"]]:
         changed.insert(0, "other input files")
-    if there.get("embeddings") != wanted["embeddings"]:
+    if there.get("embeddings") != wanted.get("embeddings"):
         changed.append("other vectors")
+    if any(there.get(role) != wanted.get(role) for role in ("models", "helpers", "readers")):
+        changed.append("other models")
     if there["diptych_version"] != wanted["diptych_version"]:
         changed.append(f"diptych {there['diptych_version']} there, {wanted['diptych_version']} now")
     raise RunError(
         f"{folder} already holds another run ({'; '.join(changed) or 'damaged manifest'}).\n"
-        "Choose another --out; compare with --fork makes a new run beside it."
+        "Choose another --out; compare and approve with --fork make a new run beside it."
     )
 
 
@@ -209,9 +227,8 @@ def describe_plan(prepared: Prepared, out: Path | None, cache_dir: Path | None, 
 def _describe_vectors(prepared: Prepared, cache_dir: Path | None) -> Iterator[str]:
     if prepared.vectors is None:
         config = prepared.config
-        service = EmbeddingService(store_to_look_in(cache_dir), config.embedder, options=config.embedder_args)
         texts = [row.response for row in prepared.table.rows]
-        yield from describe_embedding(config.embedder, service.missing(texts))
+        yield from describe_embedding(config.embedder, config.embedder_args, texts, cache_dir)
 
 
 def describe_pair(prepared: Prepared) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import get_args
 
 from diptych._types import Json
 from diptych.cli.console import note, progress_on_stderr, say
+from diptych.cli.costs import describe_embedding, spent_in_words
 from diptych.cli.runs import describe_pair, finding_lines, identity_in, refuse_other_run, with_command
 from diptych.comparison.arms import REST, Versus, analyse_arms, prepare_arms
 from diptych.comparison.arms_folder import findings_of, holds_arms, identity_of, read_arms
@@ -17,6 +18,7 @@ from diptych.comparison.folder import free_folder
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.report.format import percent
 from diptych.errors import RunError
+from diptych.models.spending import Purse
 from diptych.utils.files import check_new_folder
 from diptych.utils.names import check_name, slug
 from diptych.utils.text import json_text
@@ -36,6 +38,7 @@ class Several:
     config : of every comparison
     out : folder; by default a free one under ``runs``
     threads, cache_dir : as for ``diptych.compare_each``
+    max_cost : US dollars that vectors may cost
     """
 
     sources: Sequence[str]
@@ -45,6 +48,7 @@ class Several:
     out: Path | None
     threads: int
     cache_dir: Path | None
+    max_cost: float | None = None
 
     def run(self, *, dry_run: bool, as_json: bool) -> bool:
         """Compare, write the folder, print; whether there is any finding.
@@ -58,7 +62,7 @@ class Several:
         versus: Versus = "rest" if self.versus == "rest" else "each"
         pairs = prepare_arms(self.sources, names=self.names, versus=versus, config=self.config, threads=self.threads)
         if dry_run:
-            for line in _describe(pairs, self.out):
+            for line in _describe(pairs, self.out, self.cache_dir):
                 say(line)
             return False
         folder, findings = self._compare(pairs, versus)
@@ -87,9 +91,18 @@ class Several:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} already exists and holds something else. Choose another --out, or delete it.")
         check_new_folder(folder)
-        typed_now = [with_command(pair) for pair in pairs]
+        typed_now, purse = [with_command(pair) for pair in pairs], Purse(self.max_cost)
         with progress_on_stderr() as progress:
-            done = analyse_arms(typed_now, versus, threads=self.threads, cache_dir=self.cache_dir, progress=progress)
+            done = analyse_arms(
+                typed_now,
+                versus,
+                threads=self.threads,
+                cache_dir=self.cache_dir,
+                progress=progress,
+                purse=purse,
+            )
+        if purse.spent().n_texts:
+            note(f"asked: {spent_in_words(purse.spent())}")
         return done.save(folder), done.to_json()
 
 
@@ -98,12 +111,17 @@ def _arms(pairs: Sequence[Prepared]) -> list[str]:
     return [slug(name, max_length=40) for name in dict.fromkeys(named) if name != REST]
 
 
-def _describe(pairs: Sequence[Prepared], out: Path | None) -> Iterator[str]:
+def _describe(pairs: Sequence[Prepared], out: Path | None, cache_dir: Path | None) -> Iterator[str]:
     for pair in pairs:
         yield " and ".join(arm.name for arm in pair.table.arms)
         yield from (f"  {line}" for line in describe_pair(pair))
+    config = pairs[0].config
+    texts = [row.response for pair in pairs for row in pair.table.rows]
+    asking = list(describe_embedding(config.embedder, config.embedder_args, texts, cache_dir))
+    yield from asking
     where = out or "a folder under runs"
-    yield f"{len(pairs)} comparisons, one family; would write {where}; calls no model, costs nothing"
+    free = "" if asking else "; calls no model, costs nothing"
+    yield f"{len(pairs)} comparisons, one family; would write {where}{free}"
 
 
 def _lines(findings: Json, folder: Path) -> Iterator[str]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.cli.asking import dollars
 from diptych.cli.console import errors_as_messages, say
+from diptych.cli.costs import dollars, spent_in_words
 
 if TYPE_CHECKING:
     from diptych.comparison.status import Status
@@ -46,6 +46,7 @@ def _lines(found: Status) -> Iterator[str]:
         return
     for arm in found.standing.arms:
         yield from _arm(arm)
+    yield f"in all: {spent_in_words(found.standing.spent)}"
     if found.standing.holder is not None:
         yield _holder(found.standing.holder)
     command = found.standing.command

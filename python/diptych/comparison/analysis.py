@@ -30,6 +30,7 @@ from diptych.comparison.result import Result
 from diptych.comparison.units import UnitMeans, unit_means
 from diptych.data import Response
 from diptych.embeddings.service import EmbeddingService
+from diptych.models.spending import Purse
 from diptych.stats.multiplicity import resamples_for
 from diptych.utils.hashing import derive_seed
 from diptych.utils.logging import EventLog
@@ -101,6 +102,7 @@ class Analysis:
         cache_dir: str | os.PathLike[str] | None,
         progress: Progress,
         readers: Readers,
+        purse: Purse | None = None,
     ) -> None:
         self.prepared, self.config = prepared, prepared.config
         self.lenses, self.threads, self.progress, self.readers = lenses, threads, progress, readers
@@ -111,6 +113,7 @@ class Analysis:
             self.config.embedder,
             options=self.config.embedder_args,
             progress=progress,
+            purse=purse,
         )
         self.events, self.ledger = EventLog(), Ledger()
         self.vectors: Vectors = np.empty((0, 0), dtype=np.float32)

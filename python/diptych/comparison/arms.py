@@ -22,6 +22,7 @@ from diptych.comparison.run import analyse_together
 from diptych.data import Response, Responses
 from diptych.embeddings.service import store_for
 from diptych.errors import ConfigError, DataError
+from diptych.models.spending import Purse
 from diptych.utils.hashing import content_hash, hash_rows
 from diptych.utils.names import check_name
 
@@ -146,6 +147,7 @@ def analyse_arms(
     threads: int,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    purse: Purse | None = None,
 ) -> Comparisons:
     """Propose, measure, test.
 
@@ -154,9 +156,10 @@ def analyse_arms(
     pairs : what ``prepare_arms`` gave
     versus : as it was given to it
     threads, cache_dir, progress : as for ``compare``
+    purse : pays for vectors, where an interface is asked for them
     """
     with store_for(cache_dir) as store:  # every arm is embedded once
-        results = analyse_together(pairs, threads=threads, cache_dir=store, progress=progress)
+        results = analyse_together(pairs, threads=threads, cache_dir=store, progress=progress, purse=purse)
     return Comparisons(versus, tuple(results))
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from diptych._types import Json, Progress
-from diptych.comparison.folder import LEDGER, begin_folder, free_place
+from diptych.comparison.folder import LEDGER, begin_folder, free_place, ledgers_beside
 from diptych.comparison.generated import Generation
 from diptych.data import Responses
 from diptych.errors import ConfigError
 from diptych.models.ledger import Ledger, read_config
 from diptych.models.prices import Estimate
+from diptych.models.recorded import RecordedModel
 from diptych.utils.names import slug
 
 _SUSPICIOUS = 0.01
@@ -135,16 +136,20 @@ class AskedArms:
 def take_over(ledger: Ledger, generation: Generation) -> None:
     """Take the answers that a run in a folder beside this one paid for; warns that there are some.
 
+    A recorded model takes none: what failed in its run fails again.
+
     Parameters
     ----------
     ledger : of a run's folder; it lacks some answers
     generation : what they are answers to
     """
-    keys, here = generation.keys(), ledger.path.absolute().parent
-    for other in sorted(here.parent.glob(f"*/{LEDGER}")):
+    if isinstance(generation.model, RecordedModel):
+        return
+    keys = generation.keys()
+    for other in ledgers_beside(ledger.path):
         known = ledger.replies(keys)
         missing = [key for key in keys if key not in known]
-        if missing and other.parent != here and (n := ledger.take_over(other, missing)):
+        if missing and (n := ledger.take_over(other, missing)):
             taken = f"{n} answers of {generation.model.name} were taken over from {other.parent.name}"
             warnings.warn(taken, stacklevel=2)
 

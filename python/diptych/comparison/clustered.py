@@ -18,6 +18,7 @@ from diptych.comparison.sources import load_arm
 from diptych.embeddings.files import SUFFIXES, read_vectors
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import DataError
+from diptych.models.spending import Purse
 
 SCHEMA = 1
 
@@ -154,6 +155,7 @@ def load_items(
     response_field: str | None = None,
     threads: int = 1,
     progress: Progress | None = None,
+    purse: Purse | None = None,
 ) -> Items:
     """The items of one file of vectors, or of one or more files of responses, each an arm named by its file.
 
@@ -165,6 +167,7 @@ def load_items(
     prompt_field, response_field : field names, where they are not among the usual ones
     threads : for parsing
     progress : where it says how far it is
+    purse : pays for vectors, where an interface is asked for them
 
     Raises
     ------
@@ -182,7 +185,9 @@ def load_items(
         for path, name in zip(paths, names, strict=True)
     ]
     rows = [row for arm in arms for row in arm]
-    service = EmbeddingService(cache_dir, embedder, options=embedder_options, progress=progress or Silent())
+    service = EmbeddingService(
+        cache_dir, embedder, options=embedder_options, progress=progress or Silent(), purse=purse
+    )
     vectors = service.get_embeddings([row.response for row in rows])
     return Items(
         vectors,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from diptych.comparison.equivalence import Known, check_margins, parse_margins
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
-from diptych.config import Settings
 from diptych.data.rejects import DEFAULT_MAX_BAD, check_max_bad
+from diptych.embeddings.settings import EmbedderSettings
 from diptych.errors import ConfigError
 from diptych.stats.multiplicity import Fdr
 from diptych.utils.names import check_name
@@ -51,7 +51,7 @@ class CompareOptions(TypedDict, total=False):
     equivalent_within: float | str | Sequence[str] | Mapping[str, float]
 
 
-class CompareConfig(Settings):
+class CompareConfig(EmbedderSettings):
     """Settings of ``diptych compare``; every one changes the result, so every one stands in the manifest."""
 
     name_a: str | None = None
@@ -78,11 +78,6 @@ class CompareConfig(Settings):
     """``auto`` pairs by prompt when the arms have prompts in common."""
     lenses: tuple[str, ...] = DEFAULT_LENSES
     """Who proposes measures."""
-    embedder: str = "lexical"
-    """What turns responses into vectors: ``lexical``; ``st/`` and a sentence-transformers model (name or folder); or a
-    model behind an interface: ``openai/``, ``openrouter/``, ``openai-api/``, ``vllm/``."""
-    embedder_args: dict[str, Any] = Field(default_factory=dict)
-    """Of the embedder: ``dimensions``, ``prefix``; of an interface also ``base_url``, ``max_chars`` and the like."""
     embeddings: str | None = None
     """Vectors of the responses, in place of an embedder's: ``.npz`` or ``.safetensors`` with texts, ``.npy`` with the
     rows of A and then of B, or the folder of a store."""
@@ -168,29 +163,6 @@ class CompareConfig(Settings):
         from diptych.models.registry import find_model
 
         return None if name is None else find_model(name).name
-
-    @field_validator("embedder_args", mode="before")
-    @classmethod
-    def _by_equals_signs(cls, given: object) -> object:
-        from diptych.models.registry import parse_options
-
-        return parse_options(given) if isinstance(given, list | tuple) else given
-
-    @field_validator("embedder")
-    @classmethod
-    def _known_embedder(cls, name: str) -> str:
-        from diptych.embeddings.encoders import check_encoder
-
-        return check_encoder(name)
-
-    @field_validator("embedder_args")
-    @classmethod
-    def _args_fit_embedder(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        from diptych.embeddings.encoders import check_encoder
-
-        if "embedder" in info.data:
-            check_encoder(info.data["embedder"], given)
-        return given
 
     @model_validator(mode="after")
     def _vectors_come_from_one_place(self) -> CompareConfig:

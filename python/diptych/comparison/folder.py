@@ -176,6 +176,12 @@ def free_place(first: Path, is_ours: Callable[[Path], bool], suffix: str = "") -
     return next(place for place in places if not place.exists() or is_ours(place))
 
 
+def ledgers_beside(ledger: Path) -> tuple[Path, ...]:
+    """Those of the runs in folders beside that of a ``ledger``, by name."""
+    here = ledger.absolute()
+    return tuple(path for path in sorted(here.parent.parent.glob(f"*/{LEDGER}")) if path != here)
+
+
 def begin_folder(folder: Path) -> None:
     """Make the folder of a run that asks, unless it is there with its ledger.
 

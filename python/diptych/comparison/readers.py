@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Self
 
 from diptych._types import Json, Progress
 from diptych.clustering import naming
 from diptych.clustering.algorithms import number_of_clusters
 from diptych.comparison.config import LABELLERS, CompareConfig
-from diptych.comparison.folder import LEDGER
+from diptych.comparison.folder import ledgers_beside
 from diptych.comparison.lenses.judge import MAX_SENTENCE, PAIRS_A_QUESTION
 from diptych.comparison.lenses.regions import MAX_REPORTED
 from diptych.comparison.measures import Readers
@@ -21,7 +22,7 @@ from diptych.comparison.named_models import ledger_path
 from diptych.comparison.pairing import Table
 from diptych.models.assistant import Assistant
 from diptych.models.ledger import Ledger
-from diptych.models.prices import Budget, Estimate, Price, estimate
+from diptych.models.prices import Budget, Estimate, Price, estimate, sum_estimates
 from diptych.models.registry import ModelSpec, find_model
 from diptych.models.requests import Message, Model, Request, Sampling
 from diptych.models.untrusted import MAX_CHARACTERS, orders_in
@@ -66,6 +67,35 @@ class Reader:
         model.check(SAMPLING)
         return cls(model, spec.price)
 
+    def on(
+        self,
+        ledger: Ledger,
+        *,
+        max_cost: float | None = None,
+        progress: Progress | None = None,
+        beside: tuple[Path, ...] = (),
+    ) -> Assistant:
+        """The model with the ledger of a run.
+
+        Parameters
+        ----------
+        ledger : takes each answer
+        max_cost : US dollars that all that stands in the ledger may cost
+        progress : where it says how far it is
+        beside : ledgers of other runs, whose answers are taken over
+        """
+        return Assistant(self.model, ledger, SAMPLING, self.price, max_cost, progress, beside)
+
+    def estimate(self, counts: Sequence[tuple[int, float]]) -> Estimate:
+        """What questions will take.
+
+        Parameters
+        ----------
+        counts : how many questions, and characters of each besides our own
+        """
+        asked = [(Request((Message("user", "x" * int(size + _WORDS_OF_THE_QUESTION)),)), n) for n, size in counts]
+        return sum_estimates([estimate([request] * n, SAMPLING, self.price) for request, n in asked])
+
     @property
     def config(self) -> Json:
         """All that changes its answers besides the questions."""
@@ -104,10 +134,9 @@ class AskedReaders:
         ledger : takes each answer
         progress : where it says how far it is
         """
-        here = ledger.path.absolute()
-        beside = tuple(path for path in sorted(here.parent.parent.glob(f"*/{LEDGER}")) if path != here)
+        beside = ledgers_beside(ledger.path)
         assistants = {
-            role: Assistant(reader.model, ledger, SAMPLING, reader.price, self.max_cost, progress, beside)
+            role: reader.on(ledger, max_cost=self.max_cost, progress=progress, beside=beside)
             for role, reader in self.readers.items()
         }
         return Readers(**assistants, n_pairs=self.settings.judge_pairs, n_sentences=self.settings.judge_sentences)
@@ -152,22 +181,7 @@ class AskedReaders:
             sentences = self.settings.judge_sentences * MAX_SENTENCE
             counts["judge"].append((math.ceil(share * n_responses), length + sentences))
         for role, reader in self.readers.items():
-            yield reader, _sum([_estimate(n, size, reader.price) for n, size in counts[role]])
-
-
-def _estimate(n: int, n_characters: float, price: Price | None) -> Estimate:
-    question = Request((Message("user", "x" * int(n_characters + _WORDS_OF_THE_QUESTION)),))
-    return estimate([question] * n, SAMPLING, price)
-
-
-def _sum(parts: list[Estimate]) -> Estimate:
-    usd = [part.max_usd for part in parts]
-    return Estimate(
-        sum(part.n_requests for part in parts),
-        sum(part.input_tokens for part in parts),
-        sum(part.max_output_tokens for part in parts),
-        None if any(cost is None for cost in usd) else sum(cost or 0.0 for cost in usd),
-    )
+            yield reader, reader.estimate(counts[role])
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from diptych.comparison.prepare import Prepared, prepare
 from diptych.comparison.readers import readers_for
 from diptych.comparison.result import Result
 from diptych.models.ledger import Ledger
+from diptych.models.spending import Purse
 
 
 def compare(
@@ -81,8 +82,14 @@ def compare(
                 kept, progress=progress, max_cost=limits.get("max_cost"), max_failures=limits.get("max_failures")
             )
             prepared = prepare(found.get("a", a), found.get("b", b), config=config, threads=threads, readers=asked)
-            readers = asked.on(kept, progress=progress)
-            return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=readers)
+            return analyse(
+                prepared,
+                threads=threads,
+                cache_dir=cache_dir,
+                progress=progress,
+                readers=asked.on(kept, progress=progress),
+                purse=Purse(limits.get("max_cost"), kept),
+            )
 
 
 def analyse(
@@ -93,6 +100,7 @@ def analyse(
     progress: Progress | None = None,
     lenses: Lenses | None = None,
     readers: Readers | None = None,
+    purse: Purse | None = None,
 ) -> Result:
     """Propose, measure, test.
 
@@ -102,9 +110,10 @@ def analyse(
     threads, cache_dir, progress : as for ``compare``
     lenses : those of an earlier comparison, where texts are the same; no result depends on it
     readers : models that help to read
+    purse : pays for vectors, where an interface is asked for them
     """
     [result] = analyse_together(
-        [prepared], threads=threads, cache_dir=cache_dir, progress=progress, lenses=lenses, readers=readers
+        [prepared], threads=threads, cache_dir=cache_dir, progress=progress, lenses=lenses, readers=readers, purse=purse
     )
     return result
 
@@ -117,6 +126,7 @@ def analyse_together(
     progress: Progress | None = None,
     lenses: Lenses | None = None,
     readers: Readers | None = None,
+    purse: Purse | None = None,
 ) -> list[Result]:
     """Several pairs of arms as one family: a result for each.
 
@@ -126,11 +136,15 @@ def analyse_together(
     threads, cache_dir, progress : as for ``compare``
     lenses : those of an earlier comparison, where texts are the same; no result depends on it
     readers : models that help to read
+    purse : pays for vectors, where an interface is asked for them
     """
     from threadpoolctl import threadpool_limits
 
     shared = Lenses() if lenses is None else lenses
     with threadpool_limits(1):  # sums over several BLAS threads differ in the last digits
         return analyse_as_one_family(
-            [Analysis(pair, shared, threads, cache_dir, progress or Silent(), readers or Readers()) for pair in pairs]
+            [
+                Analysis(pair, shared, threads, cache_dir, progress or Silent(), readers or Readers(), purse)
+                for pair in pairs
+            ]
         )

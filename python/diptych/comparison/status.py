@@ -10,6 +10,7 @@ from diptych._types import Json
 from diptych.comparison.folder import LEDGER
 from diptych.comparison.generated import ledger_of
 from diptych.errors import RunError
+from diptych.models.spending import Spent
 from diptych.models.standing import ArmStanding, Standing, read_standing
 
 Stage = Literal["asking", "comparing", "done"]
@@ -45,7 +46,14 @@ class Status:
         held = holder and {"pid": holder.pid, "host": holder.host, "since": holder.since, "alive": holder.alive}
         resume = None if self.stage == "done" else self.standing.command
         arms = [_arm(arm) for arm in self.standing.arms]
-        return {**found, "arms": arms, "lock": held, "resume": resume, "folder": self.standing.folder}
+        return {
+            **found,
+            "arms": arms,
+            "spent": _spent(self.standing.spent),
+            "lock": held,
+            "resume": resume,
+            "folder": self.standing.folder,
+        }
 
 
 def read_status(run: Path) -> Status:
@@ -82,6 +90,16 @@ def _stage(standing: Standing, is_written: bool, is_comparison: bool) -> Stage:
     if is_written and (is_comparison or is_asked):
         return "done"
     return "comparing" if is_comparison and is_asked else "asking"
+
+
+def _spent(spent: Spent) -> Json:
+    return {
+        "answers": spent.n_answers,
+        "vectors": spent.n_texts,
+        "input_tokens": spent.usage.input_tokens,
+        "output_tokens": spent.usage.output_tokens,
+        "usd": None if spent.n_unpriced else spent.usd,
+    }
 
 
 def _arm(arm: ArmStanding) -> Json:

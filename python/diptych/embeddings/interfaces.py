@@ -10,14 +10,15 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from diptych._types import Inputs, Json, Vectors
-from diptych.embeddings.encoders import EncoderOptions, cut_batches, is_asked, unit_rows
-from diptych.errors import ModelError
+from diptych.embeddings.encoders import EncoderOptions, cut_batches, unit_rows
+from diptych.errors import BudgetError, ConfigError, ModelError
 from diptych.models.api_clients import ApiOptions
 from diptych.models.failures import malformed
-from diptych.models.prices import Estimate, find_price
+from diptych.models.prices import Budget, Estimate, Price, find_price, per_million
 from diptych.models.providers.openai import CompatibleClient, OpenAIClient, VLLMClient
 from diptych.models.providers.openrouter import OpenRouterClient
 from diptych.models.requests import Answer, Failure, Message, Reply, Request, Sampling, Usage
+from diptych.models.spending import Purse
 from diptych.utils.text import shorten
 
 Keep = Callable[[int, Vectors], None]
@@ -28,6 +29,8 @@ MAX_BYTES = 250_000
 MAX_TEXTS = 2048
 """Of one call."""
 _BYTES_A_TOKEN = 4
+_SAMPLING = Sampling(max_tokens=1)
+"""Nothing is drawn."""
 
 
 class InterfaceOptions(ApiOptions, EncoderOptions):
@@ -41,6 +44,8 @@ class InterfaceOptions(ApiOptions, EncoderOptions):
     """Put before each text, for models that are trained with one."""
     max_chars: int | None = Field(default=None, ge=1)
     """Cut longer texts, prefix included, to so many characters; without it, a text that is too long is an error."""
+    price: float | None = Field(default=None, ge=0)
+    """US dollars for a million tokens, where it is not listed."""
 
 
 class _Item(BaseModel):
@@ -168,37 +173,76 @@ class InterfaceEncoder:
         empty = np.zeros((0, self.dim or 0), np.float32)
         return np.concatenate([empty, *(made[number] for number in range(len(batches)))]) if made else empty
 
-    def encode_batches(self, batches: Sequence[Sequence[str]], keep: Keep) -> None:
+    def encode_batches(self, batches: Sequence[Sequence[str]], keep: Keep, purse: Purse | None = None) -> None:
         """Ask for several batches at once, and hand over the rows of each as soon as they are there.
 
         Parameters
         ----------
         batches : of texts, together at most `MAX_TEXTS` and `MAX_BYTES`
         keep : takes the number of a batch and its unit rows, float32 (n, dim)
+        purse : pays
 
         Raises
         ------
+        ConfigError
+            If the purse has a limit, and the price is not known.
+        BudgetError
+            Before the first batch that could cross that limit.
         ModelError
             If a batch got no answer, or one that does not fit: too few, too many, in another order, of another width,
             with values that are not finite, or all zero. Nothing of that batch is handed over; it names the text.
         """
+        purse = purse or Purse()
+        budget = self.budget(purse.max_usd)
         sent = [[text for text in batch if text.strip()] for batch in batches]
         asked = [number for number, texts in enumerate(sent) if texts]
+        requests = [Request(tuple(Message("user", text) for text in sent[number])) for number in asked]
         failures: list[tuple[int, Failure]] = []
+        start = 0
 
         def came(index: int, answer: Answer) -> None:
-            number = asked[index]
+            number = asked[start + index]
+            self._pay(purse, answer, requests[start + index], budget)
             if isinstance(answer, Failure):
                 failures.append((number, answer))
             else:
                 keep(number, self._spread(batches[number], self._rows(answer.details["items"], sent[number])))
 
-        requests = [Request(tuple(Message("user", text) for text in sent[number])) for number in asked]
-        self._client.answer(requests, Sampling(), came)
+        while start < len(requests) and not failures:
+            n = budget.affordable(requests[start:], _SAMPLING, purse.spent().usd)
+            if not n:
+                n_left = sum(len(sent[number]) for number in asked[start:])
+                raise BudgetError(budget.refusal(purse.spent().usd, n_left, "texts"))
+            self._client.answer(requests[start : start + n], _SAMPLING, came)
+            start += n
         for number in sorted(set(range(len(batches))) - set(asked)):
             keep(number, np.zeros((len(batches[number]), self._width()), np.float32))
         if failures:
             raise self._failed(failures, sent)
+
+    def budget(self, max_usd: float | None) -> Budget:
+        """The price of its tokens, and what may be spent: ``max_usd``, US dollars.
+
+        Raises
+        ------
+        ConfigError
+            If there is a limit, and the price is not known.
+        """
+        price = _price(self._client.provider, self._client.model_name, self._client.options.price)
+        if max_usd is not None and price is None:
+            raise ConfigError(
+                f"--max-cost = {max_usd:g} cannot be kept: the price of {self._client.name} is unknown.\n"
+                "Give it with --embedder-arg price=…, in US dollars for a million tokens."
+            )
+        return Budget(price, max_usd)
+
+    def _pay(self, purse: Purse, answer: Answer, request: Request, budget: Budget) -> None:
+        paid = answer.lost if isinstance(answer, Failure) else (*answer.lost, answer.usage)
+        known = [usage.input_tokens for usage in paid if usage.input_tokens is not None]
+        if paid:
+            n_texts = 0 if isinstance(answer, Failure) else len(request.messages)
+            cost = budget.cost(answer, request, _SAMPLING)
+            purse.pay(self._client.name, n_texts, sum(known) if known else None, cost)
 
     def _width(self) -> int:
         if self.dim is None:
@@ -243,25 +287,40 @@ class InterfaceEncoder:
         return ModelError(f"{said}\nWith --cache-dir what came is kept, and the same command asks for the rest.")
 
 
-def estimate_embedding(name: str, texts: Sequence[str]) -> Estimate | None:
-    """What asking for vectors will take, before anything is asked; None where nothing is asked.
+def estimate_embedding(name: str, options: Mapping[str, Any], texts: Sequence[str]) -> Estimate:
+    """What asking for vectors will take, before anything is asked.
 
     Parameters
     ----------
-    name : of an encoder
+    name, options : of an encoder that is asked
     texts : that are to be sent
 
     Examples
     --------
-    >>> estimate_embedding("openai-api/mine", ["twelve bytes"]).input_tokens, estimate_embedding("lexical", [])
-    (3, None)
+    >>> estimate_embedding("openai-api/mine", {"price": 2.0}, ["twelve bytes"])
+    Estimate(n_requests=1, input_tokens=3, max_output_tokens=0, max_usd=6e-06)
+    """
+    n_tokens = sum(-(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN) for text in texts if text.strip())
+    return price_texts(name, options, len(texts), n_tokens)
+
+
+def price_texts(name: str, options: Mapping[str, Any], n_texts: int, n_tokens: int) -> Estimate:
+    """What so many texts of so many tokens take.
+
+    Parameters
+    ----------
+    name, options : of an encoder that is asked
+    n_texts, n_tokens : in all
     """
     provider, _, model = name.partition("/")
-    if not is_asked(name):
-        return None
-    n_tokens = sum(-(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN) for text in texts if text.strip())
-    price = find_price(provider, model)
-    return Estimate(len(texts), n_tokens, 0, price(n_tokens, 0) if price else None)
+    price = _price(provider, model, InterfaceOptions.parse(options, source=f"options of embedder {name!r}").price)
+    return Estimate(n_texts, n_tokens, 0, price(n_tokens, 0) if price else None)
+
+
+def _price(provider: str, model: str, given: float | None) -> Price | None:
+    """Of input alone: what has no output costs none."""
+    price = per_million(given, 0.0) if given is not None else find_price(provider, model)
+    return None if price is None else lambda n_input, _: price(n_input, 0)
 
 
 def _fault(item: _Item, place: int, wanted: int) -> str:

@@ -16,6 +16,7 @@ from diptych.embeddings.cache import CachedVectors, EmbeddingCache
 from diptych.embeddings.encoders import cut_batches, make_encoder
 from diptych.embeddings.interfaces import MAX_BYTES, MAX_TEXTS, InterfaceEncoder
 from diptych.errors import ConfigError, ShapeError
+from diptych.models.spending import Purse
 
 
 @contextmanager
@@ -42,6 +43,7 @@ class EmbeddingService:
     provider : which encoder; ``"lexical"`` needs nothing, ``"st/MODEL"`` runs here, ``"openai/MODEL"`` is asked
     options : of that encoder, such as ``{"dimensions": 256}``; see ``encoders.check_encoder``
     progress : where it says how far it is
+    purse : pays an interface; by default any amount
 
     Examples
     --------
@@ -57,10 +59,11 @@ class EmbeddingService:
         *,
         options: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self._cache = EmbeddingCache(cache_dir) if cache_dir is not None else None
         self._provider, self._options = provider, dict(options or {})
-        self._progress = progress or Silent()
+        self._progress, self._purse = progress or Silent(), purse or Purse()
         self.n_truncated = 0
         """Of the last texts that were asked for, repetitions not counted: how many the encoder does not see whole."""
         self.notices: tuple[str, ...] = ()
@@ -90,6 +93,8 @@ class EmbeddingService:
         ShapeError
             If the encoder gives another number of rows, another width, or values that are not finite: nothing of that
             batch is stored.
+        BudgetError
+            Before the first batch that could cost more than the purse allows; what came before is stored.
         ModelError
             If an interface gives no vectors, or wrong ones: what it gave before is stored, nothing of that batch is.
         """
@@ -142,7 +147,7 @@ class EmbeddingService:
 
         if isinstance(encoder, InterfaceEncoder):
             encoder.dim = vectors.shape[1] or None
-            encoder.encode_batches(batches, keep)
+            encoder.encode_batches(batches, keep, self._purse)
         else:
             for number, batch in enumerate(batches):
                 keep(number, encoder.encode(batch))

@@ -14,6 +14,7 @@ from diptych._types import Progress
 from diptych.models.generation import Question, generate
 from diptych.models.ledger import Ledger
 from diptych.models.prices import Price
+from diptych.models.recorded import RecordedModel
 from diptych.models.requests import Answer, Failure, Model, Request, Sampling, request_key
 from diptych.models.structured import read_object, strict_schema
 
@@ -78,6 +79,8 @@ class Assistant:
 
     def _take_over(self, questions: Sequence[Question]) -> None:
         """What other runs paid for; warns that there is something."""
+        if isinstance(self.model, RecordedModel):  # what failed in its run fails again
+            return
         requests = [Request(question.messages, schema=question.schema) for question in questions if self.beside]
         keys = [request_key(self.model.identity, self.sampling, request) for request in requests]
         for other in self.beside:

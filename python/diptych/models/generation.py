@@ -138,23 +138,13 @@ class _Session:
         self._n_missing, start = len(missing), 0
         missing = self._fetch_batches(missing)
         while start < len(missing):
-            n = self._affordable(missing[start:])
+            rest = [one.request for one in missing[start:]]
+            n = self._budget.affordable(rest, self._sampling, self._ledger.spent().usd)
             if not n:
                 self._refuse()
             self._ask_batch(missing[start : start + n])
             start += n
         self._progress.finish()
-
-    def _affordable(self, rest: list[_Wanted]) -> int:
-        """How many of the next requests cannot cross the budget, even if each answer is as long as it may be."""
-        if self._budget.max_usd is None:
-            return len(rest)
-        left = self._budget.max_usd - self._ledger.spent().usd
-        for n, one in enumerate(rest):
-            left -= self._budget.most(one.request, self._sampling)
-            if left < 0:
-                return n
-        return len(rest)
 
     def _is_used_up(self) -> bool:
         """Whether something is left to ask, and no money."""

@@ -15,7 +15,8 @@ from diptych._types import Json
 from diptych.errors import LedgerError, RunError
 from diptych.models.ledger_rows import failure_columns, read_reply, reply_columns, whole
 from diptych.models.lock import Lock
-from diptych.models.requests import Answer, Failure, Reply, Usage
+from diptych.models.requests import Answer, Failure, Reply
+from diptych.models.spending import PUT_VECTORS, VECTORS, Spent, read_spent
 from diptych.utils.hashing import content_hash
 
 SCHEMA = 2
@@ -40,13 +41,6 @@ CREATE TABLE batched (
 _REPLY = "text, finish_reason, input_tokens, output_tokens, model, request_id, n_attempts, sent, details"
 _PUT_REPLY = f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * 16)})"
 _PUT_FAILURE = f"INSERT INTO failures VALUES (NULL, {', '.join('?' * 10)})"
-_SUMS = """
-SELECT (SELECT count(*) FROM answers), sum(n_input), sum(n_output), sum(usd), count(*) - count(usd) FROM (
-    SELECT input_tokens AS n_input, output_tokens AS n_output, usd FROM answers
-    UNION ALL SELECT lost_input, lost_output, 0 FROM answers WHERE coalesce(lost_input, lost_output) NOTNULL
-    UNION ALL SELECT lost_input, lost_output, usd FROM failures WHERE coalesce(lost_input, lost_output) NOTNULL
-)
-"""
 _KEYS_AT_ONCE = 500
 
 
@@ -66,24 +60,6 @@ class Asked:
     model: str
     prompt_id: str
     draw: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What the answers in a ledger took, calls that came to nothing included.
-
-    Parameters
-    ----------
-    n_answers : how many there are
-    usage : sums over the calls whose provider says
-    usd : sum over the requests whose price is known
-    n_unpriced : requests whose price is not known
-    """
-
-    n_answers: int
-    usage: Usage
-    usd: float
-    n_unpriced: int
 
 
 class Ledger:
@@ -255,11 +231,20 @@ class Ledger:
             pairs = [(batch_id, key) for key in keys]
             database.executemany("UPDATE batched SET known = 1 WHERE batch_id = ? AND key = ?", pairs)
 
+    def keep_vectors(self, model: str, n_texts: int, n_tokens: int | None, usd: float | None) -> None:
+        """Put down what was paid for vectors; durable on return.
+
+        Parameters
+        ----------
+        model, n_texts, n_tokens, usd : as for ``Purse.pay``
+        """
+        with self._transaction() as database:
+            database.execute(PUT_VECTORS, (model, n_texts, n_tokens, usd))
+
     def spent(self) -> Spent:
-        """What all answers took, those of earlier runs of the command included."""
+        """What all answers and vectors took, those of earlier runs of the command included."""
         with _typed(self.path):
-            n, n_in, n_out, usd, n_unpriced = self._database.execute(_SUMS).fetchone()
-        return Spent(n, Usage(n_in, n_out), usd or 0.0, n_unpriced)
+            return read_spent(self._database)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -280,6 +265,7 @@ class Ledger:
             if not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 self._create(config)
             self._check(config)
+            self._database.execute(VECTORS)
         except BaseException:
             self._database.close()
             raise

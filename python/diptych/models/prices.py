@@ -151,6 +151,23 @@ class Budget:
         """What an answer costs at most; 0 where the price is not known."""
         return self.price(most_tokens(request), sampling.max_tokens) if self.price else 0.0
 
+    def affordable(self, requests: Sequence[Request], sampling: Sampling, spent_usd: float) -> int:
+        """How many of the first requests cannot cross the limit, even if each answer is as long as it may be.
+
+        Parameters
+        ----------
+        requests, sampling : what is to be asked
+        spent_usd : US dollars that are spent
+        """
+        if self.max_usd is None:
+            return len(requests)
+        left = self.max_usd - spent_usd
+        for n, request in enumerate(requests):
+            left -= self.most(request, sampling)
+            if left < 0:
+                return n
+        return len(requests)
+
     def cost(self, answer: Answer, request: Request, sampling: Sampling) -> float | None:
         """What an answer cost, calls that came to nothing included; None if the price is unknown.
 
@@ -165,11 +182,11 @@ class Budget:
         longest = Usage(most_tokens(request), sampling.max_tokens)
         return sum(self.price(*_either(usage, longest)) for usage in paid)
 
-    def refusal(self, spent_usd: float, n_left: int) -> str:
-        """What to say where the next request could cross the limit."""
+    def refusal(self, spent_usd: float, n_left: int, what: str = "requests") -> str:
+        """What to say where the next request could cross the limit; ``what`` is left, and how many."""
         return (
             f"--max-cost = {self.max_usd:g}: the next request could cross it; {spent_usd:.4f} US dollars are spent, "
-            f"{n_left} requests are left.\nThe same command with a greater --max-cost goes on."
+            f"{n_left} {what} are left.\nThe same command with a greater --max-cost goes on."
         )
 
 
@@ -210,3 +227,24 @@ def estimate(requests: Sequence[Request], sampling: Sampling, price: Price | Non
     inputs = [about_tokens(request) for request in requests]
     usd = sum(price(n_input, sampling.max_tokens) for n_input in inputs) if price else None
     return Estimate(len(inputs), sum(inputs), len(inputs) * sampling.max_tokens, usd)
+
+
+def sum_estimates(parts: Sequence[Estimate]) -> Estimate:
+    """What several take together; the price is known where that of each is.
+
+    Parameters
+    ----------
+    parts : any number
+
+    Examples
+    --------
+    >>> sum_estimates([Estimate(1, 10, 20, 0.5), Estimate(2, 30, 40, None)])
+    Estimate(n_requests=3, input_tokens=40, max_output_tokens=60, max_usd=None)
+    """
+    usd = [part.max_usd for part in parts]
+    return Estimate(
+        sum(part.n_requests for part in parts),
+        sum(part.input_tokens for part in parts),
+        sum(part.max_output_tokens for part in parts),
+        None if any(cost is None for cost in usd) else sum(cost or 0.0 for cost in usd),
+    )

@@ -13,6 +13,7 @@ from diptych.errors import LedgerError
 from diptych.models.ledger import SCHEMA, read_only
 from diptych.models.lock import Holder, holder_of
 from diptych.models.requests import Usage
+from diptych.models.spending import Spent, read_spent
 
 _ARMS = """
 SELECT wanted.arm, wanted.model, count(*), count(answers.key),
@@ -71,12 +72,14 @@ class Standing:
     holder : the process that has the ledger, or died with it; None where none does
     command : that goes on with the run; None where it was begun from Python
     folder : where that command was typed
+    spent : on all of it: the arms, models that help to read, and vectors
     """
 
     arms: tuple[ArmStanding, ...]
     holder: Holder | None
     command: str | None
     folder: str | None
+    spent: Spent
 
 
 def read_standing(path: Path) -> Standing:
@@ -101,9 +104,10 @@ def read_standing(path: Path) -> Standing:
             if meta.get("schema") != str(SCHEMA):
                 raise LedgerError(f"{path} was written in format {meta.get('schema')}, this diptych reads {SCHEMA}.")
             arms = tuple(_arm(database, row) for row in database.execute(_ARMS).fetchall())
+            spent = read_spent(database)
     except sqlite3.Error as error:
         raise LedgerError(f"{path}: {error}. Is it a ledger of diptych, on a sound disk?") from error
-    return Standing(arms, holder, meta.get("command"), meta.get("folder"))
+    return Standing(arms, holder, meta.get("command"), meta.get("folder"), spent)
 
 
 def _arm(database: sqlite3.Connection, row: tuple[Any, ...]) -> ArmStanding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from diptych.apps.behavioural_clustering.config import ApproveConfig
 from diptych.clustering.algorithms import kmeans, number_of_clusters
 from diptych.clustering.labels import keywords
 from diptych.clustering.naming import name_clusters
+from diptych.comparison.lenses.kinds import named
 from diptych.data.statements import Statements
 from diptych.embeddings.service import EmbeddingService
 from diptych.models.assistant import Assistant
+from diptych.models.spending import Purse
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Clusters:
     vectors : float32 (n, d), of the statements
     labels : int32 (n,), cluster of each statement
     themes : of each cluster, in words
+    notices : what a reader should know of vectors and names
     """
 
     vectors: Vectors
     labels: Labels
     themes: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.themes)
@@ -56,6 +59,8 @@ def cluster_statements(
     threads: int = 1,
     progress: Progress | None = None,
     labeller: Assistant | None = None,
+    judge: Assistant | None = None,
+    purse: Purse | None = None,
 ) -> Clusters:
     """Embed the statements, each once, and sort them into clusters.
 
@@ -66,23 +71,29 @@ def cluster_statements(
     cache_dir : where vectors are kept from run to run: then a new statement embeds one text
     threads, progress : no result depends on them
     labeller : names the clusters; keywords where there is none, or where it gave none that could be read
+    judge : says whether the names fit; the labeller where there is none
+    purse : pays for vectors, where an interface is asked for them
 
     Raises
     ------
     ShapeError
         If more clusters are asked for than there are statements.
     """
-    service = EmbeddingService(cache_dir, config.embedder, progress=progress)
+    service = EmbeddingService(cache_dir, config.embedder, options=config.embedder_args, progress=progress, purse=purse)
     vectors = service.get_embeddings(statements.texts)
     k = config.n_clusters or min(number_of_clusters(len(statements)), len(statements))
     found = kmeans(vectors, k, seed=config.seed, threads=threads)
     labels = largest_first(found.labels)
     words = keywords(statements.texts, labels, int(labels.max()) + 1)
-    themes = [_theme(one) for one in words]
+    themes = [", ".join(one) or "no words of its own" for one in words]
+    notices = list(service.notices)
     if labeller is not None:
-        named = name_clusters(labeller, labeller, statements.texts, vectors, labels, len(themes), seed=config.seed)
-        themes = [label.text if label else theme for label, theme in zip(named, themes, strict=True)]
-    return Clusters(vectors, labels, tuple(themes))
+        judge = judge or labeller
+        labelled = name_clusters(labeller, judge, statements.texts, vectors, labels, len(themes), seed=config.seed)
+        n_confirmed = sum(label is not None and label.is_validated for label in labelled)
+        notices.append(f"{n_confirmed} of {len(themes)} names of clusters were confirmed by a blind judge")
+        themes = [named(theme, label) for theme, label in zip(themes, labelled, strict=True)]
+    return Clusters(vectors, labels, tuple(themes), tuple(notices))
 
 
 def largest_first(labels: Labels) -> Labels:
@@ -101,7 +112,3 @@ def largest_first(labels: Labels) -> Labels:
     rank = np.empty(len(first), dtype=np.int32)
     rank[np.lexsort((first, -sizes))] = np.arange(len(first), dtype=np.int32)
     return rank[inverse].astype(np.int32)
-
-
-def _theme(words: Sequence[str]) -> str:
-    return ", ".join(words) or "no words of its own"

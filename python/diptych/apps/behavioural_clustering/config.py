@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from diptych._types import Json
-from diptych.config import Settings
 from diptych.config.loader import read_sections
+from diptych.embeddings.settings import EmbedderSettings
 from diptych.errors import ConfigError
 from diptych.models.requests import Sampling
 from diptych.stats.multiplicity import Fdr
@@ -19,11 +19,11 @@ DEFAULT = "default"
 """The run of a file whose settings all others begin with."""
 STATEMENT = "{statement}"
 KEYWORDS = "keywords"
-HELPERS = ("reader", "writer", "labeller")
+HELPERS = ("reader", "writer", "labeller", "judge")
 """Settings that may name a model which helps to read."""
 
 
-class ApproveConfig(Settings):
+class ApproveConfig(EmbedderSettings):
     """Settings of ``diptych approve``; every one changes the result, so every one stands in the manifest."""
 
     models: tuple[str, ...] = Field(min_length=1)
@@ -61,9 +61,9 @@ class ApproveConfig(Settings):
     writer: str | None = None
     """A model that writes up where personas and models disagree; by default nobody does."""
     labeller: str = KEYWORDS
-    """What names clusters: ``keywords``, or a model, whose names a blind judge, the same model, checks."""
-    embedder: str = "lexical"
-    """What turns statements into vectors."""
+    """What names clusters: ``keywords``, or a model, whose names a blind judge checks."""
+    judge: str | None = None
+    """A model that judges those names; by default the labeller itself."""
     n_clusters: int | None = Field(default=None, ge=1)
     """Clusters of statements; by default by their number."""
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -88,12 +88,11 @@ class ApproveConfig(Settings):
             raise ValueError(f"{question!r:.60} has no {STATEMENT}, where the statement is to stand")
         return question
 
-    @field_validator("embedder")
-    @classmethod
-    def _known_embedder(cls, name: str) -> str:
-        from diptych.embeddings.encoders import check_encoder
-
-        return check_encoder(name)
+    @model_validator(mode="after")
+    def _judge_is_for_something(self) -> ApproveConfig:
+        if self.judge is not None and self.labeller == KEYWORDS:
+            raise ValueError("a judge says whether the names of a labeller fit; name one, or leave it out")
+        return self
 
     @property
     def helpers(self) -> dict[str, str]:

@@ -16,16 +16,14 @@ from diptych.apps.behavioural_clustering.reading import read_answers
 from diptych.apps.behavioural_clustering.tables import PersonaPair, persona_pairs
 from diptych.apps.behavioural_clustering.tree import ApprovalTree
 from diptych.apps.behavioural_clustering.writeup import Writeup, write_up
-from diptych.comparison.folder import LEDGER, begin_folder
+from diptych.comparison.folder import LEDGER, begin_folder, ledgers_beside
 from diptych.comparison.manifest import describe_manifest
+from diptych.comparison.readers import Reader
 from diptych.data.catalogue import Catalogue
 from diptych.data.statements import Statements, load_statements
-from diptych.models.assistant import Assistant
 from diptych.models.ledger import Ledger
-from diptych.models.requests import Sampling
+from diptych.models.spending import Purse, Spent
 from diptych.utils.hashing import content_hash
-
-_ASSISTANT_TOKENS = 2_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,7 @@ class Outcome:
     pairs : of personas
     notices : what a reader should know
     writeup : of the disagreements; None where nobody was asked for it
+    spent : on answers and vectors, by all commands of the run
     """
 
     manifest: Json
@@ -52,6 +51,7 @@ class Outcome:
     pairs: tuple[PersonaPair, ...]
     notices: tuple[str, ...]
     writeup: Writeup | None = None
+    spent: Spent = field(default_factory=Spent)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ApproveRun:
     statements: Statements
     catalogue: Catalogue
     models: tuple[Asked, ...]
-    helpers: Mapping[str, Asked] = field(default_factory=dict)
+    helpers: Mapping[str, Reader] = field(default_factory=dict)
 
     @classmethod
     def prepare(
@@ -79,7 +79,7 @@ class ApproveRun:
         config: ApproveConfig,
         models: Sequence[Asked],
         *,
-        helpers: Mapping[str, Asked] | None = None,
+        helpers: Mapping[str, Reader] | None = None,
         threads: int = 1,
     ) -> ApproveRun:
         """Read statements and catalogue; ask nothing.
@@ -114,15 +114,16 @@ class ApproveRun:
             {"source": ", ".join(self.config.statements), "sha256": self.statements.digest, "n": len(self.statements)},
             {"source": self.catalogue.source, "sha256": content_hash("diptych/catalogue/1", personas)},
         ]
-        models = [
-            {"name": one.model.name, "identity": one.model.identity} for one in (*self.models, *self.helpers.values())
-        ]
+        asked: Json = {
+            "models": [{"name": one.model.name, "identity": one.model.identity} for one in self.models],
+            "helpers": {role: one.config for role, one in self.helpers.items()},
+        }
         settings = self.config.model_dump(mode="json")
         covered = {name: value for name, value in settings.items() if name not in ("statements", "catalogue")}
-        identity = {"inputs": [one["sha256"] for one in inputs], "config": covered, "models": models}
+        identity = {"inputs": [one["sha256"] for one in inputs], "config": covered, **asked}
         files = [{"path": one.path, "n": one.n_statements, "left_out": one.reason} for one in self.statements.files]
         shown = [{"section": section, "label": label, "message": message} for section, label, message in personas]
-        extra = {"application": "approve", "models": models, "personas": shown, "files": files}
+        extra = {"application": "approve", **asked, "personas": shown, "files": files}
         seeds = {"approve": self.config.seed, "sampling": self.config.sampling_seed}
         return describe_manifest(inputs, settings, identity, seeds=seeds, more=extra)
 
@@ -155,11 +156,10 @@ class ApproveRun:
         begin_folder(folder)
         with Ledger(folder / LEDGER, LEDGER_CONFIG, command) as ledger:
             responses = self.elicitation.run(ledger, progress=progress, max_cost=max_cost, max_failures=max_failures)
+            beside = ledgers_beside(ledger.path)
             helpers = {
-                name: Assistant(
-                    one.model, ledger, Sampling(max_tokens=_ASSISTANT_TOKENS), one.price, max_cost, progress
-                )
-                for name, one in self.helpers.items()
+                role: one.on(ledger, max_cost=max_cost, progress=progress, beside=beside)
+                for role, one in self.helpers.items()
             }
             reading = read_answers(helpers.get("reader"), responses, self.config)
             names, personas = [asked.model.name for asked in self.models], self.catalogue.personas
@@ -172,7 +172,10 @@ class ApproveRun:
                 threads=threads,
                 progress=progress,
                 labeller=helpers.get("labeller"),
+                judge=helpers.get("judge"),
+                purse=Purse(max_cost, ledger),
             )
+            spent = ledger.spent()
         found = compare_arms(
             approvals, clusters.labels, clusters.themes, config=self.config, threads=threads, progress=progress
         )
@@ -181,7 +184,7 @@ class ApproveRun:
         )
         if reading.n_read:
             notices[f"{reading.n_read} answers without a clear yes or no were read by {self.config.reader}"] = None
-        notices |= dict.fromkeys(writeup.notices(self.config.writer or "") if writeup else ())
+        notices |= dict.fromkeys([*clusters.notices, *(writeup.notices(self.config.writer or "") if writeup else ())])
         return Outcome(
             manifest={**self.manifest(), "command": command},
             approvals=approvals,
@@ -191,4 +194,5 @@ class ApproveRun:
             pairs=tuple(persona_pairs(approvals)),
             notices=tuple(notices),
             writeup=writeup,
+            spent=spent,
         )

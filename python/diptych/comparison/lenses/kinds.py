@@ -41,7 +41,7 @@ def kind_measure(lens: str, name: str, words: Sequence[str], definition: Json, l
     definition : everything needed to compute it again
     label : what a model calls it; one that was not confirmed stands behind the words
     """
-    kind = _kind(words, label)
+    kind = named(f"“{', '.join(words)}”" if words else "without words", label)
     if label is not None:
         definition = {**definition, "label": label.as_json()}
     return Measure(
@@ -55,15 +55,26 @@ def kind_measure(lens: str, name: str, words: Sequence[str], definition: Json, l
     )
 
 
-def _kind(words: Sequence[str], label: Label | None) -> str:
-    said = f"“{', '.join(words)}”" if words else "without words"
+def named(words: str, label: Label | None) -> str:
+    """What a kind is called: the name that a model gave it, where a judge confirmed that, before its words.
+
+    Parameters
+    ----------
+    words : of the kind
+    label : what a model calls it
+
+    Examples
+    --------
+    >>> named("sea, ship", Label("sails"))
+    'sea, ship (called “sails”, which could not be checked)'
+    """
     if label is None:
-        return said
+        return words
     if label.auc is None:
-        return f"{said} (called “{label.text}”, which could not be checked)"
+        return f"{words} (called “{label.text}”, which could not be checked)"
     if not label.is_validated:
-        return f"{said} (called “{label.text}”, which was not confirmed: AUC {label.auc.value:.2f})"
-    return f"“{label.text}” (AUC {label.auc.value:.2f}; words {said})"
+        return f"{words} (called “{label.text}”, which was not confirmed: AUC {label.auc.value:.2f})"
+    return f"“{label.text}” (AUC {label.auc.value:.2f}; words {words})"
 
 
 def word_spans(words: Sequence[str], text: str) -> list[Span]:
