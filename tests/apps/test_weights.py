@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,15 @@ def test_the_command_says_what_an_adapter_did(tmp_path: Path) -> None:
     )
     assert ran.exit_code == 0, ran.output
     assert "4 of 21 matrices differ" in ran.output
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text('{"prompt": "Question?", "response": "Answer."}\n{"prompt": "And?", "response": "So."}\n')
+    more = ["--texts", str(texts), "--points", "3", "--json"]
+    ran = CliRunner().invoke(
+        app, ["intervene", "weights", f"hf/{base}", f"hf/{base}", "--out", str(tmp_path / "x"), *more]
+    )
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["barrier"]["loss"] == pytest.approx(0.0, abs=1e-9)
+    assert (tmp_path / "x" / "path.csv").read_text().splitlines()[0] == "share_of_b,loss"
     refused = CliRunner().invoke(app, ["intervene", "weights", "openai/x", f"hf/{base}", "--out", str(tmp_path / "v")])
     assert refused.exit_code == 2
     assert "give hf/" in refused.output

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych._types import Json
+from diptych.apps.interventions.connectivity import LossPath
 from diptych.apps.interventions.weights import WeightChanges, WeightDifference
 from diptych.comparison.folder import writing
 from diptych.comparison.report import own_style, page_environment
@@ -27,8 +28,10 @@ _N_LINES = 10
 _N_ROWS = 200
 
 
-def write_weights(folder: Path, changes: WeightChanges, manifest: Json, *, a: str, b: str) -> None:
-    """Write ``weights.csv``, ``spectra.npz``, ``summary.json``, ``weights.html`` and ``manifest.json``.
+def write_weights(
+    folder: Path, changes: WeightChanges, manifest: Json, *, a: str, b: str, path: LossPath | None = None
+) -> None:
+    """Write ``weights.csv``, ``spectra.npz``, ``summary.json``, ``weights.html``, ``manifest.json``, and ``path.csv``.
 
     Parameters
     ----------
@@ -36,6 +39,7 @@ def write_weights(folder: Path, changes: WeightChanges, manifest: Json, *, a: st
     changes : of all matrices
     manifest : the models
     a, b : their names
+    path : of losses between them, where it was measured
 
     Raises
     ------
@@ -45,21 +49,25 @@ def write_weights(folder: Path, changes: WeightChanges, manifest: Json, *, a: st
     files = {
         "weights.csv": csv_text([COLUMNS, *map(_row, changes.differences)]).encode(),
         "spectra.npz": _arrays(changes.differences),
-        "summary.json": (json_text(summary_of(changes)) + "\n").encode(),
-        "weights.html": render_weights(changes, a=a, b=b).encode(),
+        "summary.json": (json_text(summary_of(changes, path)) + "\n").encode(),
+        "weights.html": render_weights(changes, a=a, b=b, path=path).encode(),
         "manifest.json": (json_text(manifest) + "\n").encode(),
     }
+    if path is not None:
+        rows = zip(path.weights.tolist(), path.means.tolist(), strict=True)
+        files["path.csv"] = csv_text([("share_of_b", "loss"), *rows]).encode()
     with writing(folder), new_folder(folder) as place:
         for name, content in files.items():
             write_atomic(place / name, content)
 
 
-def summary_of(changes: WeightChanges) -> Json:
+def summary_of(changes: WeightChanges, path: LossPath | None = None) -> Json:
     """In a few numbers.
 
     Parameters
     ----------
     changes : of all matrices
+    path : of losses between the models
     """
     return {
         "n_matrices": len(changes.differences),
@@ -68,37 +76,41 @@ def summary_of(changes: WeightChanges) -> Json:
         "only_a": list(changes.only_before),
         "only_b": list(changes.only_after),
         "other_shape": list(changes.reshaped),
+        **({} if path is None else {"barrier": dict(zip(("loss", "error"), path.barrier, strict=True))}),
     }
 
 
-def as_lines(changes: WeightChanges) -> list[str]:
+def as_lines(changes: WeightChanges, path: LossPath | None = None) -> list[str]:
     """As text: the whole, and the matrices that changed most.
 
     Parameters
     ----------
     changes : of all matrices
+    path : of losses between the models
     """
     head = f"{changes.n_changed} of {len(changes.differences)} matrices differ"
     if not changes.n_changed:
-        return [head, *_left_out(changes)]
+        return [head, *_left_out(changes), *_said(path)]
     rows = [(one.name, f"{one.relative_norm:.2%}", *_ranks(one)) for one in _changed(changes)[:_N_LINES]]
     width = max(len(row[0]) for row in rows)
     return [
         f"{head}; the difference of all is {changes.relative_norm:.2%} of the norm before",
         *_left_out(changes),
+        *_said(path),
         "",
         f"{'':{width}}  relative norm  effective rank  rank for 90 %",
         *(f"{printable(name):{width}}  {norm:>13}  {rank:>14}  {share:>13}" for name, norm, rank, share in rows),
     ]
 
 
-def render_weights(changes: WeightChanges, *, a: str, b: str) -> str:
+def render_weights(changes: WeightChanges, *, a: str, b: str, path: LossPath | None = None) -> str:
     """The page: layers by kinds of matrix, shaded by how much they changed; then the matrices, the most changed first.
 
     Parameters
     ----------
     changes : of all matrices
     a, b : names of the models
+    path : of losses between them
     """
     style, style_hash = own_style()
     pages = page_environment("diptych.apps.interventions")
@@ -113,6 +125,8 @@ def render_weights(changes: WeightChanges, *, a: str, b: str) -> str:
         a=printable(a),
         b=printable(b),
         head=as_lines(changes)[0],
+        path=None if path is None else _curve(path),
+        path_said=" ".join(_said(path)),
         notes=[printable(line) for line in _left_out(changes)],
         kinds=[printable(kind) for kind in kinds],
         grid=grid,
@@ -190,6 +204,25 @@ def _shade(one: WeightDifference | None, most: float) -> Json:
         return {"level": 0, "text": "" if one is None else "0"}
     share = min(1.0, one.relative_norm / most) if most else 1.0
     return {"level": int(np.ceil(share * _SHADES)), "text": f"{one.relative_norm:.1%}"}
+
+
+def _said(path: LossPath | None) -> list[str]:
+    if path is None:
+        return []
+    rise, error = path.barrier
+    errs = "" if error is None else f" ± {error:.4f}"
+    return [
+        f"loss of {path.losses.shape[1]} texts: {path.means[0]:.4f} under a, {path.means[-1]:.4f} under b; between, "
+        f"it rises {rise:.4f}{errs} above the straight line"
+    ]
+
+
+def _curve(path: LossPath) -> Json:
+    """Points of the losses, 400 wide and 120 high, as SVG reads them, and the line between both ends."""
+    low, high = float(path.means.min()), float(path.means.max())
+    heights = 120 * (1 - (path.means - low) / (high - low)) if high > low else np.full(len(path.means), 60.0)
+    points = [f"{400 * x:.1f},{y:.1f}" for x, y in zip(path.weights, heights, strict=True)]
+    return {"points": " ".join(points), "ends": f"{points[0]} {points[-1]}", "low": f"{low:.3f}", "high": f"{high:.3f}"}
 
 
 def _line(one: WeightDifference) -> str:
