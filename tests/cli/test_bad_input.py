@@ -49,7 +49,7 @@ UNREADABLE = [
     Refused("model of no provider", ("opanai/gpt-4o: no such file", "Check the name"), ("a.jsonl", "opanai/gpt-4o")),
     Refused("folder", ("answers is a folder", "Give a file of responses"), ("a.jsonl", "answers"), {"answers/": b""}),
     Refused("file name too long", ("cannot be read", "name too long"), ("a.jsonl", "x" * 300)),
-    Refused("empty file", ("b.jsonl is empty", "Give a file with one response per line"), files={"b.jsonl": b""}),
+    Refused("empty file", ("b.jsonl is empty", "Give a file with one record per line"), files={"b.jsonl": b""}),
     Refused("blank file", ("b.jsonl is empty",), files={"b.jsonl": b" \n\n\t\n"}),
     Refused("empty gz", ("e.jsonl.gz is empty",), **against("e.jsonl.gz", gzip.compress(b""))),
     Refused("empty array", ("e.json holds an empty array", "at least one response"), **against("e.json", b"[]")),

@@ -23,7 +23,7 @@ def describe(generation: Generation, missing: Estimate) -> Iterator[str]:
     answers = "1 answer" if draws == 1 else f"{draws} answers"
     left = f"{missing.n_requests} of {total} requests to ask"
     yield f"{generation.model.name}: {n_prompts} prompts, {answers} each: {left}"
-    yield from _takes(generation.model, generation.sampling.max_tokens, missing)
+    yield from describe_takes(generation.model, generation.sampling.max_tokens, missing)
 
 
 def describe_readers(expected: Iterable[tuple[Reader, Estimate]]) -> Iterator[str]:
@@ -37,11 +37,18 @@ def describe_readers(expected: Iterable[tuple[Reader, Estimate]]) -> Iterator[st
 
     for reader, most in expected:
         yield f"{reader.model.name}, to read: at most {most.n_requests:,} requests; what the ledger holds is not asked"
-        yield from _takes(reader.model, SAMPLING.max_tokens, most)
+        yield from describe_takes(reader.model, SAMPLING.max_tokens, most)
 
 
-def _takes(model: Model, max_tokens: int, missing: Estimate) -> Iterator[str]:
-    """Tokens, price and time."""
+def describe_takes(model: Model, max_tokens: int, missing: Estimate) -> Iterator[str]:
+    """Tokens, price and time of requests.
+
+    Parameters
+    ----------
+    model : that is asked
+    max_tokens : of an answer
+    missing : what is still to be asked
+    """
     yield f"tokens: about {missing.input_tokens:,} in, at most {missing.max_output_tokens:,} out"
     yield f"price: {'unknown' if missing.max_usd is None else f'at most about {dollars(missing.max_usd)}'}"
     if getattr(model, "batched", False):

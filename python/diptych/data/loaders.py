@@ -286,7 +286,7 @@ class DataLoader:
             raise DataError(f"{name} is a folder. Give a file of responses (.jsonl, .json, .csv, .parquet).")
         data = _native.read_file(name)
         if not data.strip():
-            raise DataError(f"{name} is empty. Give a file with one response per line or array item.")
+            raise DataError(f"{name} is empty. Give a file with one record per line or array item.")
         suffixes = [suffix.lower() for suffix in Path(path).suffixes]
         if ".parquet" in suffixes or data[:4] == b"PAR1":
             return parsing.parse_parquet(data, name)

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from diptych._types import Json, Progress, Silent
 from diptych.data import Response
 from diptych.errors import ConfigError, ModelError
 from diptych.models.divergence import MAX_BYTES, Divergences
+from diptych.models.manager import read_tokenizer
 from diptych.models.pair_scoring import TokensToScore, divergences
 from diptych.models.providers.hf import HFModel
 from diptych.models.registry import find_model
-from diptych.models.requests import conversation
+from diptych.models.requests import Sampling, conversation
 from diptych.models.templates import continuation, render
 from diptych.models.vocabulary import compare_vocabularies
 
@@ -73,6 +76,25 @@ def open_local(name: str, options: Json) -> HFModel:
     return spec.open()  # type: ignore[return-value]
 
 
+def check_pair(a: HFModel, b: HFModel) -> None:
+    """Refuse models that cannot be put side by side, before their weights are read.
+
+    Parameters
+    ----------
+    a, b : the models
+
+    Raises
+    ------
+    ConfigError
+        If their vocabularies differ, or one has no chat template; says what to do.
+    """
+    for model in (a, b):
+        model.check(Sampling())
+    shared = compare_vocabularies(*(read_tokenizer(model.source.base) for model in (a, b)))
+    if not shared.same:
+        raise ConfigError(f"{a.name} and {b.name}: {shared.describe()}\nOnly models with one vocabulary can be scored.")
+
+
 def score_responses(
     a: HFModel,
     b: HFModel,
@@ -95,16 +117,14 @@ def score_responses(
     Raises
     ------
     ConfigError
-        If the vocabularies differ; says in what.
+        If the vocabularies differ, or one has no chat template; says in what.
     DataError
         If a text is longer than a model takes.
     ModelError
         If scores are not numbers.
     """
+    check_pair(a, b)
     models = a.load(), b.load()
-    shared = compare_vocabularies(models[0].tokenizer, models[1].tokenizer)
-    if not shared.same:
-        raise ConfigError(f"{a.name} and {b.name}: {shared.describe()}\nOnly models with one vocabulary can be scored.")
     tokenizer = models[0].tokenizer
     texts = [
         TokensToScore(
@@ -122,8 +142,8 @@ def score_responses(
             batch, divergences(*models, batch, batch_size=batch_size, max_bytes=max_bytes), strict=True
         ):
             row = rows[len(found)]
-            if not all(map(_is_number, (scored.kl_ab.sum(), scored.kl_ba.sum()))):
-                raise ModelError(f"{row.place or row.prompt_id}: a model's scores are not numbers (NaN or infinity)")
+            if wrong := not_a_number(scored, a.name, b.name):
+                raise ModelError(f"{row.place or row.prompt_id}: {wrong}")
             found.append(ScoredText(row, pieces(tokenizer, text.tokens), scored))
         watched.advance(len(batch))
     watched.finish()
@@ -151,5 +171,21 @@ def pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_number(value: float) -> bool:
-    return abs(value) < float("inf")
+def not_a_number(found: Divergences, a: str, b: str) -> str | None:
+    """Where scores are not numbers, or divergences infinite, in a sentence; None where all is well.
+
+    Parameters
+    ----------
+    found : of one text
+    a, b : names of the models
+    """
+    columns = {
+        f"the scores of {a} are not numbers (NaN)": found.entropy_a,
+        f"the scores of {b} are not numbers (NaN)": found.entropy_b,
+        "one model rules out what the other expects, and the divergence is infinite": found.kl_ab + found.kl_ba,
+    }
+    for said, column in columns.items():
+        wrong = np.flatnonzero(~np.isfinite(column))
+        if len(wrong):
+            return f"token {wrong[0]}: {said}"
+    return None

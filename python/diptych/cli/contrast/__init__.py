@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from diptych.cli.contrast.prompts import prompts
 from diptych.cli.contrast.sample import sample
 from diptych.cli.contrast.score import score
 
 app = typer.Typer(
     help="Two models token by token: what text does the one like and the other not?", no_args_is_help=True
 )
+app.command("prompts")(prompts)
 app.command("sample")(sample)
 app.command("score")(score)
