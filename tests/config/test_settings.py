@@ -30,6 +30,12 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     assert of(tmp_path, "# nothing\n") == CompareConfig()
 
 
+@pytest.mark.parametrize("text", ["1e-4", "1E-4", "1.e-4", "0.1e-3", "+1e-4"])
+def test_a_number_may_be_written_in_powers_of_ten(tmp_path: Path, text: str) -> None:
+    assert of(tmp_path, f"alpha: {text}\n").alpha == pytest.approx(1e-4)
+    assert of(tmp_path, f"name_a: '{text}'\nname_b: e4\nlimit: null\n").name_a == text
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(pydantic.ValidationError, match="frozen"):
         CompareConfig().seed = 1

@@ -25,6 +25,7 @@ from diptych.cli import (
     plan,
     report,
     rerun,
+    softprompt,
     status,
 )
 
@@ -68,3 +69,4 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(cache.app, name="cache")
 app.add_typer(contrast.app, name="contrast")
 app.add_typer(intervene.app, name="intervene")
+app.add_typer(softprompt.app, name="softprompt")

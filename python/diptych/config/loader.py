@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"line {line}: key {key!r} was given before, on line {seen[key]}; keep one")
             seen[key] = line
         return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 takes 1e-4 for a text, for want of a point; 1.2 takes it for the number that everybody means.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

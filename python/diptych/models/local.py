@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from diptych._types import Vectors
 from diptych.models.batching import in_batches
 from diptych.models.manager import Loaded, quiet
 from diptych.models.requests import FinishReason
@@ -28,10 +29,12 @@ class Job:
     ----------
     tokens : of the prompt
     seed : of its own random numbers
+    hole : number of the first of those tokens in whose place vectors stand, where there are vectors
     """
 
     tokens: Sequence[int]
     seed: int
+    hole: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def write_texts(
     *,
     batch_size: int,
     change: Change | None = None,
+    vectors: Vectors | None = None,
 ) -> Iterator[tuple[int, Written | None]]:
     """Go on with prompts, the longest first.
 
@@ -86,6 +90,7 @@ def write_texts(
     batch_size : most rows at once; halved when memory runs out
     change : gives, for the numbers of the jobs of a batch and the length of their padded prompts, what changes the
         scores of the next token before it is drawn: a logits processor
+    vectors : float32 (n, width), read in place of as many tokens of each prompt, from its ``hole`` on
 
     Yields
     ------
@@ -97,13 +102,18 @@ def write_texts(
     def run(batch: Sequence[int]) -> list[Written]:
         n_prompt = max(len(jobs[index].tokens) for index in batch)
         before = [] if change is None else [change(batch, n_prompt)]
-        return _write(loaded, [jobs[index] for index in batch], draw, limits, before)
+        return _write(loaded, [jobs[index] for index in batch], draw, limits, before, vectors)
 
     yield from in_batches([len(job.tokens) for job in jobs], run, batch_size=batch_size)
 
 
 def _write(
-    loaded: Loaded, jobs: Sequence[Job], draw: Draw, limits: Limits, before: Sequence[Processor]
+    loaded: Loaded,
+    jobs: Sequence[Job],
+    draw: Draw,
+    limits: Limits,
+    before: Sequence[Processor],
+    vectors: Vectors | None,
 ) -> list[Written]:
     import torch
     from transformers import LogitsProcessorList, StoppingCriteriaList
@@ -114,13 +124,28 @@ def _write(
     with loaded.active() as model, torch.inference_mode(), quiet():
         device = model.get_input_embeddings().weight.device
         sampler = [GumbelSampler(draw, [job.seed for job in jobs], str(device))] if draw.temperature else []
+        given = dict(padded.to(device))
+        if vectors is not None:
+            holes = [n_prompt - len(job.tokens) + job.hole for job in jobs]
+            given["inputs_embeds"] = _put_in(model, given["input_ids"], holes, vectors)
         rows = model.generate(
-            **padded.to(device),
+            **given,
             generation_config=_settings(loaded, limits),
             logits_processor=LogitsProcessorList([*before, *sampler]),
             stopping_criteria=StoppingCriteriaList([_stops(tokenizer, limits.stop, n_prompt)] if limits.stop else []),
         )
     return [_read(loaded, row, limits) for row in rows[:, n_prompt:].tolist()]
+
+
+def _put_in(model: Any, ids: Any, holes: Sequence[int], vectors: Vectors) -> Any:
+    """Vectors of the tokens, float (rows, length, width), with others from a hole in each row on."""
+    import torch
+
+    embedded = model.get_input_embeddings()(ids)
+    put = torch.from_numpy(vectors).to(device=embedded.device, dtype=embedded.dtype)
+    for row, hole in zip(embedded, holes, strict=True):
+        row[hole : hole + len(put)] = put
+    return embedded
 
 
 def _settings(loaded: Loaded, limits: Limits) -> Any:

@@ -128,6 +128,11 @@ class Loaded:
         """Rows of scores: tokens of the vocabulary, and what pads it."""
         return int(self._weights.model.get_output_embeddings().weight.shape[0])
 
+    @property
+    def width(self) -> int:
+        """Of the vector of a token as the model reads it."""
+        return int(self._weights.model.get_input_embeddings().weight.shape[1])
+
     def shares_weights(self, other: Loaded) -> bool:
         """Whether both are one model in memory, with different adapters or the same.
 

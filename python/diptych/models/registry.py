@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
@@ -18,6 +18,9 @@ from diptych.errors import ConfigError
 from diptych.models.prices import Price, find_price, parse_price
 from diptych.models.requests import Model
 from diptych.utils.names import check_name
+
+if TYPE_CHECKING:
+    from diptych.models.providers.hf import HFModel
 
 _API = "diptych.models.api_clients"
 PROVIDERS = {
@@ -269,6 +272,27 @@ def find_model(
         entry.system if entry else None,
         parse_price(given) if given else find_price(provider, model, batch=chosen.get("batch") is True),
     )
+
+
+def open_local(name: str, options: Mapping[str, Any]) -> HFModel:
+    """A model whose weights are here.
+
+    Parameters
+    ----------
+    name : ``hf/<id or folder>[@revision]``, or ``hf/base+adapter``
+    options : of the provider
+
+    Raises
+    ------
+    ConfigError
+        If it is another's.
+    ModelError
+        If there is no such model.
+    """
+    spec = find_model(name, options=options)
+    if spec.provider != "hf":
+        raise ConfigError(f"{name}: what a model expects can be seen only where its weights are here; give hf/…")
+    return spec.open()  # type: ignore[return-value]
 
 
 def parse_options(texts: Sequence[str]) -> Json:

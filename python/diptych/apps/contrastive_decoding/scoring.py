@@ -15,7 +15,6 @@ from diptych.models.divergence import MAX_BYTES, Divergences
 from diptych.models.manager import read_tokenizer
 from diptych.models.pair_scoring import TokensToScore, divergences
 from diptych.models.providers.hf import HFModel
-from diptych.models.registry import find_model
 from diptych.models.requests import Sampling, conversation
 from diptych.models.templates import continuation, render
 from diptych.models.vocabulary import compare_vocabularies
@@ -53,27 +52,6 @@ class ScoredText:
             **{name: getattr(own, name).round(6).tolist() for name in columns},
             "same_top": own.same_top.tolist(),
         }
-
-
-def open_local(name: str, options: Json) -> HFModel:
-    """A model whose weights are here.
-
-    Parameters
-    ----------
-    name : ``hf/<id or folder>[@revision]``, or ``hf/base+adapter``
-    options : of the provider
-
-    Raises
-    ------
-    ConfigError
-        If it is another's.
-    ModelError
-        If there is no such model.
-    """
-    spec = find_model(name, options=options)
-    if spec.provider != "hf":
-        raise ConfigError(f"{name}: what a model expects can be seen only where its weights are here; give hf/…")
-    return spec.open()  # type: ignore[return-value]
 
 
 def check_pair(a: HFModel, b: HFModel) -> None:

@@ -125,12 +125,11 @@ def prompts(
 
 def _prepare(context: typer.Context, stack: ExitStack) -> PromptSearch:
     """Everything opened and checked; nothing is asked."""
-    from diptych.apps.contrastive_decoding.scoring import open_local
     from diptych.apps.contrastive_decoding.search.run import PromptSearch, with_criterion
     from diptych.data.instructions import Instructions
     from diptych.data.prompts import load_prompts
     from diptych.models.prices import Budget
-    from diptych.models.registry import parse_options
+    from diptych.models.registry import open_local, parse_options
 
     given = context.params
     choices = asking.chosen(context)

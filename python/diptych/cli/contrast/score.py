@@ -38,10 +38,10 @@ def score(
     """
     with errors_as_messages():
         from diptych.apps.contrastive_decoding.folder import write_scores
-        from diptych.apps.contrastive_decoding.scoring import open_local, score_responses
+        from diptych.apps.contrastive_decoding.scoring import score_responses
         from diptych.apps.contrastive_decoding.summary import as_lines, summarise
         from diptych.comparison.sources import load_arm
-        from diptych.models.registry import parse_options
+        from diptych.models.registry import open_local, parse_options
         from diptych.utils.files import check_new_folder
         from diptych.utils.text import json_text
 

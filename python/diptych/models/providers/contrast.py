@@ -83,6 +83,8 @@ class ContrastModel(HFModel):
             If there is no such model, or its weights are not safetensors.
         """
         checked = ContrastOptions.parse(options, source="contrast options")
+        if checked.soft_prompt is not None:
+            raise ConfigError(f"soft_prompt = {checked.soft_prompt!r}: a contrast takes none; ask each model by itself")
         require_extra("torch", extra="local")
         speaker, between, foil = name.partition(BETWEEN)
         if not (between and speaker and foil):

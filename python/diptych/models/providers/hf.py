@@ -11,13 +11,14 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from diptych._types import Json
+from diptych._types import Json, Vectors
 from diptych.config import Settings
-from diptych.errors import DataError
+from diptych.errors import DataError, ModelError
 from diptych.models.local import Job, Limits, Written, write_texts
 from diptych.models.manager import Loaded, ModelManager, Source, read_tokenizer
-from diptych.models.requests import Answer, Deliver, Failure, Reply, Request, Sampling, Usage, draw_seed
+from diptych.models.requests import Answer, Deliver, Failure, Message, Reply, Request, Sampling, Usage, draw_seed
 from diptych.models.sampling import Draw
+from diptych.models.soft_prompts import SoftPrompt
 from diptych.models.templates import Prompt, check_template, render
 from diptych.utils.device import Dtype, choose_device, choose_dtype
 from diptych.utils.extras import require_extra
@@ -37,6 +38,8 @@ class LocalOptions(Settings):
     """Texts at once; halved when memory runs out. Answers do not depend on it in float32 on a processor."""
     raw: bool = False
     """Let the model go on with each prompt as it is, without a chat template."""
+    soft_prompt: str | None = None
+    """Folder of a soft prompt that stands in every conversation, at its place."""
 
     @property
     def concurrency(self) -> int:
@@ -59,6 +62,7 @@ class HFModel:
         self._device = choose_device(options.device)
         self._dtype = choose_dtype(options.dtype, self._device)
         self._loaded: Loaded | None = None
+        self._soft_prompt = None if options.soft_prompt is None else SoftPrompt.load(options.soft_prompt)
 
     @classmethod
     def open(cls, name: str, options: Mapping[str, Any]) -> Self:
@@ -90,7 +94,8 @@ class HFModel:
     def identity(self) -> Json:
         """The content of the weights, and how they are run; not where they lie, nor the size of batches."""
         ran = {"device": self._device.partition(":")[0], "dtype": self._dtype, "raw": self.options.raw}
-        return {"provider": "hf", **self.source.identity, **ran, "quantization": self.options.quantization}
+        soft = {} if self._soft_prompt is None else {"soft_prompt": self._soft_prompt.digest}
+        return {"provider": "hf", **self.source.identity, **ran, "quantization": self.options.quantization, **soft}
 
     def check(self, sampling: Sampling) -> None:
         """Refuse a model without a chat template, unless it is to go on with texts; ``sampling`` is taken in full.
@@ -134,7 +139,7 @@ class HFModel:
         loaded = self.load()
         for index, request in enumerate(requests):
             try:
-                prompt = render(self._tokenizer, request.messages, raw=self.options.raw)
+                prompt = self._render(request.messages)
             except DataError as error:
                 yield index, Failure("bad_request", str(error))
                 continue
@@ -158,10 +163,32 @@ class HFModel:
     ) -> Iterator[tuple[int, Written | None]]:
         """The answers to requests by number, in the order in which they are there."""
         order = list(asked)
-        jobs = [Job(prompts[index].tokens, draw_seed(sampling, asked[index])) for index in order]
+        jobs = [Job(prompts[index].tokens, draw_seed(sampling, asked[index]), prompts[index].hole) for index in order]
         limits = Limits(sampling.max_tokens, sampling.stop)
-        for number, written in write_texts(self.load(), jobs, draw, limits, batch_size=self.options.batch_size):
+        for number, written in write_texts(
+            self.load(), jobs, draw, limits, batch_size=self.options.batch_size, vectors=self._vectors()
+        ):
             yield order[number], written
+
+    def _render(self, messages: Sequence[Message]) -> Prompt:
+        if self._soft_prompt is None:
+            return render(self._tokenizer, messages, raw=self.options.raw)
+        return self._soft_prompt.render(self._tokenizer, messages, raw=self.options.raw)
+
+    def _vectors(self) -> Vectors | None:
+        """Those of the soft prompt that this model reads."""
+        soft, width = self._soft_prompt, self.load().width
+        if soft is None:
+            return None
+        vectors = soft.of_model(self.source.identity)
+        if vectors is None or vectors.shape[1] != width:
+            trained = " and ".join(str(one["name"]) for one in soft.models) or "another model"
+            widths = ", ".join(str(one.shape[1]) for one in soft.vectors)
+            raise ModelError(
+                f"{self.name} reads vectors of width {width}; the soft prompt {self.options.soft_prompt} was trained "
+                f"for {trained}, with vectors of width {widths}. Train one for this model."
+            )
+        return vectors
 
     def _reply(self, prompt: Prompt, written: Written, draw: Draw, seed: int, sampling: Sampling) -> Reply:
         return Reply(

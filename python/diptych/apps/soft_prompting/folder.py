@@ -1,0 +1,133 @@
+"""The folder of a training: what it is for, where it stands, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diptych._types import Json, Vectors
+from diptych.apps.soft_prompting.seeds import Seed, Seeds
+from diptych.errors import RunError
+from diptych.models.requests import Message
+from diptych.models.soft_prompts import read_tensors
+from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.text import json_line, json_text
+
+MANIFEST, SEEDS, CHECKPOINT, SUMMARY = "manifest.json", "seeds.jsonl", "checkpoint.json", "summary.json"
+SOFT_PROMPT = "soft_prompt"
+
+
+def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:
+    """Make the folder, with what it is for and the texts that are used.
+
+    Parameters
+    ----------
+    folder : that is made
+    manifest : settings and models
+    seeds : the texts
+
+    Raises
+    ------
+    RunError
+        If it exists and is not empty, or cannot be made.
+    """
+    rows = "".join(json_line(_as_json(row)) for row in seeds.rows)
+    with new_folder(folder) as place:
+        write_atomic(place / SEEDS, rows.encode())
+        write_atomic(place / MANIFEST, (json_text(manifest | {"seeds_file": seeds.origin}) + "\n").encode())
+
+
+def read_begun(folder: Path, manifest: Json) -> Seeds | None:
+    """The texts of a training that was begun here; None where nothing was.
+
+    Parameters
+    ----------
+    folder : of the training
+    manifest : of the one that is wanted
+
+    Raises
+    ------
+    RunError
+        If another lies there: says in what they differ.
+    """
+    if not folder.exists() or not any(folder.iterdir()):
+        return None
+    try:
+        kept = json.loads((folder / MANIFEST).read_bytes())
+        rows = [json.loads(line) for line in (folder / SEEDS).read_text(encoding="utf-8").split("\n") if line]
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder} holds no training that can go on: {error}. Choose another --out.") from error
+    if kept.get("identity") != manifest["identity"]:
+        raise RunError(f"{folder} holds another training: {_difference(kept, manifest)}. Choose another --out.")
+    return Seeds(tuple(_from_json(row) for row in rows), kept["seeds_file"])
+
+
+def save_checkpoint(folder: Path, arrays: Mapping[str, Vectors], rest: Json) -> None:
+    """Write where a training stands; until all of it is on the disk, the checkpoint before it holds.
+
+    Parameters
+    ----------
+    folder : of the training
+    arrays, rest : of ``Trainer.state``
+    """
+    from safetensors.numpy import save
+
+    name = f"checkpoint-{rest['n_done']}.safetensors"
+    write_atomic(folder / name, save(dict(arrays)))
+    write_atomic(folder / CHECKPOINT, (json_text({"tensors": name, **rest}) + "\n").encode())
+    for other in folder.glob("checkpoint-*.safetensors"):
+        if other.name != name:
+            other.unlink()
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Any], Json] | None:
+    """Where a training stands; None where it has no checkpoint yet.
+
+    Parameters
+    ----------
+    folder : of the training
+
+    Raises
+    ------
+    RunError
+        If it is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    try:
+        rest = json.loads(path.read_bytes())
+        name = rest.pop("tensors")
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{path} is damaged: {error}. Choose another --out, or delete the folder.") from error
+    return read_tensors(folder / name), rest
+
+
+def _difference(kept: Json, wanted: Json) -> str:
+    """The first thing in which two manifests differ, with both values."""
+    for part in ("config", "models"):
+        one, other = kept.get(part), wanted[part]
+        if one == other:
+            continue
+        if not isinstance(one, dict):
+            return f"its {part} are others"
+        name = next(name for name in {**one, **other} if one.get(name) != other.get(name))
+        if part == "models":
+            was, now = (of.get(name, {}).get("name", "not there") for of in (one, other))
+            return f"model {name} was {was} and is {now}, with other weights"
+        return f"{name} was {one.get(name)!r} and is {other.get(name)!r}"
+    return f"diptych was {kept.get('diptych_version')} and is {wanted['diptych_version']}, or the prompts are others"
+
+
+def _as_json(row: Seed) -> Json:
+    messages = [{"role": message.role, "content": message.content} for message in row.messages]
+    return {
+        "prompt_id": row.prompt_id, "messages": messages, "tokens": list(row.tokens), "is_held_out": row.is_held_out,
+    }  # fmt: skip
+
+
+def _from_json(row: Json) -> Seed:
+    messages = tuple(Message(one["role"], one["content"]) for one in row["messages"])
+    return Seed(row["prompt_id"], messages, tuple(row["tokens"]), row["is_held_out"])

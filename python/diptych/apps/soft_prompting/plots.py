@@ -1,0 +1,79 @@
+"""How a training went, and what more vectors bring: pages that work offline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+
+from diptych._types import Json
+from diptych.apps.soft_prompting.training import Look, Step
+
+
+def draw_curves(steps: Sequence[Step], looks: Sequence[Look], summary: Json) -> str | None:
+    """Divergence by step, of what is trained on and of what is held out; None where plotly is not installed.
+
+    Parameters
+    ----------
+    steps, looks : of the training
+    summary : with the levels that it is set beside
+    """
+    if find_spec("plotly") is None:
+        return None
+    from diptych.visualization.pages import page_of
+    from diptych.visualization.themes import ARMS, NOISE, SOFT, figure, layout
+
+    last = max((step.step for step in steps), default=1)
+    traces = [
+        _line("trained on", [one.step for one in steps], [one.divergence for one in steps], NOISE, 1.5),
+        _line("held out", [one.step for one in looks], [one.divergence for one in looks], ARMS[0], 2.5),
+        _line("without a prompt", [0, last], [summary["none"]] * 2, SOFT, 1.0, dash="dash"),
+        _line("best of random tokens", [0, last], [summary["random"]["max"]] * 2, SOFT, 1.0, dash="dot"),
+    ]
+    title = "Divergence by step"
+    form = layout(title, height=460, note=f"{summary['objective']}, mean over texts")
+    drawn = figure(traces, form | _axes("step", summary["objective"]))
+    return page_of(drawn, title)
+
+
+def draw_by_tokens(summaries: Mapping[int, Json]) -> str | None:
+    """Held-out divergence by number of vectors; None where plotly is not installed.
+
+    Parameters
+    ----------
+    summaries : of the trainings, by number of vectors
+    """
+    if find_spec("plotly") is None:
+        return None
+    from diptych.visualization.pages import page_of
+    from diptych.visualization.themes import ARMS, SOFT, figure, layout
+
+    numbers = sorted(summaries)
+    first = summaries[numbers[0]]
+    x = [0, *numbers]
+    gains = [summaries[n]["gain"] for n in numbers]
+    y = [first["none"], *(summaries[n]["prompt"] for n in numbers)]
+    errors = {
+        "type": "data",
+        "symmetric": False,
+        "array": [0.0, *(gain["high"] - gain["mean"] for gain in gains)],
+        "arrayminus": [0.0, *(gain["mean"] - gain["low"] for gain in gains)],
+    }
+    random = [first["none"], *(summaries[n]["random"]["max"] for n in numbers)]
+    traces = [
+        _line("trained", x, y, ARMS[0], 2.5) | {"error_y": errors},
+        _line("best of random tokens", x, random, SOFT, 1.5, dash="dot"),
+    ]
+    title = "Divergence by number of vectors"
+    form = layout(title, height=460, note=f"{first['objective']} on held-out prompts; bars: 95 % of the gain")
+    return page_of(figure(traces, form | _axes("vectors", first["objective"])), title)
+
+
+def _line(name: str, x: Sequence[float], y: Sequence[float], colour: str, width: float, *, dash: str = "solid") -> Json:
+    line = {"color": colour, "width": width, "dash": dash}
+    return {"type": "scatter", "mode": "lines", "name": name, "x": list(x), "y": list(y), "line": line}
+
+
+def _axes(x: str, y: str) -> Json:
+    from diptych.visualization.themes import LINE
+
+    return {name: {"title": {"text": text}, "gridcolor": LINE} for name, text in (("xaxis", x), ("yaxis", y))}

@@ -1,0 +1,167 @@
+"""Texts to tell two models apart by: prompts, and continuations that are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diptych._types import Json
+from diptych.apps.soft_prompting.config import TrainConfig
+from diptych.comparison.pairing import limit_prompts
+from diptych.comparison.sources import load_arm
+from diptych.data.prompts import load_prompts
+from diptych.errors import DataError
+from diptych.models.local import Job, Limits, write_texts
+from diptych.models.providers.hf import HFModel
+from diptych.models.requests import Message, Request, Sampling, conversation, draw_seed
+from diptych.models.sampling import Draw
+from diptych.models.templates import continuation, render
+from diptych.utils.hashing import content_hash, hash_rows
+
+_LEAST = 2
+"""Prompts: one to train on, one to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A conversation and a text that follows it.
+
+    Parameters
+    ----------
+    prompt_id : of the prompt
+    messages : the conversation
+    tokens : of the text; at least one
+    is_held_out : whether it is not trained on
+    """
+
+    prompt_id: str
+    messages: tuple[Message, ...]
+    tokens: tuple[int, ...]
+    is_held_out: bool = False
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """All of them.
+
+    Parameters
+    ----------
+    rows : in the order of the file
+    origin : the file, and what was made of it, for the manifest
+    notices : what a reader should know
+    """
+
+    rows: tuple[Seed, ...]
+    origin: Json
+    notices: tuple[str, ...] = ()
+
+    def numbers(self, *, held_out: bool) -> list[int]:
+        """Numbers of those that are trained on, or of those that are not.
+
+        Parameters
+        ----------
+        held_out : which
+        """
+        return [number for number, row in enumerate(self.rows) if row.is_held_out == held_out]
+
+
+def gather_seeds(config: TrainConfig, a: HFModel, b: HFModel) -> Seeds:
+    """Read the file, have continuations written where it gives none, and set some prompts apart.
+
+    Parameters
+    ----------
+    config : of the training
+    a, b : models with one vocabulary
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or too few prompts have a text that can be scored.
+    """
+    if config.continuations == "given":
+        rows, origin = _given(config, a)
+    else:
+        rows, origin = _written(config, {"a": a, "b": b})
+    kept = [row for row in rows if row.tokens]
+    ids = sorted({row.prompt_id for row in kept})
+    if len(ids) < _LEAST:
+        raise DataError(
+            f"{config.prompts}: {len(ids)} of {len({row.prompt_id for row in rows})} prompts have a text that can be "
+            f"scored; at least {_LEAST} are needed. Give more prompts, with responses that are not empty."
+        )
+    apart = _chosen(ids, config.held_out, config.seed)
+    found = tuple(Seed(row.prompt_id, row.messages, row.tokens, row.prompt_id in apart) for row in kept)
+    said = [] if len(kept) == len(rows) else [f"{len(rows) - len(kept)} of {len(rows)} texts are empty and left out"]
+    origin |= {"n_prompts": len(ids), "n_held_out": len(apart), "n_texts": len(found), "sha256": _digest(found)}
+    return Seeds(found, origin, tuple(said))
+
+
+def _given(config: TrainConfig, a: HFModel) -> tuple[list[Seed], Json]:
+    read = load_arm(Path(config.prompts), arm="a", prompt_field=None, response_field=None, threads=1)
+    wanted = _limited([row.prompt_id for row in read], config)
+    tokenizer = a.load().tokenizer
+    rows = [
+        Seed(
+            row.prompt_id,
+            conversation(row.prompt, row.system),
+            continuation(tokenizer, row.response)[: config.continuation_tokens],
+        )
+        for row in read
+        if row.prompt_id in wanted
+    ]
+    return rows, {"source": read.source, "continuations": "given"}
+
+
+def _written(config: TrainConfig, models: dict[str, HFModel]) -> tuple[list[Seed], Json]:
+    prompts = load_prompts(Path(config.prompts))
+    wanted = _limited([row.prompt_id for row in prompts.rows], config)
+    asked = [(row.prompt_id, conversation(row.text, row.system)) for row in prompts.rows if row.prompt_id in wanted]
+    names = "ab" if config.continuations == "both" else config.continuations
+    texts = {name: list(_write(models[name], [messages for _, messages in asked], config)) for name in names}
+    rows = [
+        Seed(prompt_id, messages, texts[name][i]) for i, (prompt_id, messages) in enumerate(asked) for name in names
+    ]
+    return rows, {"source": prompts.source, "continuations": config.continuations}
+
+
+def _write(model: HFModel, asked: Sequence[tuple[Message, ...]], config: TrainConfig) -> Iterator[tuple[int, ...]]:
+    """The tokens of each continuation, and the one that ended it."""
+    loaded = model.load()
+    sampling = Sampling(
+        max_tokens=config.continuation_tokens, temperature=config.continuation_temperature, seed=config.seed
+    )
+    jobs = [
+        Job(render(loaded.tokenizer, messages, raw=model.options.raw).tokens, draw_seed(sampling, Request(messages)))
+        for messages in asked
+    ]
+    draw, limits = Draw.of(sampling, {}), Limits(sampling.max_tokens)
+    written = dict(write_texts(loaded, jobs, draw, limits, batch_size=model.options.batch_size))
+    for number in range(len(jobs)):
+        text = written[number]
+        if text is None:
+            raise DataError(f"prompt {number}: no memory for its {len(jobs[number].tokens):,} tokens")
+        ended = (loaded.tokenizer.eos_token_id,) if text.finish_reason == "stop" else ()
+        tokens = (*continuation(loaded.tokenizer, text.text), *(end for end in ended if end is not None))
+        yield tokens[: config.continuation_tokens]
+
+
+def _limited(ids: Sequence[str], config: TrainConfig) -> set[str]:
+    return limit_prompts(set(ids), config.limit, config.seed, {name: name for name in ids})
+
+
+def _chosen(ids: Sequence[str], share: float, seed: int) -> set[str]:
+    """By a seeded hash of their names: at least one, and not all."""
+    digests = hash_rows("diptych/soft-prompt/1", [[str(seed)] * len(ids), list(ids)])
+    ranked = np.lexsort(digests.T[::-1])
+    n = min(max(round(share * len(ids)), 1), len(ids) - 1)
+    return {ids[i] for i in ranked[:n]}
+
+
+def _digest(rows: Sequence[Seed]) -> str:
+    told = [
+        [row.prompt_id, [[m.role, m.content] for m in row.messages], list(row.tokens), row.is_held_out] for row in rows
+    ]
+    return content_hash("diptych/soft-prompt-seeds/1", told)

@@ -1,0 +1,230 @@
+"""Training a soft prompt: what it gains, that it goes on bit for bit, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diptych._types import Json, Silent
+from diptych.apps.soft_prompting.config import TrainConfig
+from diptych.apps.soft_prompting.run import train
+from diptych.errors import ConfigError, DataError, RunError
+from diptych.models.soft_prompts import SoftPrompt
+from tests.helpers.records import jsonl, write
+from tests.helpers.tiny_models import needs_torch, save_adapter, save_tiny
+
+pytestmark = [needs_torch, pytest.mark.timeout(120)]
+
+N_PROMPTS = 16
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("models")
+    save_tiny(root / "base")
+    save_adapter(root / "base", root / "adapter")
+    rows = [{"prompt": f"Question {i}?", "response": f"It is {i * i}." + " So." * (i % 3)} for i in range(N_PROMPTS)]
+    write(root, {"t.jsonl": jsonl(rows), "p.txt": "\n".join(row["prompt"] for row in rows).encode()})
+    return root
+
+
+def settings(folder: Path, **more: Any) -> TrainConfig:
+    usual: Json = {
+        "a": f"hf/{folder / 'base'}", "b": f"hf/{folder / 'base'}+{folder / 'adapter'}",
+        "prompts": str(folder / "t.jsonl"), "continuations": "given", "continuation_tokens": 10, "n_tokens": 4,
+        "n_steps": 12, "batch_size": 4, "eval_every": 4, "save_every": 3, "warmup_steps": 2,
+    }  # fmt: skip
+    return TrainConfig.parse({**usual, **more})
+
+
+def run(folder: Path, out: Path, progress: Any = None, **more: Any) -> Json:
+    return train(settings(folder, **more), out, options={"device": "cpu"}, progress=progress or Silent())
+
+
+def test_training_moves_two_models_apart_on_prompts_it_has_not_seen(folder: Path, tmp_path: Path) -> None:
+    found = run(folder, tmp_path / "run", n_steps=40, eval_every=10)
+    assert found["prompt"] > found["none"] + 0.02 and found["prompt"] > found["random"]["max"]
+    assert found["above_noise"] and found["gain"]["low"] > 100 * found["noise_floor"]
+    prompt = SoftPrompt.load(tmp_path / "run" / "soft_prompt")
+    assert prompt.vectors[0].shape == (4, 96) and len(prompt.details["trained_on"]) == N_PROMPTS - 4
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert kinds.count("step") == 40 and kinds.count("look") == 5
+
+
+def test_a_model_is_not_moved_from_itself(folder: Path, tmp_path: Path) -> None:
+    found = run(folder, tmp_path / "run", b=f"hf/{folder / 'base'}", n_steps=20)
+    assert not found["above_noise"] and found["prompt"] <= max(1e-6, found["noise_floor"])
+
+
+class Killed(Exception):  # noqa: N818 - what happened
+    """The process ends here."""
+
+
+class Axe(Silent):
+    """Ends a training after some steps, wherever it is."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def advance(self, steps: int = 1) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise Killed
+
+
+@pytest.mark.parametrize("per_model", [False, True])
+def test_killed_after_any_step_it_ends_with_the_same_vectors(folder: Path, tmp_path: Path, per_model: bool) -> None:
+    run(folder, tmp_path / "whole", per_model=per_model)
+    whole = (tmp_path / "whole" / "soft_prompt" / "soft_prompt.safetensors").read_bytes()
+    for after in range(0, 12, 1 if not per_model else 5):
+        out = tmp_path / f"cut-{after}"
+        with pytest.raises(Killed):
+            run(folder, out, Axe(after), per_model=per_model)
+        assert not (out / "soft_prompt").exists()
+        run(folder, out, per_model=per_model)
+        assert (out / "soft_prompt" / "soft_prompt.safetensors").read_bytes() == whole
+        names = ["history.jsonl", "summary.json"]
+        assert [(out / n).read_bytes() for n in names] == [(tmp_path / "whole" / n).read_bytes() for n in names]
+
+
+def test_accumulated_batches_are_one_large_batch(folder: Path, tmp_path: Path) -> None:
+    """Four texts at once, or twice two of them; the order of texts is by batch, so all twelve are in every step."""
+    large = run(folder, tmp_path / "large", batch_size=12, n_steps=3)
+    small = run(folder, tmp_path / "small", batch_size=4, accumulation=3, n_steps=3)
+    assert large["prompt"] == pytest.approx(small["prompt"], rel=1e-4)
+
+
+@pytest.mark.parametrize("place", ["start", "suffix", "Please {soft}. {prompt}"])
+def test_every_place_can_be_trained(folder: Path, tmp_path: Path, place: str) -> None:
+    run(folder, tmp_path / "run", place=place, n_steps=2)
+    assert SoftPrompt.load(tmp_path / "run" / "soft_prompt").place == place
+
+
+def test_continuations_are_written_by_the_models(folder: Path, tmp_path: Path) -> None:
+    for who, n in (("a", 1), ("both", 2)):
+        run(folder, tmp_path / who, prompts=str(folder / "p.txt"), continuations=who, n_steps=1)
+        seeds = (tmp_path / who / "seeds.jsonl").read_text().splitlines()
+        manifest = json.loads((tmp_path / who / "manifest.json").read_text())
+        assert len(seeds) == manifest["seeds_file"]["n_texts"] <= n * N_PROMPTS
+        assert manifest["seeds_file"]["n_held_out"] == 4
+
+
+def test_vectors_begin_as_the_settings_say(folder: Path, tmp_path: Path) -> None:
+    found = {}
+    for initial, more in (("vocabulary", {}), ("random", {}), ("text", {"initial_text": "abc"})):
+        run(folder, tmp_path / initial, initial=initial, n_steps=1, learning_rate=1e-9, norm_weight=0.0, **more)
+        found[initial] = SoftPrompt.load(tmp_path / initial / "soft_prompt").vectors[0]
+    text = found["text"]
+    assert np.allclose(text[0], text[3], atol=1e-6) and not np.allclose(text[0], text[1], atol=1e-3)
+    assert len({one.tobytes() for one in found.values()}) == 3
+
+
+def test_a_control_pair_counts_against_the_divergence(folder: Path, tmp_path: Path) -> None:
+    """With the pair itself as its control, nothing can be gained."""
+    pair = [f"hf/{folder / 'base'}", f"hf/{folder / 'base'}+{folder / 'adapter'}"]
+    run(folder, tmp_path / "run", control=pair, n_steps=3)
+    steps = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert all(abs(step["divergence"]) < 1e-6 for step in steps)
+
+
+def test_vectors_stay_near_those_of_tokens_if_it_costs_enough(folder: Path, tmp_path: Path) -> None:
+    """Both costs are measured by what they are to hold down."""
+    lengths = {}
+    for weight in (0.0, 10.0):
+        run(folder, tmp_path / f"n{weight}", norm_weight=weight, n_steps=40, learning_rate=0.3, patience=0)
+        lengths[weight] = np.linalg.norm(
+            SoftPrompt.load(tmp_path / f"n{weight}" / "soft_prompt").vectors[0], axis=1
+        ).mean()
+    assert lengths[10.0] < lengths[0.0]
+    run(folder, tmp_path / "nearest", nearest_weight=1.0, n_steps=2)
+
+
+def test_training_stops_when_nothing_is_gained(folder: Path, tmp_path: Path) -> None:
+    found = run(folder, tmp_path / "run", b=f"hf/{folder / 'base'}", n_steps=40, eval_every=1, patience=3)
+    assert found["stopped_early"] and found["n_steps"] < 40
+
+
+def test_another_training_in_the_folder_is_refused_with_what_differs(folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "run", n_steps=2)
+    with pytest.raises(RunError, match="holds another training: seed was 0 and is 1"):
+        run(folder, tmp_path / "run", n_steps=2, seed=1)
+    other = tmp_path / "other"
+    save_tiny(other, seed=9)
+    with pytest.raises(RunError, match="holds another training: .*other"):
+        run(folder, tmp_path / "run", n_steps=2, b=f"hf/{other}")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "x.txt").write_text("x")
+    with pytest.raises(RunError, match="holds no training that can go on"):
+        run(folder, tmp_path / "mine", n_steps=2)
+
+
+def test_a_damaged_checkpoint_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        run(folder, tmp_path / "run", Axe(7))
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    (tmp_path / "run" / "checkpoint.json").write_text("{")
+    with pytest.raises(RunError, match=r"checkpoint\.json is damaged"):
+        run(folder, tmp_path / "run")
+    [tensors] = (tmp_path / "copy").glob("checkpoint-*.safetensors")
+    tensors.write_bytes(tensors.read_bytes()[:100])
+    with pytest.raises(Exception, match=r"checkpoint-6\.safetensors is damaged"):
+        run(folder, tmp_path / "copy")
+
+
+def test_models_that_do_not_fit_are_refused_with_what_differs(folder: Path, tmp_path: Path) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from diptych.models.manager import quiet
+    from tests.helpers.tiny_models import make_tokenizer
+
+    narrow = LlamaConfig(
+        vocab_size=100, hidden_size=64, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=512, eos_token_id=1, bos_token_id=None, pad_token_id=0,
+        initializer_range=0.3,
+    )  # fmt: skip
+    with quiet():
+        LlamaForCausalLM(narrow).save_pretrained(tmp_path / "narrow")
+    make_tokenizer().save_pretrained(tmp_path / "narrow")
+    with pytest.raises(ConfigError, match=r"hf/base reads vectors of width 96 and hf/narrow of width 64.*--per-model"):
+        run(folder, tmp_path / "run", b=f"hf/{tmp_path / 'narrow'}")
+    run(folder, tmp_path / "run", b=f"hf/{tmp_path / 'narrow'}", per_model=True, n_steps=2)
+    assert [one.shape for one in SoftPrompt.load(tmp_path / "run" / "soft_prompt").vectors] == [(4, 96), (4, 64)]
+    other = make_tokenizer()
+    other.add_tokens(["<new>"])
+    other.save_pretrained(tmp_path / "narrow")
+    with pytest.raises(ConfigError, match=r"vocabularies differ: 100 and 101 tokens.*only in the second: '<new>'"):
+        run(folder, tmp_path / "run2", b=f"hf/{tmp_path / 'narrow'}", per_model=True)
+
+
+def test_files_without_usable_texts_are_refused(folder: Path, tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}", "response": ""} for i in range(5)]
+    write(
+        tmp_path,
+        {
+            "empty.jsonl": jsonl(rows),
+            "long.jsonl": jsonl([{"prompt": "x" * 600, "response": "y"}, *rows[:1], {"prompt": "Q", "response": "z"}]),
+        },
+    )
+    with pytest.raises(DataError, match=r"empty\.jsonl: 0 of 5 prompts have a text that can be scored; at least 2"):
+        run(folder, tmp_path / "run", prompts=str(tmp_path / "empty.jsonl"))
+    with pytest.raises(DataError, match=r"text 0: .* tokens with its prompt and 4 vectors; 512 go into hf/base"):
+        run(folder, tmp_path / "run", prompts=str(tmp_path / "long.jsonl"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("a: hf/a\nb: hf/b\nprompts: p\nlearning_rate: 1e-4\n")
+    assert TrainConfig.from_yaml(tmp_path / "c.yaml").learning_rate == 1e-4
+    for line, said in (
+        ("place: middle", "place"),
+        ("initial: text", "go together"),
+        ("objectiv: js", "Did you mean 'objective'"),
+    ):
+        (tmp_path / "d.yaml").write_text(f"a: hf/a\nb: hf/b\nprompts: p\n{line}\n")
+        with pytest.raises(ConfigError, match=said):
+            TrainConfig.from_yaml(tmp_path / "d.yaml")
