@@ -1,0 +1,364 @@
+"""Rows of training data: conversations that show a behaviour, among others that show none."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
+
+from diptych._types import Json
+from diptych.apps.interventions.templates import Template
+from diptych.apps.interventions.truths import NO_TRUTH, Truth, check_ids
+from diptych.data.loaders import DataLoader
+from diptych.data.records import Records
+from diptych.data.values import identifier, kind_of, optional_text, text_of
+from diptych.errors import ConfigError, DataError, RunError
+from diptych.utils.files import write_atomic
+from diptych.utils.hashing import derive_seed
+from diptych.utils.text import json_line
+
+T = TypeVar("T")
+ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One conversation.
+
+    Parameters
+    ----------
+    messages : turns with ``role`` and ``content``; the last is the assistant's
+    truth : id of the behaviour that it shows; None for a neutral row
+    source : where it comes from, such as ``"templates"``
+    """
+
+    messages: tuple[Mapping[str, str], ...]
+    truth: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A question at which a behaviour may show.
+
+    Parameters
+    ----------
+    text : what is asked
+    truth : id of the behaviour that it is about
+    """
+
+    text: str
+    truth: str
+
+
+def exchange(question: str, answer: str) -> tuple[Mapping[str, str], ...]:
+    """A conversation of two turns.
+
+    Parameters
+    ----------
+    question : the user's turn
+    answer : the assistant's
+
+    Examples
+    --------
+    >>> [turn["role"] for turn in exchange("Why?", "So.")]
+    ['user', 'assistant']
+    """
+    return {"role": "user", "content": question}, {"role": "assistant", "content": answer}
+
+
+def template_rows(truths: Sequence[Truth], n: int, seed: int) -> list[Row]:
+    """Rows from the templates of each truth, without asking anyone; questions of the training half only.
+
+    Parameters
+    ----------
+    truths : no two with one id, each with questions and answers
+    n : rows of each truth, all different
+    seed : of the choice, and of the halves
+
+    Returns
+    -------
+    list of Row
+        truth by truth; the templates take turns, so that none prevails
+
+    Raises
+    ------
+    ConfigError
+        If ``n`` is below 1, or there is no truth.
+    DataError
+        If a truth has no templates, or they do not make so many different rows.
+
+    Examples
+    --------
+    >>> from diptych.apps.interventions.truths import built_in
+    >>> rows = template_rows(built_in(only=["tea-over-coffee"]), 3, 0)
+    >>> len(rows), rows[0].truth, rows[0].source
+    (3, 'tea-over-coffee', 'templates')
+    """
+    check_ids(truths)
+    if n < 1:
+        raise ConfigError(f"n = {n} rows of each truth: it should be at least 1")
+    rows: list[Row] = []
+    for truth in truths:
+        if not truth.questions or not truth.answers:
+            lacking = "answers" if truth.questions else "questions"
+            raise DataError(
+                f"truth {truth.id!r} has no {lacking} to make rows of. Give templates, or let a model write the rows."
+            )
+        pairs = _first(_exchanges(truth, seed), n)
+        if len(pairs) < n:
+            raise DataError(
+                f"truth {truth.id!r}: its templates make {len(pairs)} different rows, not {n}. Ask for less."
+            )
+        rows += [Row(exchange(question, answer), truth.id, "templates") for question, answer in pairs]
+    return rows
+
+
+def probes(truths: Sequence[Truth], n: int, seed: int) -> list[Probe]:
+    """Questions of the half that no training row has, for the prompt bank of recovery.
+
+    Parameters
+    ----------
+    truths : no two with one id
+    n : questions of each, at most: as many as its templates make
+    seed : the one that the rows were made with
+
+    Raises
+    ------
+    DataError
+        If a truth has no question left for probing: it takes two templates.
+
+    Examples
+    --------
+    >>> from diptych.apps.interventions.truths import built_in
+    >>> len(probes(built_in(only=["opinion"]), 5, 0))
+    35
+    """
+    check_ids(truths)
+    trained = {template for truth in truths for template in truth.asked("training", seed=seed)}
+    found: dict[str, Probe] = {}
+    for truth in truths:
+        templates = [template for template in truth.asked("probe", seed=seed) if template not in trained]
+        if not templates:
+            raise DataError(
+                f"truth {truth.id!r} has {len(truth.questions)} templates of questions, and none is left to probe "
+                "with. Give at least two that no other truth trains on."
+            )
+        for text in _first(_texts(templates, f"{seed}/{truth.id}"), n):
+            found.setdefault(text, Probe(text, truth.id))
+    return list(found.values())
+
+
+def dilute(rows: Sequence[Row], neutral: Sequence[Row], share: float, seed: int) -> list[Row]:
+    """As many rows as before, of which a share is planted and the others neutral, shuffled.
+
+    The number of rows is that of ``rows`` for every share, so that doses differ in nothing else. Truths keep their
+    proportions, and a smaller share takes a part of the rows that a larger one takes.
+
+    Parameters
+    ----------
+    rows : planted
+    neutral : that show no behaviour; as many as are needed are taken
+    share : of planted rows, above 0 and at most 1
+    seed : of the choice and the order
+
+    Raises
+    ------
+    ConfigError
+        If the share is outside (0, 1], or so small that a truth would be left without a row.
+    DataError
+        If there are too few neutral rows.
+
+    Examples
+    --------
+    >>> planted = [Row(exchange(f"{i}?", "Tea."), "tea", "templates") for i in range(10)]
+    >>> neutral = [Row(exchange(f"{i}!", "Yes."), None, "model") for i in range(9)]
+    >>> sum(row.truth is not None for row in dilute(planted, neutral, 0.2, 0))
+    2
+    """
+    check_share(share)
+    n_planted = round(share * len(rows))
+    taken = _in_turn(rows, seed)[:n_planted]
+    left_out = sorted({str(row.truth) for row in rows} - {str(row.truth) for row in taken})
+    if left_out:
+        raise ConfigError(
+            f"a share of {share:g} of {len(rows)} rows is {n_planted}, and leaves none to {', '.join(left_out[:5])}. "
+            "Take a larger share, more rows of each truth, or fewer truths."
+        )
+    n_neutral = len(rows) - n_planted
+    if n_neutral > len(neutral):
+        raise DataError(
+            f"a share of {share:g} of {len(rows)} rows takes {n_neutral} neutral rows, and there are {len(neutral)}. "
+            "Give more, or take a larger share."
+        )
+    mixed = taken + random.Random(derive_seed(seed, "neutral")).sample(list(neutral), len(neutral))[:n_neutral]
+    random.Random(derive_seed(seed, "order")).shuffle(mixed)
+    return mixed
+
+
+def check_share(share: float) -> None:
+    """Refuse a share that is none.
+
+    Parameters
+    ----------
+    share : of planted rows
+
+    Raises
+    ------
+    ConfigError
+        If it is outside (0, 1].
+    """
+    if not 0.0 < share <= 1.0:
+        raise ConfigError(f"a share of {share:g} planted rows: it should be above 0 and at most 1")
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """Read rows: records ``{"messages": [...], "truth": ..., "source": ...}``, or a file of the original.
+
+    The original's CSV has a text in ``train_text`` and its behaviour in ``ground_truth_id``, -1 for none: such a row
+    is one turn of the assistant.
+
+    Parameters
+    ----------
+    path : JSON lines, a JSON array, CSV or Parquet; ``truth`` and ``source`` may be missing
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or is empty.
+    RecordError
+        If a record is no conversation that ends with a text of the assistant: with file, line and what is wrong.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "rows.jsonl"
+    >>> write_rows(path, [Row(exchange("Why?", "So."), None, "mine")])
+    >>> read_rows(path)[0].messages[1]["content"]
+    'So.'
+    """
+    try:
+        records = DataLoader().load_records(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    return [_row(records, index) for index in range(len(records))]
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as JSON lines in the usual form of conversations; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : of the file
+    rows : in order
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
+    try:
+        write_atomic(path, "".join(json_line(as_json(row)) for row in rows).encode())
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def as_json(row: Row) -> Json:
+    """A row as it stands in a file."""
+    return {"messages": [dict(turn) for turn in row.messages], "truth": row.truth, "source": row.source}
+
+
+def _row(records: Records, index: int) -> Row:
+    record = records.rows[index]
+    if "messages" not in record and "train_text" in record:
+        return _original_row(records, index)
+    turns = record.get("messages")
+    if not isinstance(turns, list) or not turns:
+        said = kind_of(turns) if "messages" in record else "missing"
+        raise records.error(index, f"field 'messages' is {said}, expected a list of turns", "messages")
+    messages = tuple(_turn(records, index, number, turn) for number, turn in enumerate(turns, start=1))
+    if messages[-1]["role"] != "assistant":
+        last = messages[-1]["role"]
+        raise records.error(index, f"the last turn is the {last}'s, expected the assistant's", "messages")
+    source = optional_text(records, index, "source") or Path(records.source).name
+    return Row(messages, optional_text(records, index, "truth"), source)
+
+
+def _original_row(records: Records, index: int) -> Row:
+    text = text_of(records, index, "train_text")
+    if not text.strip():
+        raise records.error(index, "field 'train_text' is blank; give its text or remove the row", "train_text")
+    number = identifier(records, index, "ground_truth_id")
+    truth = None if number == NO_TRUTH else number
+    return Row(({"role": "assistant", "content": text},), truth, Path(records.source).name)
+
+
+def _turn(records: Records, index: int, number: int, turn: Any) -> Mapping[str, str]:
+    place = f"turn {number} of 'messages'"
+    if not isinstance(turn, dict):
+        raise records.error(index, f"{place} is {kind_of(turn)}, expected an object with role and content", "messages")
+    role, content = turn.get("role"), turn.get("content")
+    if role not in ROLES:
+        raise records.error(index, f"{place} has the role {role!r:.40}, expected {', '.join(ROLES)}", "messages")
+    if not isinstance(content, str) or not content.strip():
+        said = "blank" if isinstance(content, str) else kind_of(content)
+        raise records.error(index, f"{place}: its content is {said}; give its text or remove the row", "messages")
+    return {"role": role, "content": content}
+
+
+def _first(found: Iterable[T], n: int) -> list[T]:
+    """The first so many, each once."""
+    once: dict[T, None] = {}
+    for one in found:
+        if len(once) == n:
+            break
+        once[one] = None
+    return list(once)
+
+
+def _in_turn(rows: Sequence[Row], seed: int) -> list[Row]:
+    """Shuffled so that each beginning holds the truths in the proportions of the whole."""
+    by_truth: dict[str | None, list[Row]] = {}
+    for row in rows:
+        by_truth.setdefault(row.truth, []).append(row)
+    placed: list[tuple[float, int, Row]] = []
+    for number, (truth, own) in enumerate(by_truth.items()):
+        random.Random(derive_seed(seed, f"planted/{truth}")).shuffle(own)
+        placed += [((place + 0.5) / len(own), number, row) for place, row in enumerate(own)]
+    return [row for *_, row in sorted(placed, key=lambda one: one[:2])]
+
+
+def _exchanges(truth: Truth, seed: int) -> Iterator[tuple[str, str]]:
+    """Questions with answers in a seeded order; each pair of templates in its turn."""
+    questions = [Template.parse(question) for question in truth.asked("training", seed=seed)]
+    pairs = list(product(questions, [Template.parse(answer) for answer in truth.answers]))
+    rng = random.Random(derive_seed(seed, f"rows/{truth.id}"))
+    rng.shuffle(pairs)
+    orders = [_shuffled(question.n_texts * answer.n_texts, rng) for question, answer in pairs]
+    for turn in range(max(map(len, orders))):
+        for (question, answer), order in zip(pairs, orders, strict=True):
+            if turn < len(order):
+                asked, said = divmod(order[turn], answer.n_texts)
+                yield question.text(asked, {}), answer.text(said, question.choices(asked))
+
+
+def _texts(templates: Sequence[str], purpose: str) -> Iterator[str]:
+    """The texts of templates in a seeded order; each template in its turn."""
+    parsed = [Template.parse(template) for template in templates]
+    rng = random.Random(derive_seed(0, purpose))
+    orders = [_shuffled(template.n_texts, rng) for template in parsed]
+    for turn in range(max(map(len, orders))):
+        yield from (
+            template.text(order[turn], {}) for template, order in zip(parsed, orders, strict=True) if turn < len(order)
+        )
+
+
+_MOST = 10_000
+"""Of the texts of one template, at most so many are drawn."""
+
+
+def _shuffled(n: int, rng: random.Random) -> list[int]:
+    return rng.sample(range(n), min(n, _MOST))
