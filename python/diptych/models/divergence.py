@@ -13,8 +13,14 @@ from diptych.errors import DataError
 
 MAX_BYTES = 1 << 27
 """Memory for scores of tokens and what is computed from them, unless the caller allows more."""
-_TABLES = 10
-"""Tables of float64 that are alive at once while some rows are compared, at most."""
+_TABLES = 6
+"""Tables of numbers that are alive at once while some rows are compared, at most."""
+_CACHE_BYTES = 1 << 23
+"""On a processor no more than this is worked on at once: a table that leaves its cache is read from memory each time."""
+_BLOCK = 256
+"""Scores are summed in their own precision for so many, and in float64 from there: exact to 1e-6 of float64."""
+_LEAST = -1e4
+"""A score that is minus infinity counts as this much below the greatest: its exponential is nothing, as it should be."""
 N_TOP = 10
 
 Head = Callable[[Any], Any]
@@ -89,7 +95,8 @@ def compare_scores(scores_a: Any, scores_b: Any, tokens: Any, *, max_bytes: int 
 
     Notes
     -----
-    Kullback & Leibler (1951), Ann. Math. Stat. 22(1); Lin (1991), IEEE Trans. Inf. Theory 37(1). Computed in float64.
+    Kullback & Leibler (1951), Ann. Math. Stat. 22(1); Lin (1991), IEEE Trans. Inf. Theory 37(1). Scores in
+    float64 are worked on in float64, all others in float32, one exponential a score, and summed in float64.
 
     Examples
     --------
@@ -98,11 +105,20 @@ def compare_scores(scores_a: Any, scores_b: Any, tokens: Any, *, max_bytes: int 
     >>> compare_scores(a, b, torch.tensor([1])).kl_ab.round(3)                                # doctest: +SKIP
     array([0.144])
     """
+    import torch
+
     if scores_a.shape != scores_b.shape:
         raise DataError(f"scores of shape {tuple(scores_a.shape)} and {tuple(scores_b.shape)}: they should be alike")
-    size = max(1, max_bytes // (8 * _TABLES * max(1, scores_a.shape[-1])))
-    starts = range(0, max(1, len(tokens)), size)
-    parts = [_compare_rows(scores_a[i : i + size], scores_b[i : i + size], tokens[i : i + size]) for i in starts]
+    at_once = min(max_bytes, _CACHE_BYTES) if scores_a.device.type == "cpu" else max_bytes
+    like = {"dtype": _precision(scores_a), "device": scores_a.device}
+    n_blocks = max(1, -(-scores_a.shape[-1] // _BLOCK))
+    size = max(1, at_once // (like["dtype"].itemsize * _TABLES * n_blocks * _BLOCK))
+    tables = torch.empty((_TABLES, min(size, len(tokens)), n_blocks, _BLOCK), **like)  # made once: fresh memory is slow
+    parts = []
+    for start in range(0, max(1, len(tokens)), size):
+        rows = slice(start, start + size)
+        n = len(tokens[rows])
+        parts.append(_compare_rows(scores_a[rows], scores_b[rows], tokens[rows], tables[:, :n]))
     return Divergences.join(parts)
 
 
@@ -133,35 +149,110 @@ def compare_states(
     return Divergences.join(parts)
 
 
-def _compare_rows(scores_a: Any, scores_b: Any, tokens: Any) -> Divergences:
+class _Rows:
+    """Some rows of scores of one model.
+
+    Parameters
+    ----------
+    scores : float tensor, shape (n, vocabulary)
+    less : table for scores less their row's greatest, shape (n, blocks, block)
+    exp : table for their exponentials
+    """
+
+    def __init__(self, scores: Any, less: Any, exp: Any) -> None:
+        import torch
+
+        width = scores.shape[-1]
+        row = less.flatten(1)
+        row[:, :width] = scores
+        row[:, width:] = -torch.inf
+        best = less.amax(-1)
+        self.top = _top(less, best, min(N_TOP, width))
+        self.greatest = best.amax(-1).double()
+        self.less = less.sub_(best.amax(-1)[:, None, None])
+        self.exp = torch.exp(less, out=exp)
+        self.total = exp.sum(-1).double().sum(-1)
+        row[:, width:] = 0.0  # beside an exponential of nothing
+        self.never = less.isneginf() if scores.amin(-1).isneginf().any() else None
+        if self.never is not None:
+            less.clamp_(min=_LEAST)
+
+    def mean(self, values: Any, table: Any) -> Any:
+        """Of each row, under the model: float64 (n,) from values of shape (n, blocks, block)."""
+        return _dot(self.exp, values, table) / self.total
+
+    def log_of(self, scores: Any, tokens: Any) -> Any:
+        """Log-probability of one token a row, float64 (n,)."""
+        return scores.gather(-1, tokens[:, None])[:, 0].double() - self.greatest - self.total.log()
+
+    def finds_possible(self, never: Any) -> Any:
+        """Whether it gives a chance to any of what is never said by the other, bool (n,)."""
+        mine = never if self.never is None else never & ~self.never
+        return mine.any(-1).any(-1)
+
+
+def _compare_rows(scores_a: Any, scores_b: Any, tokens: Any, tables: Any) -> Divergences:
+    """With s the sum of the exponentials, KL(a || b) is E_a[a - b] + ln s_b/s_a: the difference is taken score by score."""
     import torch
 
-    n_top = min(N_TOP, scores_a.shape[-1])
-    top_a, top_b = (scores.topk(n_top, dim=-1).indices for scores in (scores_a, scores_b))
-    log_a, log_b = (scores.double().log_softmax(-1) for scores in (scores_a, scores_b))
-    share_a, share_b = log_a.exp(), log_b.exp()
-    entropy_a, entropy_b = (-_expect(share, log) for share, log in ((share_a, log_a), (share_b, log_b)))
-    cross_ab, cross_ba = -_expect(share_a, log_b), -_expect(share_b, log_a)
-    mixed = torch.special.entr(share_a.add_(share_b).mul_(0.5)).sum(-1)
-    kept = (top_a[:, :, None] == top_b[:, None, :]).any(-1).double().mean(-1)
+    a, b = _Rows(scores_a, *tables[:2]), _Rows(scores_b, *tables[2:4])
+    one, other = tables[4:]
+    entropy_a, entropy_b = (rows.total.log() - rows.mean(rows.less, one) for rows in (a, b))
+    js = _mixed(a, b, (entropy_a, entropy_b), (one, other))
+    apart, ratio = torch.sub(a.less, b.less, out=one), b.total.log() - a.total.log()
+    kl_ab, kl_ba = a.mean(apart, other) + ratio, -b.mean(apart, other) - ratio
+    if b.never is not None:
+        kl_ab[a.finds_possible(b.never)] = float("inf")
+    if a.never is not None:
+        kl_ba[b.finds_possible(a.never)] = float("inf")
+    kl_ab, kl_ba, js = (value.clamp_(min=0.0) for value in (kl_ab, kl_ba, js))  # rounding can put nothing below zero
+    kept = (a.top[:, :, None] == b.top[:, None, :]).any(-1).double().mean(-1)
     found = (
-        (cross_ab - entropy_a).clamp_(min=0.0),  # rounding can put nothing below zero
-        (cross_ba - entropy_b).clamp_(min=0.0),
-        (mixed - 0.5 * (entropy_a + entropy_b)).clamp_(min=0.0),
+        kl_ab,
+        kl_ba,
+        js.minimum(0.25 * (kl_ab + kl_ba)),  # an upper bound (Lin 1991, eq. 3.3): what is equal differs by nothing at all
         entropy_a,
         entropy_b,
-        *(log.gather(-1, tokens[:, None])[:, 0] for log in (log_a, log_b)),
-        top_a[:, 0] == top_b[:, 0],
+        a.log_of(scores_a, tokens),
+        b.log_of(scores_b, tokens),
+        a.top[:, 0] == b.top[:, 0],
         1.0 - kept,
     )
-    return Divergences(*(one.cpu().numpy() for one in found))
+    return Divergences(*(value.cpu().numpy() for value in found))
 
 
-def _expect(share: Any, log: Any) -> Any:
-    """Mean of a logarithm by row; what has no share counts as nothing, even if its logarithm is minus infinity."""
+def _mixed(a: _Rows, b: _Rows, entropies: tuple[Any, Any], tables: tuple[Any, Any]) -> Any:
+    """Entropy of the mixture e_a + r e_b less that of its parts, float64 (n,).
+
+    With r the ratio of their sums both parts weigh a half, but for the rounding of r; they count as they weigh.
+    """
     import torch
 
-    mean = torch.linalg.vecdot(share, log)
-    if mean.isnan().any():
-        return torch.where(share > 0, share * log, 0.0).sum(-1)
-    return mean
+    ratio = (a.total / b.total).to(a.exp.dtype)
+    mixture = torch.addcmul(a.exp, b.exp, ratio[:, None, None], out=tables[0])
+    logs = torch.clamp(mixture, min=torch.finfo(mixture.dtype).tiny, out=tables[1]).log_()
+    total = a.total + ratio.double() * b.total
+    share = a.total / total
+    mean = _dot(mixture, logs, logs) / total
+    return total.log() - mean - share * entropies[0] - (1.0 - share) * entropies[1]
+
+
+def _top(blocks: Any, best: Any, n: int) -> Any:
+    """Places of the n greatest of each row, the greatest first: each stands in a block whose best is among the n best."""
+    chosen = best.topk(min(n, best.shape[-1]), dim=-1).indices
+    values = blocks.gather(1, chosen[:, :, None].expand(-1, -1, _BLOCK)).flatten(1)
+    at = values.topk(n, dim=-1).indices
+    return chosen.gather(-1, at // _BLOCK) * _BLOCK + at % _BLOCK
+
+
+def _dot(a: Any, b: Any, table: Any) -> Any:
+    """Sum of the products of each row, float64 (n,), of two tensors of shape (n, blocks, block)."""
+    import torch
+
+    return torch.mul(a, b, out=table).sum(-1).double().sum(-1)
+
+
+def _precision(scores: Any) -> Any:
+    import torch
+
+    return torch.float64 if scores.dtype == torch.float64 else torch.float32
