@@ -171,3 +171,53 @@ def test_what_cannot_be_scored_is_refused(models: dict[str, Loaded]) -> None:
         divergences(base, base, [TokensToScore([1], [2], [2]), TokensToScore([1], [2], [])])
     with pytest.raises(DataError, match="text 0: 601 tokens with its prompt; 512 go into hf/"):
         divergences(base, base, [TokensToScore([7] * 600, [2], [2])])
+
+
+@pytest.mark.parametrize("kind", ["alike", "apart", "flat", "sure", "half"])
+def test_a_whole_vocabulary_in_float32_is_exact_to_a_millionth(kind: str) -> None:
+    import torch
+
+    rng = np.random.default_rng(1)
+    spread, apart = {"alike": (3, 1e-2), "apart": (4, 4), "flat": (1e-3, 1e-3), "sure": (12, 1), "half": (3, 1)}[kind]
+    a = rng.normal(20, spread, (4, 151_936)).astype(np.float32)
+    b = (a + rng.normal(5, apart, a.shape)).astype(np.float32)
+    tensors = [torch.from_numpy(one).to(torch.bfloat16 if kind == "half" else torch.float32) for one in (a, b)]
+    tokens = rng.integers(0, a.shape[1], 4)
+    found = compare_scores(tensors[0], tensors[1], torch.from_numpy(tokens))
+    expected = naive(tensors[0].float().numpy(), tensors[1].float().numpy(), tokens)
+    for name in NUMBERS if kind != "half" else NUMBERS[:-1]:  # of equal scores any may be among the ten
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+def test_scores_that_are_no_numbers_stay_none() -> None:
+    import torch
+
+    a = torch.zeros(3, 600)
+    a[0, 5], a[1, 5] = torch.nan, torch.inf
+    a[:, 7] = -torch.inf
+    found = compare_scores(a, torch.zeros(3, 600), torch.tensor([0, 0, 0]))
+    assert np.isnan(found.kl_ab[:2]).all() and np.isnan(found.kl_ba[:1]).all() and np.isfinite(found.kl_ab[2])
+
+
+def test_an_onlooker_sees_each_token_of_each_text_once(models: dict[str, Loaded]) -> None:
+    """Whatever the batches, and what memory did not suffice for is kept once all the same."""
+    import torch
+
+    class Eyes:
+        def __init__(self) -> None:
+            self.n_tokens, self.n_calls = np.zeros(5, int), 0
+
+        def see(self, texts: np.ndarray, scores_a: torch.Tensor, scores_b: torch.Tensor) -> np.ndarray:
+            assert len(texts) == len(scores_a) == len(scores_b) and scores_a.shape[1] == 100
+            self.n_calls += 1
+            if self.n_calls == 2:
+                raise MemoryError
+            return np.bincount(texts, minlength=5)
+
+        def keep(self, seen: np.ndarray) -> None:
+            self.n_tokens += seen
+
+    texts = [TokensToScore([7] * n, [5, 6], [5]) for n in (3, 0, 9, 4, 1)]
+    eyes = Eyes()
+    divergences(models["base"], models["other"], texts, batch_size=4, max_bytes=4_000, onlooker=eyes)
+    assert eyes.n_tokens.tolist() == [3, 0, 9, 4, 1] and eyes.n_calls > 3

@@ -83,8 +83,15 @@ class _Foil:
         n_prompt: int,
         in_foil: Sequence[int] | None,
     ) -> None:
+        import torch
+
         self._speaker, self._foil, self._contrast, self._n_prompt = speaker, foil, contrast, n_prompt
-        self._prompts, self._names = prompts, in_foil
+        self._prompts = prompts
+        with foil.active() as model:
+            self._device = model.get_input_embeddings().weight.device
+            self._takes = inspect.signature(getattr(model, "get_base_model", lambda: model)().forward).parameters.keys()
+        self._names = None if in_foil is None else torch.tensor(in_foil, device=self._device)
+        self._shared: tuple[Any, Any] | None = None
         self._cache: Any = None
         self._mask: Any = None
         self._said: Any = None
@@ -102,57 +109,59 @@ class _Foil:
         import torch
 
         width = scores.shape[-1]
-        if self._names is None:
-            kept = torch.arange(min(width, foil.shape[-1]), device=scores.device)
-            named = kept
-        else:
-            names = torch.tensor(self._names[:width], device=scores.device)
-            kept = torch.nonzero(names >= 0)[:, 0]
-            named = names[kept]
+        if self._shared is None:
+            self._shared = self._in_both(width, foil.shape[-1], scores.device)
+        kept, named = self._shared
         combined = combine(scores[:, kept], foil[:, named], self._contrast)
         if len(kept) == width:
             return combined
         return torch.full_like(scores, -torch.inf, dtype=combined.dtype).index_copy(1, kept, combined)
+
+    def _in_both(self, width: int, foil_width: int, device: Any) -> tuple[Any, Any]:
+        """Numbers of the tokens that both have, in the speaker's vocabulary and in the foil's."""
+        import torch
+
+        if self._names is None:
+            kept = torch.arange(min(width, foil_width), device=device)
+            return kept, kept
+        names = self._names[:width].to(device)
+        kept = torch.nonzero(names >= 0)[:, 0]
+        return kept, names[kept]
 
     def _read(self, said: Any) -> Any:
         """The foil's scores of the next token, float (rows, vocabulary)."""
         import torch
 
         with self._foil.active() as model, torch.inference_mode():
-            device = model.get_input_embeddings().weight.device
-            said = self._as_foil_reads(said.to(device))
+            said = self._as_foil_reads(said.to(self._device))
             if self._cache is None:
-                new = self._begin(said, device)
+                new = self._begin(said)
             else:
                 self._follow(said)
                 new = said[:, -1:]
                 self._mask = torch.cat([self._mask, self._mask.new_ones(len(said), 1)], dim=1)
             places = (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -new.shape[1] :]
-            known = inspect.signature(getattr(model, "get_base_model", lambda: model)().forward).parameters
             more = {"position_ids": places, "logits_to_keep": 1}
             out = model(
                 input_ids=new,
                 attention_mask=self._mask,
                 past_key_values=self._cache,
                 use_cache=True,
-                **{name: value for name, value in more.items() if name in known},
+                **{name: value for name, value in more.items() if name in self._takes},
             )
             self._cache, self._said = out.past_key_values, said
             return out.logits[:, -1]
 
     def _as_foil_reads(self, said: Any) -> Any:
-        import torch
-
         if self._names is None:
             return said
-        names = torch.tensor(self._names, device=said.device)
-        return names[said].clamp(min=0)  # what fills up a text that has ended has no name, and plays no part
+        return self._names[said].clamp(min=0)  # what fills up a text that has ended has no name, and plays no part
 
-    def _begin(self, said: Any, device: Any) -> Any:
+    def _begin(self, said: Any) -> Any:
         """The padded prompts, once for each row: with beams there are several rows of a prompt."""
         padded = self._foil.tokenizer.pad(
             {"input_ids": [list(prompt) for prompt in self._prompts]}, padding_side="left", return_tensors="pt"
-        ).to(device)
+        ).to(self._device)
         n_beams = len(said) // len(self._prompts)
         self._mask = padded["attention_mask"].repeat_interleave(n_beams, dim=0)
         return padded["input_ids"].repeat_interleave(n_beams, dim=0)

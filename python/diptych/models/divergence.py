@@ -16,15 +16,17 @@ MAX_BYTES = 1 << 27
 _TABLES = 6
 """Tables of numbers that are alive at once while some rows are compared, at most."""
 _CACHE_BYTES = 1 << 23
-"""On a processor no more than this is worked on at once: a table that leaves its cache is read from memory each time."""
+"""On a processor no more than this is worked on at once: tables that leave its cache are read from memory each time."""
 _BLOCK = 256
 """Scores are summed in their own precision for so many, and in float64 from there: exact to 1e-6 of float64."""
 _LEAST = -1e4
-"""A score that is minus infinity counts as this much below the greatest: its exponential is nothing, as it should be."""
+"""A score that is minus infinity counts as this much below the greatest: its exponential is nothing."""
 N_TOP = 10
 
 Head = Callable[[Any], Any]
 """From last hidden states, float (n, width), to scores of all tokens, float (n, vocabulary)."""
+Look = Callable[[slice, Any, Any], None]
+"""Takes the numbers of some tokens, and their scores of both models, float (n, vocabulary)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,12 @@ def compare_scores(scores_a: Any, scores_b: Any, tokens: Any, *, max_bytes: int 
 
 
 def compare_states(
-    states: tuple[Any, Any], heads: tuple[Head, Head], tokens: Any, *, max_bytes: int = MAX_BYTES
+    states: tuple[Any, Any],
+    heads: tuple[Head, Head],
+    tokens: Any,
+    *,
+    max_bytes: int = MAX_BYTES,
+    look: Look | None = None,
 ) -> Divergences:
     """Divergences from the last hidden states: scores are made for some tokens at a time, and never held together.
 
@@ -133,6 +140,7 @@ def compare_states(
     heads : of both models
     tokens : int tensor, shape (n,), the token that stands there
     max_bytes : of memory beside the states; one row is worked on even if it takes more
+    look : is handed the scores of both models, and which tokens they are of
 
     Raises
     ------
@@ -146,6 +154,8 @@ def compare_states(
     for start in range(0, max(1, len(tokens)), size):
         a, b = (head(rows[start : start + size]) for head, rows in zip(heads, states, strict=True))
         parts.append(compare_scores(a, b, tokens[start : start + size], max_bytes=half))
+        if look is not None:
+            look(slice(start, start + size), a, b)
     return Divergences.join(parts)
 
 
@@ -192,7 +202,7 @@ class _Rows:
 
 
 def _compare_rows(scores_a: Any, scores_b: Any, tokens: Any, tables: Any) -> Divergences:
-    """With s the sum of the exponentials, KL(a || b) is E_a[a - b] + ln s_b/s_a: the difference is taken score by score."""
+    """KL(a || b) is E_a[a - b] + ln s_b / s_a, with s the sum of the exponentials: the difference is taken by score."""
     import torch
 
     a, b = _Rows(scores_a, *tables[:2]), _Rows(scores_b, *tables[2:4])
@@ -210,7 +220,7 @@ def _compare_rows(scores_a: Any, scores_b: Any, tokens: Any, tables: Any) -> Div
     found = (
         kl_ab,
         kl_ba,
-        js.minimum(0.25 * (kl_ab + kl_ba)),  # an upper bound (Lin 1991, eq. 3.3): what is equal differs by nothing at all
+        js.minimum(0.25 * (kl_ab + kl_ba)),  # a bound (Lin 1991), so that what is equal differs by nothing
         entropy_a,
         entropy_b,
         a.log_of(scores_a, tokens),
@@ -238,7 +248,7 @@ def _mixed(a: _Rows, b: _Rows, entropies: tuple[Any, Any], tables: tuple[Any, An
 
 
 def _top(blocks: Any, best: Any, n: int) -> Any:
-    """Places of the n greatest of each row, the greatest first: each stands in a block whose best is among the n best."""
+    """Places of the n greatest of each row, the greatest first: they stand in the n blocks with the greatest."""
     chosen = best.topk(min(n, best.shape[-1]), dim=-1).indices
     values = blocks.gather(1, chosen[:, :, None].expand(-1, -1, _BLOCK)).flatten(1)
     at = values.topk(n, dim=-1).indices

@@ -5,8 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from diptych._types import Progress, Silent
 from diptych.errors import DataError
 from diptych.models.batching import in_batches
 from diptych.models.divergence import MAX_BYTES, Divergences, compare_states
@@ -29,8 +33,31 @@ class TokensToScore:
     before_b: Sequence[int]
 
 
+class Onlooker(Protocol):
+    """Looks at all scores while they are there, which is not for long."""
+
+    def see(self, texts: NDArray[np.int64], scores_a: Any, scores_b: Any) -> Any:
+        """What is worth keeping of some tokens.
+
+        Parameters
+        ----------
+        texts : of each token, the number of its text, shape (n,)
+        scores_a, scores_b : float tensors, shape (n, vocabulary), logits of both models
+        """
+
+    def keep(self, seen: Any) -> None:
+        """Take what ``see`` gave; a batch that memory did not suffice for is not kept, and seen again in parts."""
+
+
 def divergences(
-    a: Loaded, b: Loaded, texts: Sequence[TokensToScore], *, batch_size: int = 8, max_bytes: int = MAX_BYTES
+    a: Loaded,
+    b: Loaded,
+    texts: Sequence[TokensToScore],
+    *,
+    batch_size: int = 8,
+    max_bytes: int = MAX_BYTES,
+    onlooker: Onlooker | None = None,
+    progress: Progress | None = None,
 ) -> list[Divergences]:
     """Divergences of two models with one vocabulary, at each token of each text, given what comes before it.
 
@@ -40,6 +67,8 @@ def divergences(
     texts : what is scored
     batch_size : most texts at once; halved when memory runs out
     max_bytes : of memory for scores, beside the models and their hidden states
+    onlooker : that all scores are shown to
+    progress : where it says how far it is
 
     Returns
     -------
@@ -59,12 +88,16 @@ def divergences(
     found: list[Divergences | None] = [None] * len(texts)
 
     def run(batch: Sequence[int]) -> list[Divergences]:
-        return _score((a, b), parts, [texts[index] for index in batch], max_bytes)
+        return _score((a, b), parts, batch, [texts[index] for index in batch], onlooker, max_bytes)
 
+    watched = progress or Silent()
+    watched.start("score", len(texts))
     for index, scored in in_batches(lengths, run, batch_size=batch_size):
         if scored is None:
             raise DataError(f"text {index}: no memory for its {lengths[index]:,} tokens")
         found[index] = scored
+        watched.advance()
+    watched.finish()
     return [one for one in found if one is not None]
 
 
@@ -79,9 +112,20 @@ def _check(number: int, n_before: int, n_tokens: int, loaded: Loaded) -> None:
 
 
 def _score(
-    models: tuple[Loaded, Loaded], parts: tuple[Parts, Parts], texts: Sequence[TokensToScore], max_bytes: int
+    models: tuple[Loaded, Loaded],
+    parts: tuple[Parts, Parts],
+    numbers: Sequence[int],
+    texts: Sequence[TokensToScore],
+    onlooker: Onlooker | None,
+    max_bytes: int,
 ) -> list[Divergences]:
     import torch
+
+    owners, seen = np.repeat(np.asarray(numbers, np.int64), [len(text.tokens) for text in texts]), list[Any]()
+
+    def look(rows: slice, scores_a: Any, scores_b: Any) -> None:
+        if onlooker is not None and len(owners):
+            seen.append(onlooker.see(owners[rows], scores_a, scores_b))
 
     befores = ([text.before_a for text in texts], [text.before_b for text in texts])
     states = tuple(
@@ -90,8 +134,14 @@ def _score(
     )
     tokens = torch.tensor([token for text in texts for token in text.tokens], dtype=torch.long, device=states[0].device)
     together = compare_states(
-        (states[0], states[1].to(states[0].device)), (parts[0].head, parts[1].head), tokens, max_bytes=max_bytes
+        (states[0], states[1].to(states[0].device)),
+        (parts[0].head, parts[1].head),
+        tokens,
+        max_bytes=max_bytes,
+        look=look,
     )
+    for one in seen:
+        onlooker.keep(one)  # type: ignore[union-attr]
     ends = itertools.accumulate((len(text.tokens) for text in texts), initial=0)
     return [together.part(start, stop) for start, stop in itertools.pairwise(ends)]
 

@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from diptych._types import Json, Progress, Silent
+from diptych._types import Json, Progress
 from diptych.data import Response
 from diptych.errors import ConfigError, ModelError
 from diptych.models.divergence import MAX_BYTES, Divergences
 from diptych.models.manager import read_tokenizer
-from diptych.models.pair_scoring import TokensToScore, divergences
+from diptych.models.pair_scoring import Onlooker, TokensToScore, divergences
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Sampling, conversation
 from diptych.models.templates import continuation, render
 from diptych.models.vocabulary import compare_vocabularies
-
-_AT_A_TIME = 64
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,7 @@ def score_responses(
     *,
     batch_size: int = 8,
     max_bytes: int = MAX_BYTES,
+    onlooker: Onlooker | None = None,
     progress: Progress | None = None,
 ) -> list[ScoredText]:
     """How far two models differ along each response, given its prompt.
@@ -90,6 +89,7 @@ def score_responses(
     rows : responses; who wrote them does not matter
     batch_size : texts at once; halved when memory runs out
     max_bytes : of memory for scores, beside the models
+    onlooker : that all scores are shown to
     progress : where it says how far it is
 
     Raises
@@ -112,20 +112,15 @@ def score_responses(
         )
         for row in rows
     ]  # fmt: skip
-    watched, found = progress or Silent(), list[ScoredText]()
-    watched.start("score", len(texts))
-    for start in range(0, len(texts), _AT_A_TIME):
-        batch = texts[start : start + _AT_A_TIME]
-        for text, scored in zip(
-            batch, divergences(*models, batch, batch_size=batch_size, max_bytes=max_bytes), strict=True
-        ):
-            row = rows[len(found)]
-            if wrong := not_a_number(scored, a.name, b.name):
-                raise ModelError(f"{row.place or row.prompt_id}: {wrong}")
-            found.append(ScoredText(row, pieces(tokenizer, text.tokens), scored))
-        watched.advance(len(batch))
-    watched.finish()
-    return found
+    scores = divergences(
+        *models, texts, batch_size=batch_size, max_bytes=max_bytes, onlooker=onlooker, progress=progress
+    )
+    for row, one in zip(rows, scores, strict=True):
+        if wrong := not_a_number(one, a.name, b.name):
+            raise ModelError(f"{row.place or row.prompt_id}: {wrong}")
+    return [
+        ScoredText(row, pieces(tokenizer, text.tokens), one) for row, text, one in zip(rows, texts, scores, strict=True)
+    ]
 
 
 def pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:
