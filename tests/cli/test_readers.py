@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def test_the_same_command_again_asks_nothing_and_an_interrupted_one_goes_on(forg
     findings = (folder / "run" / "findings.json").read_bytes()
     assert "nothing was computed again" in done(forge.run(*priced, cwd=folder)).err
     ledger = folder / "run" / "ledger.sqlite"
+    shutil.rmtree(folder / "run" / "plots")
     for path in (folder / "run").iterdir():
         if path != ledger:
             path.unlink()

@@ -239,8 +239,9 @@ def test_a_saved_run_reads_back_whole(planted: Result, saved: Any) -> None:
     assert len(documents.responses) == 300
     assert {row["arm"] for row in documents.responses} == {"before", "after"}
     assert sorted(path.name for path in saved.iterdir()) == [
-        "events.jsonl", "findings.csv", "findings.json", "hypotheses.jsonl", "manifest.json", "measures.json",
-        "measures.npz", "report.html", "responses.jsonl",
+        "clusters.csv", "clusters.html", "clusters.json", "clusters.md", "events.jsonl", "findings.csv",
+        "findings.json", "hypotheses.jsonl", "manifest.json", "measures.json", "measures.npz", "plots", "report.html",
+        "responses.jsonl",
     ]  # fmt: skip
 
 

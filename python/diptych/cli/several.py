@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +11,7 @@ from diptych._types import Json
 from diptych.cli.console import note, progress_on_stderr, say
 from diptych.cli.costs import describe_embedding, spent_in_words
 from diptych.cli.runs import describe_pair, finding_lines, identity_in, refuse_other_run, with_command
-from diptych.comparison.arms import REST, Versus, analyse_arms, prepare_arms
+from diptych.comparison.arms import REST, PreparedArms, Versus, analyse_arms, prepare_arms
 from diptych.comparison.arms_folder import findings_of, holds_arms, identity_of, read_arms
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import free_folder
@@ -60,12 +60,12 @@ class Several:
         """
         check_name("--versus", self.versus, get_args(Versus))
         versus: Versus = "rest" if self.versus == "rest" else "each"
-        pairs = prepare_arms(self.sources, names=self.names, versus=versus, config=self.config, threads=self.threads)
+        prepared = prepare_arms(self.sources, names=self.names, versus=versus, config=self.config, threads=self.threads)
         if dry_run:
-            for line in _describe(pairs, self.out, self.cache_dir):
+            for line in _describe(prepared.pairs, self.out, self.cache_dir):
                 say(line)
             return False
-        folder, findings = self._compare(pairs, versus)
+        folder, findings = self._compare(prepared)
         if as_json:
             say(json_text(findings))
         else:
@@ -76,9 +76,10 @@ class Several:
                 note(f"note: {comparison['a']} and {comparison['b']}: {notice}")
         return any(comparison["findings"] for comparison in findings["comparisons"])
 
-    def _compare(self, pairs: Sequence[Prepared], versus: Versus) -> tuple[Path, Json]:
+    def _compare(self, prepared: PreparedArms) -> tuple[Path, Json]:
         """The same comparisons again read the folder that is there."""
-        identity = identity_of([pair.manifest for pair in pairs], versus)
+        pairs = prepared.pairs
+        identity = identity_of([pair.manifest for pair in pairs], prepared.versus)
         folder = self.out
         if folder is None:
             folder = free_folder("-vs-".join(_arms(pairs)), lambda folder: identity_in(folder) == identity)
@@ -91,15 +92,11 @@ class Several:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} already exists and holds something else. Choose another --out, or delete it.")
         check_new_folder(folder)
-        typed_now, purse = [with_command(pair) for pair in pairs], Purse(self.max_cost)
+        typed_now = replace(prepared, pairs=tuple(with_command(pair) for pair in pairs))
+        purse = Purse(self.max_cost)
         with progress_on_stderr() as progress:
             done = analyse_arms(
-                typed_now,
-                versus,
-                threads=self.threads,
-                cache_dir=self.cache_dir,
-                progress=progress,
-                purse=purse,
+                typed_now, threads=self.threads, cache_dir=self.cache_dir, progress=progress, purse=purse
             )
         if purse.spent().n_texts:
             note(f"asked: {spent_in_words(purse.spent())}")

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from diptych._types import FloatMatrix, FloatVector, Mask
+from diptych._types import FloatMatrix, FloatVector, Labels, Mask
 from diptych.clustering.analysis import Clusters
 from diptych.errors import ShapeError
 from diptych.stats.exact import shares_test, sign_test
@@ -58,6 +58,62 @@ class ClusterStatistics:
     q_value: FloatMatrix
 
 
+@dataclass(frozen=True, slots=True)
+class ArmShares:
+    """Which share of each arm's responses lies in each cluster; k clusters, a arms.
+
+    Parameters
+    ----------
+    arms : names
+    n_units : int64 (a,), units of each arm
+    share : float64 (k, a); rows of one unit are averaged, and units weigh equally
+    low, high : float64 (k, a), 95 % interval of each
+    """
+
+    arms: tuple[str, ...]
+    n_units: NDArray[np.int64]
+    share: FloatMatrix
+    low: FloatMatrix
+    high: FloatMatrix
+
+
+def arm_shares(labels: Labels, n_clusters: int, arms: Sequence[str], units: Sequence[str]) -> ArmShares:
+    """Shares with intervals, by units, without any test.
+
+    Parameters
+    ----------
+    labels : int32 (n,), -1 is noise
+    n_clusters : k
+    arms : name of each row's arm
+    units : id of each row's unit, such as its prompt
+
+    Returns
+    -------
+    ArmShares
+        arms in alphabetical order
+
+    Raises
+    ------
+    ShapeError
+        If there is not one arm, or one unit, for each row.
+
+    Notes
+    -----
+    Intervals: Wilson (1927), by units.
+
+    Examples
+    --------
+    >>> found = arm_shares(np.array([0, 0, 1, 0], np.int32), 2, ["a", "a", "b", "b"], ["1", "2", "1", "2"])
+    >>> found.arms, found.share.tolist()
+    (('a', 'b'), [[1.0, 0.5], [0.0, 0.5]])
+    """
+    names, arm_of_row = _numbered(arms, len(labels), "arm")
+    unit_ids, unit_of_row = _numbered(units, len(labels), "unit")
+    order = sorted(range(len(names)), key=lambda a: names[a])
+    samples = [_Sample.of(labels, n_clusters, arm_of_row == a, unit_of_row, len(unit_ids)) for a in order]
+    return _shares_of([names[a] for a in order], samples)
+
+
 def compute_statistics(
     clusters: Clusters,
     arms: Sequence[str] | None = None,
@@ -100,13 +156,14 @@ def compute_statistics(
     n = len(clusters.labels)
     names, arm_of_row = _numbered(["all"] * n if arms is None else arms, n, "arm")
     unit_ids, unit_of_row = _numbered(range(n) if units is None else units, n, "unit")
-    samples = [_Sample.of(clusters, arm_of_row == a, unit_of_row, len(unit_ids)) for a in range(len(names))]
-    share = np.stack([sample.shares for sample in samples], axis=1)
-    n_units = np.array([sample.n_units for sample in samples], dtype=np.int64)
-    interval = wilson_intervals(share, n_units)
+    samples = [
+        _Sample.of(clusters.labels, clusters.n_clusters, arm_of_row == a, unit_of_row, len(unit_ids))
+        for a in range(len(names))
+    ]
+    shares = _shares_of(names, samples)
     pairs = list(combinations(range(len(names)), 2))
     tests = [_compare(samples[i], samples[j], n_resamples, seed, threads) for i, j in pairs]
-    p_value = _columns([test.p_value for test in tests], len(share))
+    p_value = _columns([test.p_value for test in tests], clusters.n_clusters)
     tested = clusters.sizes > 0
     q_value = np.ones_like(p_value)
     q_value[tested] = q_values(p_value[tested].ravel()).reshape(int(tested.sum()), len(pairs))
@@ -114,15 +171,15 @@ def compute_statistics(
         sizes=clusters.sizes,
         cohesion=clusters.cohesion,
         separation=clusters.separation,
-        arms=tuple(names),
-        n_units=n_units,
-        share=share,
-        low=interval.low,
-        high=interval.high,
-        entropy=_entropy(share),
+        arms=shares.arms,
+        n_units=shares.n_units,
+        share=shares.share,
+        low=shares.low,
+        high=shares.high,
+        entropy=_entropy(shares.share),
         pairs=tuple((names[i], names[j]) for i, j in pairs),
         is_paired=np.array([test.is_paired for test in tests], dtype=np.bool_),
-        difference=_columns([test.difference for test in tests], len(share)),
+        difference=_columns([test.difference for test in tests], clusters.n_clusters),
         p_value=p_value,
         q_value=q_value,
     )
@@ -136,9 +193,8 @@ class _Sample:
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, clusters: Clusters, chosen: Mask, unit_of_row: NDArray[np.int64], n_units: int) -> _Sample:
-        k = clusters.n_clusters
-        units, labels = unit_of_row[chosen], clusters.labels[chosen]
+    def of(cls, labels: Labels, k: int, chosen: Mask, unit_of_row: NDArray[np.int64], n_units: int) -> _Sample:
+        units, labels = unit_of_row[chosen], labels[chosen]
         counts = np.bincount(units, minlength=n_units)
         is_in = labels >= 0
         cells = np.bincount(units[is_in] * k + labels[is_in], minlength=n_units * k).reshape(n_units, k)
@@ -155,6 +211,13 @@ class _Sample:
     @property
     def shares(self) -> FloatVector:
         return np.asarray(self.means[self.has].sum(axis=0) / max(self.n_units, 1))
+
+
+def _shares_of(names: Sequence[str], samples: Sequence[_Sample]) -> ArmShares:
+    share = np.stack([sample.shares for sample in samples], axis=1)
+    n_units = np.array([sample.n_units for sample in samples], dtype=np.int64)
+    interval = wilson_intervals(share, n_units)
+    return ArmShares(tuple(names), n_units, share, interval.low, interval.high)
 
 
 @dataclass(frozen=True, slots=True)

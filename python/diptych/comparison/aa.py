@@ -134,7 +134,7 @@ def _compare_halves(
     halves: tuple[Responses, Responses], config: CompareConfig, number: int, threads: int, store: Path, lenses: Lenses
 ) -> Split:
     prepared = prepare(*halves, config=config, threads=threads)
-    result = analyse(prepared, threads=threads, cache_dir=store, lenses=lenses)
+    result = analyse(prepared, threads=threads, cache_dir=store, lenses=lenses, describes=False)
     p_values: dict[str, tuple[float, ...]] = {
         lens: tuple(finding.p_value for finding in result.tested if finding.lens == lens) for lens in config.lenses
     }

@@ -11,8 +11,9 @@ from functools import partial
 
 import numpy as np
 
-from diptych._types import FloatMatrix, Labels, Progress, Vectors
+from diptych._types import FloatMatrix, Json, Labels, Progress, Vectors
 from diptych.comparison import inference
+from diptych.comparison.cluster_table import Answers, Said, build_table
 from diptych.comparison.equivalence import Known, check_margins
 from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings, mark_replicated
@@ -103,9 +104,11 @@ class Analysis:
         progress: Progress,
         readers: Readers,
         purse: Purse | None = None,
+        describes: bool = True,
     ) -> None:
         self.prepared, self.config = prepared, prepared.config
         self.lenses, self.threads, self.progress, self.readers = lenses, threads, progress, readers
+        self.describes = describes
         self.swapped = not prepared.table.is_canonical()
         self.table = prepared.table.turned() if self.swapped else prepared.table
         self.service = prepared.vectors or EmbeddingService(
@@ -167,6 +170,8 @@ class Analysis:
             global_test = compare_as_wholes(table, self.vectors, seed=self.config.seed, threads=self.threads)
         with self._stage("examples"):
             findings = self._findings(measured, tested)
+        clusters = _clusters(parts, table)
+        described = self._cluster_table(clusters, parts)
         notices = [*table.notices, *self.service.notices]
         notices += out_of_reach(parts, table, replace(self.resampling, family=family))
         if self.readers.labeller is not None or self.readers.judge is not None:
@@ -179,7 +184,7 @@ class Analysis:
             family_size=family,
             global_test=global_test,
             coordinates=principal_axes(self.vectors),
-            clusters=_clusters(parts, table),
+            clusters=clusters,
             discovery=prepared.discovery,
             n_discovery=prepared.n_prompts(prepared.discovery),
             n_validation=prepared.n_prompts(~prepared.discovery),
@@ -188,7 +193,25 @@ class Analysis:
             hypotheses=self.ledger.to_jsonl(),
             events=self.events.text(),
             rejects=prepared.rejects,
+            cluster_table=described,
         )
+
+    def _cluster_table(self, labels: Labels, parts: Sequence[Part]) -> Json | None:
+        """None without the lens, and where nobody reads it."""
+        if not self.describes or (labels < 0).any():
+            return None
+        table = self.prepared.table
+        names = [arm.name for arm in table.arms]
+        with self._stage("describe clusters"):
+            answers = Answers(
+                arms=[names[int(is_b)] for is_b in table.is_b],
+                units=[table.units[unit] for unit in table.unit_of_row],
+                prompts=[row.prompt for row in table.rows],
+                responses=[row.response for row in table.rows],
+                labels=labels,
+                vectors=self.vectors,
+            )
+            return build_table(answers, names, Said({"responses": _names(parts)}))
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -277,6 +300,12 @@ class Analysis:
                 finding = replace(finding, n_survived=survival.n, n_repetitions=survival.of)
             mark = partial(proposal.evidence, measure)
             yield with_examples(finding, self.prepared.table, a[:, j], b[:, j], part.part.tested, mark)
+
+
+def _names(parts: Sequence[Part]) -> dict[int, Json]:
+    """What the lens ``clusters`` had its clusters called."""
+    definitions = [measure.definition for part in parts for measure in part.hypotheses if measure.lens == "clusters"]
+    return {one["cluster"]: one["label"] for one in definitions if "label" in one}
 
 
 def _clusters(parts: Sequence[Part], table: Table) -> Labels:

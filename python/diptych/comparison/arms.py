@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 from diptych._types import Json, Progress
 from diptych.comparison.config import CompareConfig, CompareOptions
+from diptych.comparison.joint import JointClusters, cluster_together
 from diptych.comparison.pairing import default_names
 from diptych.comparison.prepare import Prepared, prepare_pair, read_arm
 from diptych.comparison.result import Result
@@ -44,10 +45,12 @@ class Comparisons:
     ----------
     versus : ``"each"`` compares every pair of arms, ``"rest"`` each arm with the others together
     results : of each comparison; their q-values are over the measures of all
+    joint : what all arms answer, in one clustering; None without the lens ``clusters``
     """
 
     versus: Versus
     results: tuple[Result, ...]
+    joint: JointClusters | None = None
 
     @cached_property
     def _documents(self) -> list[Documents]:
@@ -84,7 +87,7 @@ class Comparisons:
         """The page that leads to the reports of all comparisons, one offline file."""
         from diptych.comparison.report import render_arms
 
-        return render_arms(self.to_json())
+        return render_arms(self.to_json(), self.joint.table if self.joint else None)
 
     def save(self, folder: str | Path) -> Path:
         """Write a folder with a run's folder for each comparison, whole or not at all, and return it.
@@ -96,7 +99,27 @@ class Comparisons:
         """
         from diptych.comparison.arms_folder import write_arms
 
-        return write_arms(self.versus, self._documents, Path(folder))
+        return write_arms(self.versus, self._documents, Path(folder), self.joint)
+
+
+@dataclass(frozen=True)
+class PreparedArms:
+    """Arms that were read, and those brought together that are compared.
+
+    Parameters
+    ----------
+    versus : as in ``Comparisons``
+    pairs : what is compared
+    arms : every arm, as it was read
+    names : of the arms
+    config : of every comparison
+    """
+
+    versus: Versus
+    pairs: tuple[Prepared, ...]
+    arms: tuple[Responses, ...]
+    names: tuple[str, ...]
+    config: CompareConfig
 
 
 def compare_each(
@@ -136,13 +159,12 @@ def compare_each(
     check_name("versus", versus, get_args(Versus))
     threads = threads or os.cpu_count() or 1
     config = CompareConfig.parse(dict(settings), source="compare_each")
-    pairs = prepare_arms(arms, names=names, versus=versus, config=config, threads=threads)
-    return analyse_arms(pairs, versus, threads=threads, cache_dir=cache_dir, progress=progress)
+    prepared = prepare_arms(arms, names=names, versus=versus, config=config, threads=threads)
+    return analyse_arms(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
 
 
 def analyse_arms(
-    pairs: Sequence[Prepared],
-    versus: Versus,
+    prepared: PreparedArms,
     *,
     threads: int,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -153,19 +175,27 @@ def analyse_arms(
 
     Parameters
     ----------
-    pairs : what ``prepare_arms`` gave
-    versus : as it was given to it
+    prepared : what ``prepare_arms`` gave
     threads, cache_dir, progress : as for ``compare``
     purse : pays for vectors, where an interface is asked for them
     """
     with store_for(cache_dir) as store:  # every arm is embedded once
-        results = analyse_together(pairs, threads=threads, cache_dir=store, progress=progress, purse=purse)
-    return Comparisons(versus, tuple(results))
+        results = analyse_together(prepared.pairs, threads=threads, cache_dir=store, progress=progress, purse=purse)
+        joint = cluster_together(
+            prepared.arms,
+            prepared.names,
+            prepared.config,
+            threads=threads,
+            cache_dir=store,
+            progress=progress,
+            purse=purse,
+        )
+    return Comparisons(prepared.versus, tuple(results), joint)
 
 
 def prepare_arms(
     sources: Sequence[Any], *, names: Sequence[str] | None, versus: Versus, config: CompareConfig, threads: int = 1
-) -> list[Prepared]:
+) -> PreparedArms:
     """Read each arm once, and bring together those that are compared.
 
     Parameters
@@ -188,11 +218,13 @@ def prepare_arms(
     arms = [read_arm(source, letter, threads, config) for source, letter in zip(sources, ascii_lowercase, strict=False)]
     called = _names(arms, names)
     if versus == "rest":
-        return _against_the_rest(arms, called, config)
-    return [
-        _pair((arms[i], arms[j]), (sources[i], sources[j]), (called[i], called[j]), config)
-        for i, j in combinations(range(len(arms)), 2)
-    ]
+        pairs = _against_the_rest(arms, called, config)
+    else:
+        pairs = [
+            _pair((arms[i], arms[j]), (sources[i], sources[j]), (called[i], called[j]), config)
+            for i, j in combinations(range(len(arms)), 2)
+        ]
+    return PreparedArms(versus, tuple(pairs), tuple(arms), tuple(called), config)
 
 
 def _pair(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diptych._types import Json
-from diptych.comparison.folder import SCHEMA, Documents, findings_rows, read_run, write_run, writing
+from diptych.comparison.cluster_plots import plots_in, write_plots
+from diptych.comparison.cluster_table import table_files
+from diptych.comparison.folder import SCHEMA, Documents, findings_rows, read_object, read_run, write_run, writing
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.hashing import content_hash
 from diptych.utils.names import slug
 from diptych.utils.text import csv_text, json_text
+
+if TYPE_CHECKING:
+    from diptych.comparison.joint import JointClusters
 
 _OWN = ("pairing", "n_prompts", "n_groups", "groups", "global", "notices", "not_found")
 _SHARED = ("diptych_version", "alpha", "fdr", "family_size")
@@ -76,7 +81,7 @@ def identity_of(manifests: Sequence[Json], versus: str) -> str:
     return content_hash("diptych/arms/1", [versus, [manifest["identity"] for manifest in manifests]])
 
 
-def write_arms(versus: str, documents: Sequence[Documents], folder: Path) -> Path:
+def write_arms(versus: str, documents: Sequence[Documents], folder: Path, joint: JointClusters | None = None) -> Path:
     """Write the folder; it appears under its name only when it is complete.
 
     Parameters
@@ -84,6 +89,7 @@ def write_arms(versus: str, documents: Sequence[Documents], folder: Path) -> Pat
     versus : which arms were compared
     documents : of each comparison
     folder : new, or empty
+    joint : what all arms answer, in one clustering, which is drawn here and not in each comparison's folder
 
     Raises
     ------
@@ -101,15 +107,19 @@ def write_arms(versus: str, documents: Sequence[Documents], folder: Path) -> Pat
         "identity": identity_of([document.manifest for document in documents], versus),
         "comparisons": subfolders(documents),
     }
+    pictures = joint.draw() if joint else []
+    plots = {picture.file: picture.title for picture in pictures}
     files = {
         "findings.json": json_text(findings) + "\n",
         "findings.csv": csv_text(_rows(findings)),
-        "report.html": render_arms(findings),
+        "report.html": render_arms(findings, joint.table if joint else None, plots),
+        **(table_files(joint.table) | {"clusters.jsonl": joint.to_jsonl()} if joint else {}),
         "manifest.json": json_text(manifest) + "\n",
     }
     with writing(folder), new_folder(folder) as temporary:
         for name, document in zip(manifest["comparisons"], documents, strict=True):
-            write_run(document, temporary / name)
+            write_run(document, temporary / name, plots=False)
+        write_plots(pictures, temporary)
         for name, text in files.items():
             write_atomic(temporary / name, text.encode())
     return folder
@@ -150,7 +160,9 @@ def rewrite_arms(folder: Path) -> Path:
     for name in manifest["comparisons"]:
         rewrite_report(folder / name)
     path = folder / "report.html"
-    write_atomic(path, render_arms(findings_of(manifest["versus"], documents)).encode())
+    table = read_object(folder / "clusters.json") if (folder / "clusters.json").exists() else None
+    page = render_arms(findings_of(manifest["versus"], documents), table, plots_in(folder))
+    write_atomic(path, page.encode())
     path.chmod(0o644)
     return path
 

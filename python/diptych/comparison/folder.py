@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diptych._types import FloatMatrix, Json, Labels, Vectors
+from diptych.comparison.cluster_plots import Drawn, draw, plots_in, write_plots
+from diptych.comparison.cluster_table import table_files
 from diptych.comparison.findings import columns
 from diptych.comparison.hypotheses import check_ledger
 from diptych.comparison.manifest import check_manifest
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 DETERMINISTIC = (
     "responses.jsonl", "measures.json", "measures.npz", "hypotheses.jsonl", "findings.json", "findings.csv",
-    "report.html", "rejects.jsonl",
+    "report.html", "rejects.jsonl", "clusters.json", "clusters.csv", "clusters.md", "clusters.html",
 )  # fmt: skip
 """Files that the same inputs, settings and versions give bit for bit, but for the date of the run."""
 LEDGER = "ledger.sqlite"
@@ -45,6 +47,7 @@ class Documents:
     responses : rows of ``responses.jsonl``
     hypotheses, events : the JSON-lines files of these names, as text
     rejects : ``rejects.jsonl``, the lines of the inputs that were left out; None where none may be
+    cluster_table : ``clusters.json``; None without the lens ``clusters``
     values, coordinates, clusters : the arrays of ``measures.npz``, one row per response
     """
 
@@ -58,6 +61,7 @@ class Documents:
     coordinates: Vectors
     clusters: Labels
     rejects: str | None = None
+    cluster_table: Json | None = None
 
 
 def documents_of(result: Result) -> Documents:
@@ -86,14 +90,21 @@ def documents_of(result: Result) -> Documents:
         coordinates=result.coordinates,
         clusters=result.clusters,
         rejects=result.rejects,
+        cluster_table=result.cluster_table,
     )
 
 
-def write_run(documents: Documents, folder: Path) -> Path:
+def write_run(documents: Documents, folder: Path, *, plots: bool = True) -> Path:
     """Write a run's folder with its report; it appears under its name only when it is complete.
 
     Where models were asked, the folder is there with their ledger; then each file appears only when it is complete, and
     ``manifest.json`` last.
+
+    Parameters
+    ----------
+    documents : of the run
+    folder : new, or empty, or begun with a ledger
+    plots : whether its clusters are drawn, where plotly is installed
 
     Raises
     ------
@@ -103,14 +114,17 @@ def write_run(documents: Documents, folder: Path) -> Path:
     from diptych.comparison.report import render
 
     check_manifest(documents.manifest)
+    table = documents.cluster_table
+    pictures = draw(table, _drawn(documents)) if plots and table is not None else []
     files = {
         "responses.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents.responses),
         "measures.json": _json(documents.measures),
         "hypotheses.jsonl": documents.hypotheses,
         "findings.json": _json(documents.findings),
         "findings.csv": csv_text(findings_rows(documents.findings)),
-        "report.html": render(documents),
+        "report.html": render(documents, {picture.file: picture.title for picture in pictures}),
         "events.jsonl": documents.events,
+        **(table_files(table) if table is not None else {}),
     }
     if documents.rejects is not None:
         files["rejects.jsonl"] = documents.rejects
@@ -120,9 +134,16 @@ def write_run(documents: Documents, folder: Path) -> Path:
     begun = _begun(folder) if (folder / LEDGER).exists() else new_folder(folder)
     with writing(folder), begun as place:
         write_atomic(place / "measures.npz", arrays.getvalue())
+        write_plots(pictures, place)
         for name, text in files.items():
             write_atomic(place / name, text.encode())
     return folder
+
+
+def _drawn(documents: Documents) -> Drawn:
+    rows = documents.responses
+    arms, prompts, responses = ([str(row[name]) for row in rows] for name in ("arm", "prompt", "response"))
+    return Drawn(arms, prompts, responses, documents.clusters, documents.coordinates)
 
 
 @contextmanager
@@ -206,7 +227,8 @@ def _begun(folder: Path) -> Iterator[Path]:
     """A folder whose ledger was written before; other users may read what is added, as in a new folder."""
     yield folder
     for file in folder.iterdir():
-        file.chmod(0o644)
+        if not file.is_dir():
+            file.chmod(0o644)
 
 
 def read_run(folder: Path) -> Documents:
@@ -220,19 +242,19 @@ def read_run(folder: Path) -> Documents:
     """
     if not (folder / "manifest.json").is_file():
         raise RunError(f"{folder} is not the folder of a run: it has no manifest.json. Give the --out of a compare.")
-    manifest = _read_json(folder / "manifest.json")
+    manifest = read_object(folder / "manifest.json")
     if manifest.get("schema") != SCHEMA:
         found = manifest.get("schema")
         raise RunError(f"{folder} was written in format {found}, this diptych reads {SCHEMA}. Install a newer diptych.")
     try:
         with np.load(folder / "measures.npz", allow_pickle=False) as arrays:
             values, coordinates, clusters = (arrays[name] for name in ("values", "coordinates", "clusters"))
-        rejects = folder / "rejects.jsonl"
+        rejects, table = folder / "rejects.jsonl", folder / "clusters.json"
         lines = (folder / "responses.jsonl").read_text(encoding="utf-8").split("\n")
         documents = Documents(
             manifest=manifest,
-            findings=_read_json(folder / "findings.json"),
-            measures=_read_json(folder / "measures.json"),
+            findings=read_object(folder / "findings.json"),
+            measures=read_object(folder / "measures.json"),
             responses=[json.loads(line) for line in lines if line],
             hypotheses=(folder / "hypotheses.jsonl").read_text(encoding="utf-8"),
             events=(folder / "events.jsonl").read_text(encoding="utf-8"),
@@ -240,6 +262,7 @@ def read_run(folder: Path) -> Documents:
             coordinates=coordinates,
             clusters=clusters,
             rejects=rejects.read_text(encoding="utf-8") if rejects.exists() else None,
+            cluster_table=read_object(table) if table.exists() else None,
         )
     except RunError:
         raise
@@ -263,7 +286,7 @@ def rewrite_report(folder: Path) -> Path:
     from diptych.comparison.report import render
 
     path = folder / "report.html"
-    write_atomic(path, render(read_run(folder)).encode())
+    write_atomic(path, render(read_run(folder), plots_in(folder)).encode())
     path.chmod(0o644)
     return path
 
@@ -283,7 +306,18 @@ def _json(value: Json) -> str:
     return json_text(value) + "\n"
 
 
-def _read_json(path: Path) -> Json:
+def read_object(path: Path) -> Json:
+    """A JSON object of a run's folder.
+
+    Parameters
+    ----------
+    path : of the file
+
+    Raises
+    ------
+    RunError
+        If it holds none.
+    """
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

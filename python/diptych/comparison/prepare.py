@@ -101,7 +101,7 @@ def prepare_pair(
     discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
     rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
     kept = rejects if config.on_bad_line == "skip" else None
-    vectors = _given_vectors(arms, config)
+    vectors = given_vectors(arms, config)
     if vectors is not None:
         vectors.get_embeddings([row.response for row in table.rows])
     digest = None if vectors is None else vectors.sha256
@@ -109,7 +109,14 @@ def prepare_pair(
     return Prepared(config, table, discovery, manifest, kept, vectors)
 
 
-def _given_vectors(arms: Sequence[Responses], config: CompareConfig) -> GivenVectors | None:
+def given_vectors(arms: Sequence[Responses], config: CompareConfig) -> GivenVectors | None:
+    """Vectors that were made elsewhere; None where an embedder makes them.
+
+    Parameters
+    ----------
+    arms : whose responses they are of
+    config : which file or field holds them
+    """
     rows = [row for arm in arms for row in arm]
     if config.embedding_field is not None:
         return vectors_of_field(rows, config.embedding_field)

@@ -41,6 +41,7 @@ class Result:
     manifest : inputs with hashes, settings, versions
     hypotheses, events : the ledger and the log, as JSON lines
     rejects : lines of the inputs that were left out, as JSON lines; None where none may be
+    cluster_table : ``clusters.json``: clusters with sizes, shares and themes; None without the lens ``clusters``
     """
 
     table: Table
@@ -59,6 +60,7 @@ class Result:
     hypotheses: str
     events: str
     rejects: str | None = None
+    cluster_table: Json | None = None
 
     @property
     def alpha(self) -> float:

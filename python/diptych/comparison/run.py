@@ -101,6 +101,7 @@ def analyse(
     lenses: Lenses | None = None,
     readers: Readers | None = None,
     purse: Purse | None = None,
+    describes: bool = True,
 ) -> Result:
     """Propose, measure, test.
 
@@ -111,9 +112,17 @@ def analyse(
     lenses : those of an earlier comparison, where texts are the same; no result depends on it
     readers : models that help to read
     purse : pays for vectors, where an interface is asked for them
+    describes : whether clusters are described, for those who look at them
     """
     [result] = analyse_together(
-        [prepared], threads=threads, cache_dir=cache_dir, progress=progress, lenses=lenses, readers=readers, purse=purse
+        [prepared],
+        threads=threads,
+        cache_dir=cache_dir,
+        progress=progress,
+        lenses=lenses,
+        readers=readers,
+        purse=purse,
+        describes=describes,
     )
     return result
 
@@ -127,6 +136,7 @@ def analyse_together(
     lenses: Lenses | None = None,
     readers: Readers | None = None,
     purse: Purse | None = None,
+    describes: bool = True,
 ) -> list[Result]:
     """Several pairs of arms as one family: a result for each.
 
@@ -137,6 +147,7 @@ def analyse_together(
     lenses : those of an earlier comparison, where texts are the same; no result depends on it
     readers : models that help to read
     purse : pays for vectors, where an interface is asked for them
+    describes : whether clusters are described, for those who look at them
     """
     from threadpoolctl import threadpool_limits
 
@@ -144,7 +155,7 @@ def analyse_together(
     with threadpool_limits(1):  # sums over several BLAS threads differ in the last digits
         return analyse_as_one_family(
             [
-                Analysis(pair, shared, threads, cache_dir, progress or Silent(), readers or Readers(), purse)
+                Analysis(pair, shared, threads, cache_dir, progress or Silent(), readers or Readers(), purse, describes)
                 for pair in pairs
             ]
         )

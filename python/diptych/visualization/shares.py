@@ -22,8 +22,42 @@ _FLAT_LETTERS = 90
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """What figures call the counts of clusters.
+
+    Parameters
+    ----------
+    share : heads the key of the colours
+    of_label : goes before a share, behind the name of a label; may be empty
+    items : that are sorted into clusters
+    label : one of the last axis
+    legend : heads the names of labels
+    note : below the title of the tree
+    """
+
+    share: str = "approves"
+    of_label: str = "approves "
+    items: str = "statements"
+    label: str = "Label"
+    legend: str = "approval under"
+    note: str = "Bars: share that approves, of the grey width"
+
+
+APPROVALS = Wording()
+ARMS = Wording(
+    share="share",
+    of_label="",
+    items="responses",
+    label="Model",
+    legend="responses of",
+    note="Bars: share of a branch’s responses that are the model’s, of the grey width",
+)
+"""For ``ClusterApprovals`` that count whose the responses are."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterApprovals:
-    """How often the statements of each cluster were approved of.
+    """How often the statements of each cluster were approved of; or, with ``ARMS``, whose the responses of each are.
 
     Parameters
     ----------
@@ -31,6 +65,9 @@ class ClusterApprovals:
     sizes : int64 (k,), statements
     names : k descriptions of the clusters
     models, labels : m and l names, in the order of the axes; every figure keeps this order
+    words : what figures call all this
+    numbers : of the clusters; 0 to k - 1 where there are no others
+    highest : share at which colours and bars end; half of it is neither much nor little
 
     Raises
     ------
@@ -44,6 +81,9 @@ class ClusterApprovals:
     names: Sequence[str]
     models: Sequence[str]
     labels: Sequence[str]
+    words: Wording = APPROVALS
+    numbers: Sequence[int] = ()
+    highest: float = 1.0
 
     def __post_init__(self) -> None:
         expected = (len(self.names), len(self.models), len(self.labels))
@@ -84,10 +124,53 @@ class ClusterApprovals:
         asked = np.broadcast_to(sizes[:, None, None], approved.shape)
         return cls(approved, asked, sizes, names, approvals.models, approvals.labels)
 
+    @classmethod
+    def of_arms(
+        cls, counts: NDArray[np.int64], arms: Sequence[str], names: Sequence[str], numbers: Sequence[int] = ()
+    ) -> ClusterApprovals:
+        """Whose the responses of each cluster are.
+
+        Parameters
+        ----------
+        counts : int64 (k, a), responses of each arm
+        arms : a names
+        names, numbers : of the clusters, k descriptions, and k numbers where they are not 0 to k - 1
+
+        Examples
+        --------
+        >>> ClusterApprovals.of_arms(np.array([[3, 1], [0, 2]]), ["x", "y"], ["first", "second"]).share[:, 0].tolist()
+        [[0.75, 0.25], [0.0, 1.0]]
+        """
+        sizes = counts.sum(axis=1)
+        asked = np.broadcast_to(sizes[:, None, None], (*counts.shape[:1], 1, *counts.shape[1:]))
+        even_twice = min(1.0, 2.0 / len(arms))
+        return cls(counts[:, None, :], asked, sizes, names, ["all"], arms, ARMS, numbers, even_twice)
+
+    @property
+    def called(self) -> list[str]:
+        """Number and description of each."""
+        return numbered(self.names, self.numbers)
+
     @property
     def share(self) -> NDArray[np.floating]:
         """Approving answers as a share, float64 (k, m, l); NaN where nothing was asked."""
         return shares_of(self.approved, self.asked)
+
+
+def numbered(names: Sequence[str], numbers: Sequence[int] = ()) -> list[str]:
+    """Descriptions with their numbers in front.
+
+    Parameters
+    ----------
+    names : k descriptions
+    numbers : of them; 0 to k - 1 where there are no others
+
+    Examples
+    --------
+    >>> numbered(["red", "blue"]), numbered(["red"], [7])
+    (['0: red', '1: blue'], ['7: red'])
+    """
+    return [f"{number}: {name}" for number, name in zip(numbers or range(len(names)), names, strict=True)]
 
 
 def shares_of(approved: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.floating]:
@@ -125,6 +208,7 @@ def cluster_bars(
     *,
     arms: Sequence[str],
     names: Sequence[str],
+    numbers: Sequence[int] = (),
     title: str = "Clusters by arm",
     note: str = "",
 ) -> Any:
@@ -134,7 +218,7 @@ def cluster_bars(
     ----------
     share, low, high : float64 (k, a): share of an arm's responses that lie in the cluster, and its interval
     arms : a names
-    names : k descriptions of the clusters
+    names, numbers : of the clusters, k descriptions, and k numbers where they are not 0 to k - 1
     title, note : above the bars
 
     Returns
@@ -170,7 +254,7 @@ def cluster_bars(
     height = 190 + len(names) * (_BAR * len(arms) + _ROW_GAP)
     look = themes.layout(label(title, 80), height=height, note=label(note, 120))
     look["xaxis"] = themes.axis("share of the arm's responses", {"ticksuffix": " %", "rangemode": "tozero"})
-    look["yaxis"] = _named_rows(names)
+    look["yaxis"] = _named_rows(numbered(names, numbers))
     look["legend"] |= {"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"}
     look["margin"]["t"] += 24
     return themes.figure(traces, look | {"barmode": "group", "bargap": 0.25})
@@ -201,7 +285,8 @@ def approval_heatmap(
     counts = zip(approvals.approved.reshape(k, -1), approvals.asked.reshape(k, -1), approvals.names, strict=True)
     hovers = [
         [
-            f"<b>{label(name)}</b><br>{label(model)} · {label(one)}<br>approves {share_text(int(yes), int(of))}"
+            f"<b>{label(name)}</b><br>{label(model)} · {label(one)}<br>"
+            f"{approvals.words.of_label}{share_text(int(yes), int(of))}"
             for (model, one), yes, of in zip(columns, approved, asked, strict=True)
         ]
         for approved, asked, name in counts
@@ -214,11 +299,11 @@ def approval_heatmap(
         "customdata": hovers,
         "hovertemplate": "%{customdata}<extra></extra>",
         "zmin": 0,
-        "zmax": 1,
+        "zmax": approvals.highest,
         "xgap": 1,
         "ygap": 1,
         "colorscale": [list(stop) for stop in themes.APPROVAL_SCALE],
-        "colorbar": colour_bar(),
+        "colorbar": colour_bar(approvals.words.share, approvals.highest),
     }
     if share.size <= _TEXT_CELLS:
         cells["text"] = [["" if np.isnan(one) else _percent(one) for one in row] for row in share]
@@ -229,7 +314,7 @@ def approval_heatmap(
     slanted = m * n_labels * min(longest, 24) > _FLAT_LETTERS
     ticks |= {"side": "top", "showgrid": False, "tickangle": -45 if slanted else 0, "ticks": ""}
     look["xaxis"] = themes.axis("", ticks)
-    look["yaxis"] = _named_rows(approvals.names) | {"showgrid": False, "ticks": ""}
+    look["yaxis"] = _named_rows(approvals.called) | {"showgrid": False, "ticks": ""}
     look["annotations"] = [
         _column_group(label(model, 40), (i + 0.5) * n_labels - 0.5) for i, model in enumerate(approvals.models)
     ]
@@ -241,18 +326,24 @@ def approval_heatmap(
     return themes.figure([cells], look)
 
 
-def colour_bar() -> Json:
-    """The key of the approval scale."""
-    font, stops = {"color": themes.INK, "size": 13}, [0.0, 0.25, 0.5, 0.75, 1.0]
+def colour_bar(share: str, highest: float) -> Json:
+    """The key of the approval scale.
+
+    Parameters
+    ----------
+    share : what the colours say
+    highest : where they end
+    """
+    font, stops = {"color": themes.INK, "size": 13}, [highest * part for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
     ticks = {"tickvals": stops, "ticktext": [_percent(stop) for stop in stops], "tickfont": font}
-    return {"title": {"text": "approves", "font": font}, "thickness": 14, "outlinewidth": 0, **ticks}
+    return {"title": {"text": share, "font": font}, "thickness": 14, "outlinewidth": 0, **ticks}
 
 
 def _named_rows(names: Sequence[str]) -> Json:
     """An axis downwards with a name at each whole number. Numbers, because two clusters may have one name."""
     ticks = {
         "tickvals": list(range(len(names))),
-        "ticktext": [label(f"{i}: {name}", 44) for i, name in enumerate(names)],
+        "ticktext": [label(name, 44) for name in names],
     }
     return themes.axis("", {"range": [len(names) - 0.5, -0.5], **ticks})
 

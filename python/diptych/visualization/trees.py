@@ -14,7 +14,7 @@ from diptych.clustering.hierarchy import Hierarchy
 from diptych.errors import ShapeError
 from diptych.visualization import themes
 from diptych.visualization.controls import make_room, menus, one_of, option
-from diptych.visualization.shares import ClusterApprovals, colour_bar, share_text, shares_of
+from diptych.visualization.shares import ClusterApprovals, Wording, colour_bar, share_text, shares_of
 from diptych.visualization.text import label
 
 _FIRST_DEPTH, _DEEPEST = 4, 10
@@ -32,12 +32,14 @@ class _Nodes:
     approved: NDArray[np.int64]
     asked: NDArray[np.int64]
     names: list[str]
+    words: Wording
+    highest: float
 
     def said(self, node: int, model: int, labels: Sequence[str]) -> str:
         """What a pointer shows of a node: the approval under every label, in their order."""
         counts = zip(labels, self.approved[node, model], self.asked[node, model], strict=True)
-        lines = [f"{label(one)}: approves {share_text(int(yes), int(of))}" for one, yes, of in counts]
-        return "<br>".join([f"<b>{self.names[node]}</b>", f"{self.sizes[node]:,} statements", *lines])
+        lines = [f"{label(one)}: {self.words.of_label}{share_text(int(yes), int(of))}" for one, yes, of in counts]
+        return "<br>".join([f"<b>{self.names[node]}</b>", f"{self.sizes[node]:,} {self.words.items}", *lines])
 
     def texts(self, model: int, at: int) -> list[str]:
         """The approval of each node under the label ``at``."""
@@ -77,7 +79,8 @@ def dendrogram(
     for j in range(len(approvals.models)):
         for i, name in enumerate(approvals.labels):
             fill = {"fillcolor": themes.colour_of(i), "name": label(name), "legendgroup": str(i)}
-            bars = _bars(left, y, np.nan_to_num(share[:, j, i]) * width, i, n_labels)
+            part = np.minimum(np.nan_to_num(share[:, j, i]) / nodes.highest, 1.0)
+            bars = _bars(left, y, part * width, i, n_labels)
             traces.append(bars | fill | {"visible": j == 0})
             of_model.append(j)
         hovers = [nodes.said(node, j, approvals.labels) for node in range(len(x))]
@@ -85,7 +88,8 @@ def dendrogram(
         of_model.append(j)
     numbers = list(range(2, len(traces)))
     choices = one_of("Model", approvals.models, of_model, numbers)
-    note = label(note, 120) or "Bars: share that approves, of the grey width."
+    end = "." if nodes.highest == 1.0 else f", which is {100 * nodes.highest:.0f} %."
+    note = label(note or nodes.words.note + end, 120)
     row = max(26, 8 * n_labels + 8)
     look = make_room(themes.layout(label(title, 80), height=190 + row * hierarchy.n_leaves, note=note), menus(choices))
     across: Json = {"range": [-1.4 * width, float(x.max()) + 1.4 * width], "tickvals": _ticks(float(x.max()))}
@@ -93,7 +97,7 @@ def dendrogram(
     order = hierarchy.order()
     down: Json = {"tickvals": list(range(len(order))), "ticktext": [nodes.names[leaf] for leaf in order]}
     look["yaxis"] = themes.axis("", down | {"range": [len(order) - 0.5, -0.5], "showgrid": False})
-    look["legend"] |= {"title": {"text": "approval under", "font": {"color": themes.SOFT, "size": 13}}}
+    look["legend"] |= {"title": {"text": nodes.words.legend, "font": {"color": themes.SOFT, "size": 13}}}
     return themes.figure(traces, look)
 
 
@@ -135,7 +139,7 @@ def approval_tree(
     for i, name in enumerate(approvals.labels):
         texts = [nodes.texts(j, i) for j in numbers]
         changes = {"marker.colors": [share[:, j, i].tolist() for j in numbers], "text": texts}
-        by_label.append(option(f"Label: {label(name, 40)}", changes, numbers))
+        by_label.append(option(f"{nodes.words.label}: {label(name, 40)}", changes, numbers))
     deepest = int(nodes.depth.max()) + 1
     depths = [*range(2, min(deepest, _DEEPEST + 1)), -1]
     first = depths.index(_FIRST_DEPTH) if _FIRST_DEPTH in depths else len(depths) - 1
@@ -167,12 +171,13 @@ def _nodes(hierarchy: Hierarchy, approvals: ClusterApprovals) -> _Nodes:
             depth[child] = depth[k + i] + 1
     sizes = below @ approvals.sizes
     largest = np.where(below > 0, approvals.sizes, -1).argmax(axis=1)
-    names = [label(f"{number}: {name}", 44) for number, name in enumerate(approvals.names)]
+    called = approvals.called
+    names = [label(name, 44) for name in called]
     for left, right in hierarchy.children:
         both = (largest[one] for one in (left, right))
-        names.append(" + ".join(label(f"{leaf}: {approvals.names[leaf]}", 18) for leaf in both))
+        names.append(" + ".join(label(called[leaf], 18) for leaf in both))
     approved, asked = (np.tensordot(below, counts, axes=1) for counts in (approvals.approved, approvals.asked))
-    return _Nodes(parent, depth, sizes, approved, asked, names)
+    return _Nodes(parent, depth, sizes, approved, asked, names, approvals.words, approvals.highest)
 
 
 def _places(hierarchy: Hierarchy) -> tuple[FloatVector, FloatVector]:
@@ -224,8 +229,13 @@ def _ticks(highest: float) -> list[float]:
 
 
 def _tree_trace(kind: str, nodes: _Nodes, hovers: list[str], colours: list[float], texts: list[str]) -> Json:
-    scale = {"cmin": 0, "cmax": 1, "colorscale": [list(stop) for stop in themes.APPROVAL_SCALE]}
-    look = {**scale, "showscale": True, "colorbar": colour_bar(), "line": {"color": themes.PAGE}}
+    scale = {"cmin": 0, "cmax": nodes.highest, "colorscale": [list(stop) for stop in themes.APPROVAL_SCALE]}
+    look = {
+        **scale,
+        "showscale": True,
+        "colorbar": colour_bar(nodes.words.share, nodes.highest),
+        "line": {"color": themes.PAGE},
+    }
     return {
         "type": kind,
         "ids": [str(node) for node in range(len(nodes.parent))],

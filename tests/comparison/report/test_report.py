@@ -19,6 +19,7 @@ import pytest
 
 import diptych
 from diptych import Result
+from diptych.comparison.cluster_plots import plots_in
 from diptych.comparison.folder import Documents, read_run, write_run
 from diptych.comparison.hypotheses import Ledger
 from diptych.comparison.measures import Measure
@@ -87,7 +88,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Documents:
             measure["definition"]["keywords"] = _KEYWORDS
         named = Measure(**{name: measure[name] for name in Measure.__slots__})
         ledger.append(named, seen="0" * 64, tested_on=measure["tested"]["tested_on"])
-    return replace(documents, findings=findings, measures=measures, hypotheses=ledger.to_jsonl())
+    table = json.loads(json.dumps(documents.cluster_table))
+    for told in (told for one in table["clusters"] for told in one["themes"].values()):
+        told["keywords"] = _KEYWORDS
+    label = {"text": HOSTILE[0], "note": HOSTILE[1], "is_validated": False, "n_missing": 1, "auc": 0.5, "auc_low": 0.1}
+    said = {"keywords": _KEYWORDS, "label": {**label, "auc_high": 0.9}}
+    table["clusters"][0]["themes"]["inputs"] = said
+    table["clusters"][0]["contrasts"] = [{**said, "arm": _NAMES["name_a"], "other": _NAMES["name_b"]}]
+    return replace(documents, findings=findings, measures=measures, hypotheses=ledger.to_jsonl(), cluster_table=table)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +113,7 @@ def harmless_twin(documents: Documents) -> Documents:
         findings=harmless(documents.findings),
         measures=harmless(documents.measures),
         responses=harmless(documents.responses),
+        cluster_table=harmless(documents.cluster_table),
     )
 
 
@@ -254,12 +263,17 @@ def test_several_draws_are_said_to_be_averaged() -> None:
 
 def test_a_folder_gives_the_page_that_its_result_gave(plain: Result, tmp_path: Path) -> None:
     folder = plain.save(tmp_path / "run")
-    assert render(read_run(folder)) == render(plain.documents()) == (folder / "report.html").read_text(encoding="utf-8")
+    assert render(read_run(folder)) == render(plain.documents())
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert render(read_run(folder), plots_in(folder)) == page
+    for file in (folder / "plots").glob("*.html"):
+        assert f'href="plots/{file.name}"' in page
 
 
 def test_a_folder_of_hostile_text_gives_its_page(hostile: Documents, tmp_path: Path) -> None:
     folder = write_run(hostile, tmp_path / "run")
-    assert (folder / "report.html").read_text(encoding="utf-8") == render(read_run(folder)) == render(hostile)
+    assert render(read_run(folder)) == render(hostile)
+    assert (folder / "report.html").read_text(encoding="utf-8") == render(hostile, plots_in(folder))
 
 
 def test_documents_that_do_not_fit_each_other_are_refused(plain: Result) -> None:

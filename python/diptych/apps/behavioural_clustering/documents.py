@@ -12,13 +12,13 @@ import numpy as np
 from diptych._types import Json
 from diptych.apps.behavioural_clustering.approvals import NAMES
 from diptych.apps.behavioural_clustering.contrasts import Found
-from diptych.apps.behavioural_clustering.markdown import as_markdown
 from diptych.apps.behavioural_clustering.page import render_clusters
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.apps.behavioural_clustering.tables import APPROVALS, cluster_shares
 from diptych.comparison.findings import columns
 from diptych.data.answers import Approval
 from diptych.data.catalogue import Persona, distinct_labels
+from diptych.utils.markdown import as_markdown
 from diptych.utils.text import csv_text, json_line, json_text
 
 SCHEMA = 1

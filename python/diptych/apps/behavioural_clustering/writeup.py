@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict
 
 from diptych._types import Json
 from diptych.apps.behavioural_clustering.approvals import NAMES, Approvals
-from diptych.apps.behavioural_clustering.markdown import markdown_cell
 from diptych.data.answers import Approval
 from diptych.models.assistant import Assistant
 from diptych.models.generation import Question
 from diptych.models.requests import Failure, Message
 from diptych.utils.hashing import content_hash
+from diptych.utils.markdown import markdown_cell
 from diptych.utils.text import json_line
 
 CHUNK = 50

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from diptych._types import FloatMatrix, FloatVector, Labels, Span, Vectors
-from diptych.clustering.algorithms import kmeans, nearest_centroid, number_of_clusters
+from diptych.clustering.algorithms import Clustering, kmeans, nearest_centroid, number_of_clusters
 from diptych.clustering.consensus import SURVIVES, best_overlaps, reclusterings
 from diptych.clustering.judging import Label
 from diptych.clustering.labels import find_words, keywords
@@ -34,8 +34,8 @@ class ClustersLens:
 
     def propose(self, texts: Sequence[str], tools: Tools) -> ClustersProposal:
         vectors = tools.embed(texts)
-        n_clusters = min(number_of_clusters(len(texts)), len(np.unique(vectors, axis=0)))
-        clustering = kmeans(vectors, n_clusters, seed=tools.seed, threads=tools.threads)
+        clustering = cluster_responses(vectors, seed=tools.seed, threads=tools.threads)
+        n_clusters = len(clustering.centroids)
         sizes = np.bincount(clustering.labels, minlength=n_clusters)
         proposed = np.flatnonzero(sizes >= MIN_RESPONSES)
         place = np.full(n_clusters, -1, dtype=np.int32)
@@ -50,6 +50,19 @@ class ClustersLens:
             recluster=lambda: reclusterings(vectors, n_clusters, seed=tools.seed, threads=tools.threads),
             fitted=clustering.labels,
         )
+
+
+def cluster_responses(vectors: Vectors, *, seed: int, threads: int) -> Clustering:
+    """Clusters of responses, as many as ``number_of_clusters`` says, and no more than there are different ones.
+
+    Parameters
+    ----------
+    vectors : float32 (n, d), of the responses of all arms
+    seed : of the start
+    threads : the result is the same for every value
+    """
+    n_clusters = min(number_of_clusters(len(vectors)), len(np.unique(vectors, axis=0)))
+    return kmeans(vectors, n_clusters, seed=seed, threads=threads)
 
 
 class ClustersProposal:

@@ -13,6 +13,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Environment
     from markupsafe import Markup
 
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
 SUMMARY_ROWS = 20
 
 
-def render(documents: Documents) -> str:
+def render(documents: Documents, plots: Mapping[str, str] | None = None) -> str:
     """The report of a run as one HTML page without any outside reference.
 
     Parameters
     ----------
     documents : of a result (``result.documents()``) or of a folder (``read_run``); both give the same page
+    plots : files that lie in ``plots`` beside the page, and what each shows
 
     Raises
     ------
@@ -49,7 +52,7 @@ def render(documents: Documents) -> str:
         _environment()
         .get_template("report.html.j2")
         .render(
-            view=build_view(documents),
+            view=build_view(documents, plots),
             style=style,
             script=script,
             style_hash=_sha256(style),
@@ -58,18 +61,20 @@ def render(documents: Documents) -> str:
     )
 
 
-def render_arms(findings: Json) -> str:
+def render_arms(findings: Json, table: Json | None = None, plots: Mapping[str, str] | None = None) -> str:
     """The page that leads from several comparisons to the report of each.
 
     Parameters
     ----------
     findings : ``findings.json`` of the whole
+    table : ``clusters.json`` of all arms together
+    plots : files that lie in ``plots`` beside the page, and what each shows
     """
     from diptych.comparison.report.arms import build_arms
 
     style = _own("style.css")
     page = _environment().get_template("arms.html.j2")
-    return page.render(view=build_arms(findings), style=style, style_hash=_sha256(style))
+    return page.render(view=build_arms(findings, table, plots), style=style, style_hash=_sha256(style))
 
 
 def render_summary(documents: Documents) -> str:

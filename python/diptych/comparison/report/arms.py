@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from diptych._types import Json
 from diptych.comparison.report import format as fmt
+from diptych.comparison.report.clusters import ClusterView, build_clusters
 from diptych.comparison.report.text import visible
 
 _SHOWN = 5
@@ -39,14 +41,19 @@ class ArmsView:
     alpha: str
     created: str
     version: str
+    clusters: tuple[ClusterView, ...]
+    columns: tuple[str, ...]
+    plots: Mapping[str, str]
 
 
-def build_arms(findings: Json) -> ArmsView:
+def build_arms(findings: Json, table: Json | None = None, plots: Mapping[str, str] | None = None) -> ArmsView:
     """The view of ``findings.json`` of several comparisons; every text is fit to be shown.
 
     Parameters
     ----------
     findings : as ``arms_folder.findings_of`` makes it
+    table : ``clusters.json`` of all arms together
+    plots : files that lie beside the page, and what each shows
     """
     names = [str(arm["name"]) for arm in findings["arms"]]
     pairs = tuple(_pair(comparison) for comparison in findings["comparisons"])
@@ -68,6 +75,9 @@ def build_arms(findings: Json) -> ArmsView:
         alpha=fmt.percent(findings["alpha"]),
         created=visible(fmt.moment(str(findings["created"]))),
         version=visible(str(findings["diptych_version"])),
+        clusters=build_clusters(table) if table else (),
+        columns=tuple(map(visible, table["arms"])) if table else (),
+        plots=plots or {},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from diptych._types import Json
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents
 from diptych.comparison.report import format as fmt
+from diptych.comparison.report.clusters import ClusterView, build_clusters
 from diptych.comparison.report.drawing import Map, draw_map
 from diptych.comparison.report.format import Figure
 from diptych.comparison.report.rows import Row, axis_ends, build_rows, detectable
@@ -24,17 +25,6 @@ _FDR = {
 }
 _LARGE, _MEDIUM, _SMALL = 0.8, 0.5, 0.2
 """Cohen's conventions for d and h."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterRow:
-    """A cluster, with the number that the map shows; ``label`` is what a model calls it, empty where none was asked."""
-
-    number: int
-    keywords: str
-    label: str
-    judged: str
-    row: Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +91,21 @@ class View:
     embedder: str
     has_scores: bool
     map: Map
-    clusters: tuple[ClusterRow, ...]
+    clusters: tuple[ClusterView, ...]
+    has_labels: bool
+    plots: Mapping[str, str]
     config: tuple[tuple[str, str], ...]
     versions: tuple[tuple[str, str], ...]
     identity: str
 
 
-def build_view(documents: Documents) -> View:
+def build_view(documents: Documents, plots: Mapping[str, str] | None = None) -> View:
     """Everything on the page, from the documents of a run alone.
+
+    Parameters
+    ----------
+    documents : of a run
+    plots : files that lie beside the page, and what each shows
 
     Raises
     ------
@@ -121,7 +118,7 @@ def build_view(documents: Documents) -> View:
     rows = build_rows(findings, measures)
     found = tuple(row for row in rows if row.is_found)
     not_found = tuple(row for row in rows if not row.is_found)
-    clusters = _clusters(rows, measures)
+    clusters = _clusters(documents, rows, measures)
     groups = findings.get("groups")
     names = (str(findings["arms"][0]["name"]), str(findings["arms"][1]["name"]))
     a, b = (_arm(arm, entry) for arm, entry in zip(findings["arms"], manifest["inputs"], strict=True))
@@ -168,6 +165,8 @@ def build_view(documents: Documents) -> View:
         has_scores=any(row.lens == "scores" for row in rows),
         map=draw_map(documents, names, [cluster.number for cluster in clusters]),
         clusters=clusters,
+        has_labels=any(theme.judged for cluster in clusters for theme in cluster.themes),
+        plots=plots or {},
         config=tuple((key, visible(_plain(value))) for key, value in sorted(manifest["config"].items())),
         versions=tuple((key, visible(str(value))) for key, value in _versions(manifest)),
         identity=visible(str(manifest["identity"])),
@@ -213,25 +212,12 @@ def _size(value: float | None) -> str:
     return next((name for bound, name in bounds if abs(value) >= bound), "very small")
 
 
-def _clusters(rows: Sequence[Row], measures: dict[str, Json]) -> tuple[ClusterRow, ...]:
-    clusters = []
-    of_row = {visible(measure_id): measure for measure_id, measure in measures.items()}
-    for row, measure in ((row, of_row[row.id]) for row in rows if row.lens == "clusters"):
-        words = ", ".join(str(word) for word in measure["definition"].get("keywords", ()))
-        label = measure["definition"].get("label")
-        name, judged = (visible(label["text"]), _judged(label)) if label else ("", "")
-        clusters.append(ClusterRow(int(measure["definition"]["cluster"]), visible(words), name, judged, row))
-    return tuple(clusters)
-
-
-def _judged(label: Json) -> str:
-    """What a blind judge made of a label."""
-    if label["auc"] is None:
-        return "could not be checked"
-    area = f"AUC {label['auc']:.2f} [{label['auc_low']:.2f}, {label['auc_high']:.2f}]"
-    missing = f", {label['n_missing']} without a verdict" if label["n_missing"] else ""
-    note = f"; {visible(str(label['note']))}" if label["note"] else ""
-    return f"{'confirmed' if label['is_validated'] else 'not confirmed'}, {area}{missing}{note}"
+def _clusters(documents: Documents, rows: Sequence[Row], measures: dict[str, Json]) -> tuple[ClusterView, ...]:
+    if documents.cluster_table is None:
+        return ()
+    cluster_of = {visible(measure_id): measure["definition"].get("cluster") for measure_id, measure in measures.items()}
+    tested = {int(cluster_of[row.id]): row for row in rows if row.lens == "clusters"}
+    return build_clusters(documents.cluster_table, tested)
 
 
 def _arm(arm: Json, entry: Json) -> Arm:
