@@ -10,6 +10,7 @@ import pytest
 
 from diptych.apps.behavioural_clustering.config import parse_config, read_named_run
 from diptych.data.catalogue import Catalogue
+from diptych.data.instructions import Instructions
 from diptych.embeddings.cache import EmbeddingCache
 from tests.data.legacy.forge import PERSONAS, STATEMENTS, Planted, results, whole_run, write_stage
 from tests.helpers.cli import invoke, listing
@@ -85,3 +86,30 @@ def test_where_nothing_can_be_taken_nothing_is_written(tmp_path: Path, monkeypat
     assert done.code == 2
     assert "nothing can be taken of 1 files; the first is a.yaml: expected a mapping" in done.err
     assert sorted(listing(tmp_path)) == ["a.yaml"]
+
+
+def test_files_of_contrastive_decoding_are_taken_on_by_our_verbs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old = tmp_path / "old"
+    (old / "outputs").mkdir(parents=True)
+    header = ",divergence,decoding,all_token_divergences\n"
+    for name in ("base", "tuned"):
+        rows = "".join(f'{i},0.{i},"<|begin_of_text|>Say {i}| {name} ""{i}""","[0.1, 0.2]"\n' for i in range(10, 40))
+        (old / "outputs" / f"{name}.txt").write_text(header + rows)
+    (old / "found.tsv").write_text("Divergence\tText\tResponse\tCSB\tCycle\n0.5\tI think\tx\t1\t0\n")
+    told = {"system_start": "a", "user_end": "b", "seed_demonstrations": ["c"]}
+    (old / "told.json").write_text(json.dumps(told))
+    (old / "api_key.txt").write_text("sk-CANARY-0123456789abcdef")
+    done = invoke("import", old, "--out", "new")
+    assert done.code == 0, done.err
+    assert "CANARY" not in done.out + done.err + Path("new/summary.json").read_text()
+    assert "api_key.txt: it looks like a file of keys" in done.err
+    responses = "new/responses/base.jsonl", "new/responses/tuned.jsonl"
+    compared = invoke("compare", *responses, "--lenses", "surface", "--dry-run")
+    assert compared.code == 0 and "30 prompts" in compared.out, compared.err + compared.out
+    asked = invoke("generate", "scripted/echo", "--prompts", "new/prompts/found.jsonl", "--out", "e.jsonl")
+    assert asked.code == 0, asked.err
+    assert json.loads(Path("e.jsonl").read_text())["response"] == "I think"
+    assert Instructions.load("new/instructions/told.json").seed_demonstrations == ("c",)

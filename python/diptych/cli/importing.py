@@ -22,8 +22,9 @@ def import_(
     """Bring along what an old run left: responses, approvals, prompts, settings, tables, arrays, embeddings.
 
     Nothing that a file holds is run: stages are read as plain data, and a file that asks for more is named and left.
-    OUT holds responses/STAGE/MODEL.jsonl (for diptych compare), approvals/, catalogue.json, settings.yaml, runs.jsonl,
-    tables/, arrays/, the store vectors/, and summary.json: what was taken, what was left, and why.
+    OUT holds responses/ (for diptych compare), approvals/, catalogue.json, settings.yaml, runs.jsonl, prompts/ and
+    instructions/ (for diptych contrast prompts), tables/, arrays/, the store vectors/, and summary.json: what was
+    taken, what was left, and why. P-values of the original are not taken.
     """
     with errors_as_messages():
         from diptych.data.legacy.survey import survey

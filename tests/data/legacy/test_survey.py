@@ -148,7 +148,7 @@ def test_older_shapes_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.json", "[1]", "nor a catalogue"),
+        ("a.json", "[1]", "a list of neither prompts"),
         ("a.json", '{"personas": {"x": 1}}', "nor a catalogue"),
         ("a.json", "{", "not JSON"),
         ("a.yaml", "- 1", "expected a mapping"),

@@ -15,6 +15,7 @@ import yaml
 
 from diptych._types import Json
 from diptych.data.catalogue import Catalogue
+from diptych.data.legacy.contrasts import convert_csv, convert_json, convert_pickle, convert_text
 from diptych.data.legacy.settings import is_settings, read_runs
 from diptych.data.legacy.stages import Converted, OldVectors, convert_stage
 from diptych.data.legacy.unpickling import read_stage
@@ -137,7 +138,10 @@ def _look_at(file: Path, found: Found, configs: Mapping[str, Mapping[str, Any]])
         ".json": lambda: _json(file, found),
         ".yaml": lambda: _yaml(file),
         ".yml": lambda: _yaml(file),
-        ".csv": lambda: _csv(file),
+        ".csv": lambda: convert_csv(file) or _csv(file),
+        ".tsv": lambda: convert_csv(file),
+        ".txt": lambda: convert_text(file),
+        ".jsonl": lambda: _json_lines(file),
     }
     reader = readers.get(file.suffix)
     if reader is None:
@@ -148,8 +152,12 @@ def _look_at(file: Path, found: Found, configs: Mapping[str, Mapping[str, Any]])
 
 
 def _stage(file: Path, configs: Mapping[str, Mapping[str, Any]]) -> Converted:
-    kind = file.parent.name if file.parent.parent.name == "saved_data" else file.stem
+    is_stage = file.parent.parent.name == "saved_data"
+    kind = file.parent.name if is_stage else file.stem
     value = read_stage(file)
+    given = None if is_stage else convert_pickle(value, file)
+    if given is not None:
+        return given
     name = slug(kind if kind == file.stem else f"{kind}-{file.stem[:12]}", max_length=80)
     return convert_stage(kind, value, name, configs.get(file.stem, {}))
 
@@ -157,6 +165,9 @@ def _stage(file: Path, configs: Mapping[str, Mapping[str, Any]]) -> Converted:
 def _json(file: Path, found: Found) -> Converted | None:
     with file.open("rb") as handle:
         head = handle.read(_PEEK)
+    given = convert_json(file, head)
+    if given is not None:
+        return given
     if b'"embedding"' in head or b'"statement"' in head:
         found.embeddings.append(file)
         return None
@@ -202,6 +213,10 @@ def _csv(file: Path) -> Converted:
     lines = [json_line({name: _cell(cell) for name, cell in zip(rows[0], row, strict=True)}) for row in rows[1:]]
     name = f"tables/{slug(file.stem, max_length=120)}.jsonl"
     return Converted(f"a table of {len(lines)} clusters", {name: "".join(lines).encode()})
+
+
+def _json_lines(file: Path) -> Converted:
+    raise DataError("JSON lines are read as they are: with --statements or --prompts, or as responses")
 
 
 def _cell(cell: str) -> str | int | float:

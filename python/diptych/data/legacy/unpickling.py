@@ -1,4 +1,4 @@
-"""Pickled data, read without running it: plain values, plain NumPy arrays, and empty stand-ins for fitted estimators.
+"""Pickled data, read without running it: plain values, plain arrays and tensors, stand-ins for fitted estimators.
 
 Unpickling calls whatever a file names. Here a name stands for nothing but what the table below holds, none of which
 does more than build a value; any other is refused before it is looked up, so that no code of the file's choosing runs.
@@ -7,8 +7,10 @@ does more than build a value; any other is refused before it is looked up, so th
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -108,7 +110,54 @@ def _scalar(dtype: _Dtype, data: Any) -> Any:
     return np.frombuffer(data.encode("latin-1") if isinstance(data, str) else data, dtype.dtype())[0].item()
 
 
-_SAFE: dict[tuple[str, str], Callable[..., Any]] = {
+@dataclass(frozen=True, slots=True)
+class _StorageType:
+    """The type of a tensor's numbers, by its code in NumPy; ``bf16`` for the upper half of a float32."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    """The numbers of a tensor, one after the other."""
+
+    values: NDArray[Any]
+
+
+def _load_storage(data: Any) -> _Storage:
+    """What torch puts into a pickle for a storage: a file of its own with five pickles and the bytes of the numbers."""
+    file = io.BytesIO(data)
+    magic, version, _ = (_Unpickler(file).load() for _ in range(3))
+    described = _StorageUnpickler(file).load()
+    _Unpickler(file).load()  # its keys, of which there is one
+    if (magic, version) != _TORCH_FORMAT or not isinstance(described, _StorageType):
+        raise pickle.UnpicklingError("a storage of an unknown form")
+    n, content = int.from_bytes(file.read(8), "little"), file.read()
+    dtype = np.dtype("<u2" if described.code == "bf16" else f"<{described.code}")
+    if len(content) != n * dtype.itemsize:
+        raise pickle.UnpicklingError(f"a storage of {n} numbers in {len(content)} bytes")
+    values = np.frombuffer(content, dtype)
+    return _Storage((values.astype(np.uint32) << 16).view(np.float32) if described.code == "bf16" else values)
+
+
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> _Array:
+    """A tensor as an array; only one whose numbers stand one after the other."""
+    shape = tuple(int(n) for n in size)
+    n = math.prod(shape)
+    steps = tuple(math.prod(shape[place + 1 :]) for place in range(len(shape)))
+    if not isinstance(storage, _Storage) or min((*shape, offset), default=0) < 0 or (n > 1 and tuple(stride) != steps):
+        raise pickle.UnpicklingError("a tensor that is not its numbers in their order")
+    made = _Array()
+    made.value = storage.values[offset : offset + n].reshape(shape)
+    return made
+
+
+_TORCH_FORMAT = (0x1950A86A20F9469CFC6C, 1001)
+_STORAGES = {
+    "FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "bf16", "LongStorage": "i8",
+    "IntStorage": "i4",
+}  # fmt: skip
+_SAFE: dict[tuple[str, str], Any] = {
     **{(module, "_reconstruct"): _Array for module in _NUMPY},
     **{(module, "ndarray"): _Array for module in _NUMPY},
     **{(module, "dtype"): _Dtype for module in _NUMPY},
@@ -117,6 +166,9 @@ _SAFE: dict[tuple[str, str], Callable[..., Any]] = {
     ("_codecs", "encode"): _Call(lambda text, *_: text.encode("latin-1")),
     ("collections", "OrderedDict"): _Call(lambda *_: {}),
     ("collections", "defaultdict"): _Call(lambda *_: {}),
+    ("torch._utils", "_rebuild_tensor_v2"): _Call(_tensor),
+    ("torch.storage", "_load_from_bytes"): _Call(_load_storage),
+    **{(module, name): _StorageType(code) for module in ("torch", "torch.cuda") for name, code in _STORAGES.items()},
 }
 """All that a name can stand for, besides the classes of scikit-learn, which stand for `Estimator`."""
 
@@ -133,6 +185,15 @@ class _Unpickler(pickle.Unpickler):
         if found is None:
             raise _Refused(f"it asks for {module}.{name}".encode("unicode_escape").decode()[:200])
         return found
+
+
+class _StorageUnpickler(_Unpickler):
+    """For the one pickle that describes a storage: ``("storage", type, key, place, number, view)``."""
+
+    def persistent_load(self, pid: Any) -> Any:
+        if not isinstance(pid, tuple) or len(pid) < 2 or pid[0] != "storage":
+            raise pickle.UnpicklingError("a storage of an unknown form")
+        return pid[1]
 
 
 def read_stage(path: Path) -> Any:
