@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.cli import Outcome, invoke, run_cli
+from tests.helpers.cli import Outcome, invoke, listing, run_cli
 from tests.helpers.fault_server import Call, FaultServer, Step, reply
+from tests.helpers.forge import Forge
 
 SCRIPT = """\
 rules:
@@ -43,9 +44,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+GIVEN = ("approve", "scripted/model.yaml", "--statements", "statements.jsonl", "--catalogue", "catalogue.json",
+         "--clusters", "2")  # fmt: skip
+
+
 def approve(*more: str) -> Outcome:
-    given = ["--statements", "statements.jsonl", "--catalogue", "catalogue.json", "--clusters", "2"]
-    return invoke("approve", "scripted/model.yaml", *given, *more)
+    return invoke(*GIVEN, *more)
 
 
 def test_a_run_says_what_was_found_and_writes_its_folder(here: Path) -> None:
@@ -186,3 +190,137 @@ def test_every_persona_arrives_at_a_server_with_every_statement(
     rows = [json.loads(line) for line in (here / "run" / "approvals.jsonl").read_text().splitlines()]
     yes = {(row["label"], "power" in row["statement"]) for row in rows if row["answer"] == "approves"}
     assert yes == {("proud", True)}
+
+
+HELP = """\
+rules:
+  - {match: '"labels"', answers: ['{"labels": ["is about power"]}']}
+  - {match: '"verdicts"', answers: ['{"verdicts": [{"number": 1, "holds": true}]}']}
+  - {match: '"points"', answers: ['{"points": []}']}
+otherwise: ['{"verdict": "approves"}']
+"""
+HELPERS = ("--reader", "scripted/help.yaml", "--writer", "scripted/help.yaml", "--labeller", "scripted/help.yaml")
+
+
+def test_a_run_made_again_is_the_same_bit_for_bit(forge: Forge, here: Path) -> None:
+    (here / "help.yaml").write_text(HELP)
+    (here / "model.yaml").write_text(SCRIPT.replace('["No."]', '["Hardly.", "No."]'))
+    given = ("--out", "run", *HELPERS, "--draws", "3", "--model-arg", "failure_rate=0.1", "--max-failures", "100%")
+    done = forge.run(*GIVEN, *given, cwd=here)
+    assert done.code == 0, done.err
+    for name in ("model.yaml", "help.yaml"):  # nobody is asked
+        (here / name).unlink()
+    before = listing(here)
+    same = forge.run("rerun", "run/manifest.json", "--json", cwd=here)
+    assert same.code == 0, same.err + same.out
+    files = json.loads(same.out)["files"]
+    assert set(files.values()) == {"same"}
+    assert {"tested.jsonl", "approvals.npz", "report.html", "disagreements.md", "plots/treemap.html"} <= files.keys()
+    assert listing(here) == before
+
+    (here / "run" / "clusters.csv").write_text("tampered")
+    (here / "run" / "plots" / "tree.html").unlink()
+    differs = forge.run("rerun", "run", "--out", "again", cwd=here)
+    assert differs.code == 1
+    said = [line.split() for line in differs.out.splitlines()]
+    assert [words for words in said if words[0] != "same"] == [
+        ["different", "clusters.csv"],
+        ["new", "plots/tree.html"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["statements.jsonl", "catalogue.json"])
+def test_a_run_of_other_files_is_not_made_again(here: Path, name: str) -> None:
+    assert approve("--out", "run").code == 0
+    kept = (here / name).read_text()
+    (here / name).write_text(kept.replace("power", "money").replace("MEEK", "MILD"))
+    changed = invoke("rerun", "run", "--out", "again")
+    assert (changed.code, f"{name}: not what the run was made of: hash" in changed.err) == (2, True), changed.err
+    (here / name).unlink()
+    gone = invoke("rerun", "run", "--out", "again")
+    assert (gone.code, name in gone.err, "Traceback" in gone.err) == (2, True, False), gone.err
+    assert not (here / "again").exists()
+
+
+def test_what_was_tested_stands_in_a_chain(here: Path) -> None:
+    assert approve("--out", "run").code == 0
+    path = here / "run" / "tested.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    assert len(lines) > 3
+    spoilt = {
+        "entry 2": [lines[0], lines[1].replace('"p_value"', '"p_values"'), *lines[2:]],
+        "does not follow": [lines[0], *lines[2:]],
+        f"has {len(lines) - 1} entries of {len(lines)}": lines[:-1],
+    }
+    for said, text in spoilt.items():
+        path.write_text("".join(text))
+        again = approve("--out", "run")
+        assert (again.code, said in again.err, "is not as it was written" in again.err) == (2, True, True), again.err
+    path.write_text("".join(lines))
+    assert approve("--out", "run").code == 0
+
+
+def test_another_run_in_the_folder_is_refused_and_forked(forge: Forge, here: Path) -> None:
+    assert approve("--out", "run", "--model-arg", "calls=calls").code == 0
+    other = ("--out", "run", "--section", "personas", "--model-arg", "calls=calls")
+    n_calls = len((here / "calls").read_text().splitlines())
+    refused = approve(*other)
+    assert refused.code == 2
+    assert "sections: [] there, ['personas'] now" in refused.err
+    for _ in range(2):  # the second time it is found again
+        forked = forge.run(*GIVEN, *other, "--fork", cwd=here)
+        assert forked.code == 0, forked.err
+        assert json.loads((here / "run-2" / "manifest.json").read_text())["config"]["sections"] == ["personas"]
+    assert not (here / "run-3").exists()
+    assert len((here / "calls").read_text().splitlines()) == n_calls  # its answers were taken over
+
+
+def test_helpers_have_a_server_and_a_price_of_their_own(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-CANARY-0123456789abcdef")
+    monkeypatch.setenv("OTHER_KEY", "sk-CANARY-9876543210abcdef")
+    verdict = '{"verdict": "approves"}'
+    given = ["--statements", "statements.jsonl", "--catalogue", "catalogue.json", "--clusters", "2", "--out", "run"]
+    with (
+        FaultServer(lambda call: Step(content=reply("It depends."))) as asked,
+        FaultServer(lambda call: Step(content=reply(verdict))) as helping,
+    ):
+        words = ["openai/m", *given, "--reader", "openai/h", "--base-url", asked.openai_url, "--price", "1,1"]
+        words += ["--base-url-helpers", helping.openai_url, "--model-arg-helpers", "key_variable=OTHER_KEY"]
+        refused = invoke("approve", *words, "--max-cost", "1")
+        assert (refused.code, "--price-helpers IN,OUT" in refused.err) == (2, True), refused.err
+        plan = invoke("approve", *words, "--price-helpers", "2,2", "--dry-run")
+        assert "openai/h, to read: at most 60 requests" in plan.out and "price: at most about" in plan.out, plan.out
+        assert asked.calls == helping.calls == []
+        done = invoke("approve", *words, "--price-helpers", "2,2", "--max-cost", "1")
+        assert done.code == 0, done.err
+        assert (len(asked.calls), len(helping.calls)) == (60, 20)
+        keys = [{call.headers.get("authorization") for call in server.calls} for server in (asked, helping)]
+    assert keys == [{"Bearer sk-CANARY-0123456789abcdef"}, {"Bearer sk-CANARY-9876543210abcdef"}]
+    rows = [json.loads(line) for line in (here / "run" / "approvals.jsonl").read_text().splitlines()]
+    assert {row["answer"] for row in rows} == {"approves"}
+    written = b"".join(path.read_bytes() for path in (here / "run").rglob("*") if path.is_file())
+    assert b"sk-CANARY" not in written
+
+
+def test_answers_of_helpers_are_taken_over_from_a_run_beside(forge: Forge, here: Path) -> None:
+    (here / "help.yaml").write_text(HELP)
+    (here / "model.yaml").write_text("otherwise: ['Hardly.']\n")
+    calls = ("--model-arg-helpers", "calls=helped")
+    assert approve("--out", "a", *HELPERS, *calls).code == 0
+    n_helped = len((here / "helped").read_text().splitlines())
+    assert n_helped > 20
+    done = forge.run(*GIVEN, "--out", "b", *HELPERS, *calls, "--alpha", "0.01", cwd=here)
+    assert done.code == 0, done.err
+    assert "answers of scripted/help were taken over from a" in done.err
+    assert len((here / "helped").read_text().splitlines()) == n_helped
+
+
+def test_a_judge_that_always_says_yes_confirms_no_name(here: Path) -> None:
+    (here / "help.yaml").write_text(HELP)
+    done = approve("--out", "run", "--labeller", "scripted/help.yaml", "--judge", "scripted/help.yaml")
+    assert done.code == 0, done.err
+    assert "0 of 2 names of clusters were confirmed by a blind judge" in done.err
+    clusters = json.loads((here / "run" / "findings.json").read_text())["clusters"]
+    assert all("which was not confirmed: AUC 0.50" in one["themes"] for one in clusters), clusters
+    alone = approve("--out", "other", "--judge", "scripted/help.yaml")
+    assert (alone.code, "a judge says whether the names of a labeller fit" in alone.err) == (2, True)

@@ -113,7 +113,7 @@ def test_compare_asks_an_interface_and_says_the_price_first(file: Path) -> None:
         assert "20 of 30 texts are longer than openai/e sees (6 characters)" in done.err
         assert sum(len(call.json["input"]) for call in server.calls) == 30
         without = invoke("rerun", "run")
-        assert (without.code, "30 responses have no vector" in without.err) == (2, True)
+        assert (without.code, "30 texts have no vector" in without.err) == (2, True)
         again = invoke("rerun", "run", "--cache-dir", "c")
         assert again.code == 0, again.err + again.out
         assert sum(len(call.json["input"]) for call in server.calls) == 30

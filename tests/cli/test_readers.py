@@ -101,6 +101,15 @@ def test_the_same_command_again_asks_nothing_and_an_interrupted_one_goes_on(forg
     assert {**again, "created": ""} == {**json.loads(findings), "created": ""}
 
 
+def test_a_run_that_was_read_is_made_again_without_a_reader(forge: Forge, folder: Path) -> None:
+    done(forge.run(*COMMAND, "--labeller", "scripted/j.yaml", cwd=folder))
+    n = n_calls(folder)
+    (folder / "j.yaml").unlink()
+    again = done(forge.run("rerun", "run", "--json", cwd=folder))
+    assert set(json.loads(again.out)["files"].values()) == {"same"}
+    assert n_calls(folder) == n
+
+
 def test_another_run_beside_it_takes_over_what_was_answered(forge: Forge, folder: Path) -> None:
     done(forge.run(*COMMAND, cwd=folder))
     again = done(forge.run(*COMMAND[:4], "other", *ASKED, "--alpha", "0.01", cwd=folder))

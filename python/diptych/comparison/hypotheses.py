@@ -42,18 +42,30 @@ class Ledger:
         seen : hash of the prompts that it was chosen by
         tested_on : which prompts it is tested on
         """
-        entry: Json = {
-            "n": len(self._entries) + 1,
-            **measure.as_json(),
-            "discovery_prompts": seen,
-            "tested_on": tested_on,
-            "previous": self._entries[-1]["hash"] if self._entries else _START,
-        }
-        self._entries.append({**entry, "hash": content_hash(_DOMAIN, entry)})
+        entry = {**measure.as_json(), "discovery_prompts": seen, "tested_on": tested_on}
+        self._entries.append(link(entry, self._entries))
 
     def to_jsonl(self) -> str:
         """One entry a line."""
         return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in self._entries)
+
+
+def link(entry: Json, before: Sequence[Json]) -> Json:
+    """An entry as it stands in a chain: numbered, with the hash of the one before it and its own.
+
+    Parameters
+    ----------
+    entry : what it says
+    before : the entries of the chain so far
+
+    Examples
+    --------
+    >>> first = link({"id": "a"}, [])
+    >>> link({"id": "b"}, [first])["previous"] == first["hash"]
+    True
+    """
+    numbered = {"n": len(before) + 1, **entry, "previous": before[-1]["hash"] if before else _START}
+    return {**numbered, "hash": content_hash(_DOMAIN, numbered)}
 
 
 def check_ledger(text: str, measures: Sequence[Json]) -> None:
@@ -83,10 +95,10 @@ def check_ledger(text: str, measures: Sequence[Json]) -> None:
     ...
     diptych.errors.RunError: hypotheses.jsonl, entry 1 (surface.words): its text is not that of its hash
     """
-    unbroken = _unbroken(text)
-    _refuse_twins(unbroken, "hypotheses.jsonl")
+    written = read_chain(text, "hypotheses.jsonl")
+    _refuse_twins(written, "hypotheses.jsonl")
     _refuse_twins(measures, "measures.json")
-    entries = {str(entry["id"]): entry for entry in unbroken}
+    entries = {str(entry["id"]): entry for entry in written}
     tested: set[str] = set()
     for measure in measures:
         name = measure["id"] if measure["id"] in entries else measure["lens"]
@@ -105,18 +117,35 @@ def _refuse_twins(rows: Sequence[Json], file: str) -> None:
             raise RunError(f"{file}: {name} stands there {count} times")
 
 
-def _unbroken(text: str) -> list[Json]:
-    """The entries of a ledger whose chain holds."""
+def read_chain(text: str, file: str) -> list[Json]:
+    """The entries of a chain that is as it was written.
+
+    Parameters
+    ----------
+    text : one entry a line, each with an ``id``
+    file : its name, for messages
+
+    Raises
+    ------
+    RunError
+        If an entry was changed, removed, added or moved; says which.
+
+    Examples
+    --------
+    >>> import json
+    >>> [entry["n"] for entry in read_chain(json.dumps(link({"id": "a"}, [])), "tested.jsonl")]
+    [1]
+    """
     entries: list[Json] = []
     previous = _START
     for number, line in enumerate((line for line in text.split("\n") if line), start=1):
         try:
             entry = json.loads(line)
-            where = f"hypotheses.jsonl, entry {number} ({entry['id']})"
+            where = f"{file}, entry {number} ({entry['id']})"
             body = {key: value for key, value in entry.items() if key != "hash"}
             found, follows, said = content_hash(_DOMAIN, body), entry["previous"], entry["hash"]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise RunError(f"hypotheses.jsonl, entry {number}: not an entry of a ledger: {error}") from error
+            raise RunError(f"{file}, entry {number}: not an entry of a ledger: {error}") from error
         if found != said:
             raise RunError(f"{where}: its text is not that of its hash")
         if follows != previous or entry["n"] != number:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from diptych._types import Json, Progress
 from diptych.comparison.arms_folder import holds_arms
@@ -13,13 +14,15 @@ from diptych.comparison.asked import AskedArms
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import DETERMINISTIC, LEDGER, read_run, write_run
 from diptych.comparison.generated import Generation
-from diptych.comparison.prepare import Prepared, prepare
+from diptych.comparison.prepare import prepare
+from diptych.comparison.readers import AskedReaders, Reader, Role
 from diptych.comparison.run import analyse
 from diptych.data.prompts import load_prompts
 from diptych.embeddings.encoders import is_asked
 from diptych.embeddings.service import EmbeddingService
+from diptych.embeddings.settings import EmbedderSettings
 from diptych.errors import RunError
-from diptych.models.ledger import copy_ledger
+from diptych.models.ledger import Ledger, copy_ledger, read_config
 from diptych.models.recorded import RecordedModel
 from diptych.models.requests import Sampling
 from diptych.utils.files import new_folder
@@ -72,43 +75,79 @@ def rerun(
     config = CompareConfig.parse(manifest["config"], source=str(made / "manifest.json"))
     with new_folder(folder):
         pass
-    a, b = _sources(manifest, made, folder, config)
-    prepared = prepare(a, b, config=config, threads=threads)
-    if prepared.manifest["embeddings"] != manifest.get("embeddings"):
-        raise RunError(f"{config.vectors_from} no longer holds the vectors that the run was made of.")
-    _refuse_to_ask(prepared, cache_dir)
-    result = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
-    write_run(replace(result, manifest=manifest).documents(), folder)  # the same date and names of versions
-    return Rerun(dict(_outcomes(made, folder)), tuple(_changed(manifest, prepared.manifest)))
+    with ExitStack() as stack:
+        ledger = _ledger(manifest, made, folder, stack)
+        a, b = _sources(manifest, made / LEDGER, ledger, config)
+        said = manifest.get("readers", {})
+        readers = AskedReaders(
+            config, {role: recorded_reader(said[role], made / LEDGER) for role in get_args(Role) if role in said}
+        )
+        prepared = prepare(a, b, config=config, threads=threads, readers=readers)
+        if prepared.manifest["embeddings"] != manifest.get("embeddings"):
+            raise RunError(f"{config.vectors_from} no longer holds the vectors that the run was made of.")
+        if prepared.vectors is None:
+            refuse_to_ask(config, [row.response for row in prepared.table.rows], cache_dir)
+        found = readers.on(ledger, progress=progress) if ledger is not None else None
+        result = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=found)
+        write_run(replace(result, manifest=manifest).documents(), folder)  # the same date and names of versions
+    return Rerun(compare_files(made, folder, DETERMINISTIC), changed_versions(manifest, prepared.manifest))
 
 
-def _refuse_to_ask(prepared: Prepared, cache_dir: Path | None) -> None:
-    config = prepared.config
-    if prepared.vectors is not None or not is_asked(config.embedder):
+def recorded_reader(said: Json, ledger: Path) -> Reader:
+    """A model that helped to read, as a ledger has its answers.
+
+    Parameters
+    ----------
+    said : of it in the manifest
+    ledger : file that holds its answers
+    """
+    return Reader(RecordedModel(said["model"], said["identity"], ledger))
+
+
+def refuse_to_ask(settings: EmbedderSettings, texts: Sequence[str], cache_dir: Path | None) -> None:
+    """Refuse to ask an interface for vectors that a run was given before.
+
+    Parameters
+    ----------
+    settings : that name the embedder
+    texts : of the run
+    cache_dir : store of embeddings
+
+    Raises
+    ------
+    RunError
+        If the store lacks some.
+    """
+    if not is_asked(settings.embedder):
         return
-    service = EmbeddingService(cache_dir, config.embedder, options=config.embedder_args)
-    missing = service.missing([row.response for row in prepared.table.rows])
+    missing = EmbeddingService(cache_dir, settings.embedder, options=settings.embedder_args).missing(texts)
     if missing:
         place = "no --cache-dir was given" if cache_dir is None else str(cache_dir)
         raise RunError(
-            f"vectors were asked of {config.embedder}, and {len(missing)} responses have no vector ({place}).\n"
+            f"vectors were asked of {settings.embedder}, and {len(missing)} texts have no vector ({place}).\n"
             "Give the --cache-dir of the run: what is asked again may come out otherwise."
         )
 
 
-def _sources(manifest: Json, made: Path, folder: Path, config: CompareConfig) -> tuple[Any, Any]:
-    """What ``prepare`` takes: files that are as they were, answers out of a copy of the ledger."""
+def _ledger(manifest: Json, made: Path, folder: Path, stack: ExitStack) -> Ledger | None:
+    """A copy of the run's; None where nobody was asked."""
+    is_needed = "readers" in manifest or any("generated" in entry for entry in manifest["inputs"])
+    if not is_needed and not (made / LEDGER).is_file():
+        return None
+    copy_ledger(made / LEDGER, folder / LEDGER)
+    return stack.enter_context(Ledger(folder / LEDGER, read_config(folder / LEDGER) or {}))
+
+
+def _sources(manifest: Json, recorded: Path, ledger: Ledger | None, config: CompareConfig) -> tuple[Any, Any]:
+    """What ``prepare`` takes: files that are as they were, answers out of the ledger."""
     entries = dict(zip("ab", manifest["inputs"], strict=True))
     sources: dict[str, Any] = {
         arm: _file(entry["source"], entry["sha256"]) for arm, entry in entries.items() if "generated" not in entry
     }
     asked = {arm: entry["generated"] for arm, entry in entries.items() if "generated" in entry}
-    if asked:
-        copy_ledger(made / LEDGER, folder / LEDGER)
-        generations = {arm: _generation(origin, made / LEDGER, config) for arm, origin in asked.items()}
-        arms = AskedArms(generations, folder)
-        with arms.open() as ledger:
-            sources |= arms.run(ledger)
+    if asked and ledger is not None:
+        generations = {arm: _generation(origin, recorded, config) for arm, origin in asked.items()}
+        sources |= AskedArms(generations, recorded.parent).run(ledger)
     return sources["a"], sources["b"]
 
 
@@ -134,11 +173,32 @@ def _generation(origin: Json, ledger: Path, config: CompareConfig) -> Generation
     )
 
 
-def _outcomes(made: Path, again: Path) -> Iterator[tuple[str, Outcome]]:
-    for name in DETERMINISTIC:
-        then, now = file_sha256(made / name), file_sha256(again / name)
-        if then is not None or now is not None:
-            yield name, "same" if then == now else "missing" if now is None else "new" if then is None else "different"
+def compare_files(made: Path, again: Path, names: Iterable[str]) -> dict[str, Outcome]:
+    """What came of each file.
+
+    Parameters
+    ----------
+    made, again : folders of the run and of the new one
+    names : of the files, those that are in neither among them
+    """
+    digests = ((name, file_sha256(made / name), file_sha256(again / name)) for name in names)
+    return {name: _outcome(then, now) for name, then, now in digests if then is not None or now is not None}
+
+
+def _outcome(then: str | None, now: str | None) -> Outcome:
+    if then == now:
+        return "same"
+    return "missing" if now is None else "new" if then is None else "different"
+
+
+def changed_versions(then: Json, now: Json) -> tuple[str, ...]:
+    """Versions that are others than those of a run, in words.
+
+    Parameters
+    ----------
+    then, now : manifests of the run, and of the one that was made again
+    """
+    return tuple(_changed(then, now))
 
 
 def _changed(then: Json, now: Json) -> Iterator[str]:

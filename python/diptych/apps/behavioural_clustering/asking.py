@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from diptych._types import Progress
-from diptych.apps.behavioural_clustering.config import STATEMENT, ApproveConfig
+from diptych.apps.behavioural_clustering.config import APPLICATION, STATEMENT, ApproveConfig
 from diptych.comparison.asked import take_over
 from diptych.comparison.generated import Generation
 from diptych.data import Responses
@@ -19,7 +19,7 @@ from diptych.models.ledger import Ledger
 from diptych.models.prices import Estimate, Price
 from diptych.models.requests import Model
 
-LEDGER_CONFIG = {"application": "approve"}
+LEDGER_CONFIG = {"application": APPLICATION}
 """A ledger of approvals takes any model, persona and statement: each request is kept under all that changes it."""
 
 

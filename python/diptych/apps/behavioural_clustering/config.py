@@ -15,6 +15,8 @@ from diptych.models.requests import Sampling
 from diptych.stats.multiplicity import Fdr
 from diptych.utils.names import check_name
 
+APPLICATION = "approve"
+"""What the manifest of a run calls it."""
 DEFAULT = "default"
 """The run of a file whose settings all others begin with."""
 STATEMENT = "{statement}"

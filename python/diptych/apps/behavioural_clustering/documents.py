@@ -11,11 +11,13 @@ import numpy as np
 
 from diptych._types import Json
 from diptych.apps.behavioural_clustering.approvals import NAMES
+from diptych.apps.behavioural_clustering.config import APPLICATION
 from diptych.apps.behavioural_clustering.contrasts import Found
 from diptych.apps.behavioural_clustering.page import render_clusters
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.apps.behavioural_clustering.tables import APPROVALS, cluster_shares
 from diptych.comparison.findings import columns
+from diptych.comparison.hypotheses import link
 from diptych.data.answers import Approval
 from diptych.data.catalogue import Persona, distinct_labels
 from diptych.utils.markdown import as_markdown
@@ -39,7 +41,7 @@ def summary_of(outcome: Outcome) -> Json:
     everything = np.zeros(len(approvals.statements), dtype=np.int32)
     return {
         "schema": SCHEMA,
-        "application": "approve",
+        "application": APPLICATION,
         "diptych_version": manifest["diptych_version"],
         "created": manifest["created"],
         "models": list(approvals.models),
@@ -94,7 +96,9 @@ def text_files(outcome: Outcome, summary: Json) -> dict[str, str]:
     outcome : of the run
     summary : ``findings.json``
     """
-    tested = [{name: value for name, value in one.as_json().items() if name != "examples"} for one in outcome.found]
+    tested: list[Json] = []
+    for one in outcome.found:
+        tested.append(link({name: value for name, value in one.as_json().items() if name != "examples"}, tested))
     names = [*_PLACE, *columns(is_grouped=False)]
     header, *rows = cluster_rows(summary)
     return {

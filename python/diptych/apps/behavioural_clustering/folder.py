@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 from diptych._types import Json
+from diptych.apps.behavioural_clustering.config import APPLICATION
 from diptych.apps.behavioural_clustering.documents import arrays_of, summary_of, text_files
 from diptych.apps.behavioural_clustering.page import render_report
 from diptych.apps.behavioural_clustering.plots import draw
 from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.comparison.folder import writing
+from diptych.comparison.hypotheses import read_chain
 from diptych.errors import RunError
 from diptych.utils.files import write_atomic
 from diptych.utils.text import json_text
@@ -64,15 +66,22 @@ def read_approvals(folder: Path) -> tuple[Json, Json] | None:
     Raises
     ------
     RunError
-        If it holds a run of another kind, or a file in it is damaged.
+        If it holds a run of another kind, a file in it is damaged, or ``tested.jsonl`` is not as it was written.
     """
     if not (folder / "manifest.json").is_file():
         return None
     try:
-        manifest, summary = (json.loads((folder / f"{name}.json").read_bytes()) for name in ("manifest", "findings"))
-        application = manifest.get("application")
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        if manifest.get("application") != APPLICATION:
+            raise RunError(f"{folder} holds a run of another kind. Choose another --out.")
+        summary = json.loads((folder / "findings.json").read_bytes())
+        tested = (folder / "tested.jsonl").read_text(encoding="utf-8")
     except (OSError, ValueError, AttributeError) as error:
         raise RunError(f"{folder} is damaged: {error}. Choose another --out, or delete it.") from error
-    if application != "approve":
-        raise RunError(f"{folder} holds a run of another kind. Choose another --out.")
+    try:
+        n = len(read_chain(tested, "tested.jsonl"))
+    except RunError as error:
+        raise RunError(f"{folder} is not as it was written: {error}. Choose another --out, or delete it.") from error
+    if n != summary["family_size"]:
+        raise RunError(f"{folder} is not as it was written: tested.jsonl has {n} entries of {summary['family_size']}.")
     return manifest, summary

@@ -10,7 +10,7 @@ from diptych._types import Json, Progress
 from diptych.apps.behavioural_clustering.approvals import Approvals
 from diptych.apps.behavioural_clustering.asking import LEDGER_CONFIG, Asked, Elicitation
 from diptych.apps.behavioural_clustering.clusters import Clusters, cluster_statements
-from diptych.apps.behavioural_clustering.config import ApproveConfig
+from diptych.apps.behavioural_clustering.config import APPLICATION, ApproveConfig
 from diptych.apps.behavioural_clustering.contrasts import Found, compare_arms
 from diptych.apps.behavioural_clustering.reading import read_answers
 from diptych.apps.behavioural_clustering.tables import PersonaPair, persona_pairs
@@ -123,7 +123,7 @@ class ApproveRun:
         identity = {"inputs": [one["sha256"] for one in inputs], "config": covered, **asked}
         files = [{"path": one.path, "n": one.n_statements, "left_out": one.reason} for one in self.statements.files]
         shown = [{"section": section, "label": label, "message": message} for section, label, message in personas]
-        extra = {"application": "approve", **asked, "personas": shown, "files": files}
+        extra = {"application": APPLICATION, **asked, "personas": shown, "files": files}
         seeds = {"approve": self.config.seed, "sampling": self.config.sampling_seed}
         return describe_manifest(inputs, settings, identity, seeds=seeds, more=extra)
 
