@@ -45,12 +45,17 @@ class Written:
     ----------
     text : without the token or text that ended it
     finish_reason : ``stop`` or ``length``
-    n_tokens : that were written, the last one included
+    tokens : that were written, the last one included
     """
 
     text: str
     finish_reason: FinishReason
-    n_tokens: int
+    tokens: tuple[int, ...]
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens were written."""
+        return len(self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +190,9 @@ def _read(loaded: Loaded, row: list[int], limits: Limits) -> Written:
     text = loaded.tokenizer.decode(row[:n_text], skip_special_tokens=True)
     places = [place for place in (text.find(end) for end in limits.stop) if place >= 0]
     if places:
-        return Written(text[: min(places)], "stop", n_text)
+        return Written(text[: min(places)], "stop", tuple(row[:n_text]))
     ended = n_text < len(row) and row[n_text] in ends
-    return Written(text, "stop" if ended else "length", n_text + ended)
+    return Written(text, "stop" if ended else "length", tuple(row[: n_text + ended]))
 
 
 def _without_padding(row: list[int], pad: int | None, ends: set[int]) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from diptych._types import Json
 
+_SHOWN = 10
+
 
 def as_lines(summaries: Mapping[int, Json]) -> list[str]:
     """The summaries of trainings, each in a few lines.
@@ -32,3 +34,28 @@ def _lines(n: int, summary: Json) -> list[str]:
         f"gain {gain['mean']:.6g} [{gain['low']:.6g}, {gain['high']:.6g}], p = {gain['p_value']:.3g}: "
         f"{verdict} the noise floor of {summary['noise_floor']:.2g}",
     ]
+
+
+def trial_lines(summary: Json) -> list[str]:
+    """The summary of a trial in a few lines.
+
+    Parameters
+    ----------
+    summary : of ``try_prompt``
+    """
+    lines = [f"{summary['n_prompts']} prompts that were not trained on"]
+    for name, label in (("kl_ab", "KL(a ‖ b) of answers of a"), ("kl_ba", "KL(b ‖ a) of answers of b")):
+        one = summary["sequence"][name]
+        gain = one["gain"]
+        lines.append(
+            f"{label}: {one['with']:.4g} nats an answer, {one['without']:.4g} without the prompt; "
+            f"gain {gain['mean']:.4g} [{gain['low']:.4g}, {gain['high']:.4g}], p = {gain['p_value']:.3g}"
+        )
+    floors = summary["noise_floor_a_token"]
+    lines.append(f"noise floor: {max(floors.values()):.2g} nats a token")
+    for which in ("with", "without"):
+        found = summary["findings"][which]
+        lines.append(f"{which} the prompt: {len(found)} findings of {summary['n_tested'][which]} measures tested")
+        lines += [f"  {statement}" for statement in found[:_SHOWN]]
+        lines += [f"  … and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    return lines

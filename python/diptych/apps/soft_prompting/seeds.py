@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +10,14 @@ import numpy as np
 
 from diptych._types import Json
 from diptych.apps.soft_prompting.config import TrainConfig
+from diptych.apps.soft_prompting.writing import Question, write_answers
 from diptych.comparison.pairing import limit_prompts
 from diptych.comparison.sources import load_arm
 from diptych.data.prompts import load_prompts
 from diptych.errors import DataError
-from diptych.models.local import Job, Limits, write_texts
 from diptych.models.providers.hf import HFModel
-from diptych.models.requests import Message, Request, Sampling, conversation, draw_seed
-from diptych.models.sampling import Draw
-from diptych.models.templates import continuation, render
+from diptych.models.requests import Message, conversation
+from diptych.models.templates import continuation
 from diptych.utils.hashing import content_hash, hash_rows
 
 _LEAST = 2
@@ -118,34 +117,22 @@ def _given(config: TrainConfig, a: HFModel) -> tuple[list[Seed], Json]:
 def _written(config: TrainConfig, models: dict[str, HFModel]) -> tuple[list[Seed], Json]:
     prompts = load_prompts(Path(config.prompts))
     wanted = _limited([row.prompt_id for row in prompts.rows], config)
-    asked = [(row.prompt_id, conversation(row.text, row.system)) for row in prompts.rows if row.prompt_id in wanted]
+    asked = [row for row in prompts.rows if row.prompt_id in wanted]
+    questions = [Question(conversation(row.text, row.system), place=row.place) for row in asked]
     names = "ab" if config.continuations == "both" else config.continuations
-    texts = {name: list(_write(models[name], [messages for _, messages in asked], config)) for name in names}
+    texts = {
+        name: write_answers(
+            models[name], questions, max_tokens=config.continuation_tokens,
+            temperature=config.continuation_temperature, seed=config.seed,
+        )
+        for name in names
+    }  # fmt: skip
     rows = [
-        Seed(prompt_id, messages, texts[name][i]) for i, (prompt_id, messages) in enumerate(asked) for name in names
+        Seed(row.prompt_id, questions[i].messages, texts[name][i].tokens)
+        for i, row in enumerate(asked)
+        for name in names
     ]
     return rows, {"source": prompts.source, "continuations": config.continuations}
-
-
-def _write(model: HFModel, asked: Sequence[tuple[Message, ...]], config: TrainConfig) -> Iterator[tuple[int, ...]]:
-    """The tokens of each continuation, and the one that ended it."""
-    loaded = model.load()
-    sampling = Sampling(
-        max_tokens=config.continuation_tokens, temperature=config.continuation_temperature, seed=config.seed
-    )
-    jobs = [
-        Job(render(loaded.tokenizer, messages, raw=model.options.raw).tokens, draw_seed(sampling, Request(messages)))
-        for messages in asked
-    ]
-    draw, limits = Draw.of(sampling, {}), Limits(sampling.max_tokens)
-    written = dict(write_texts(loaded, jobs, draw, limits, batch_size=model.options.batch_size))
-    for number in range(len(jobs)):
-        text = written[number]
-        if text is None:
-            raise DataError(f"prompt {number}: no memory for its {len(jobs[number].tokens):,} tokens")
-        ended = (loaded.tokenizer.eos_token_id,) if text.finish_reason == "stop" else ()
-        tokens = (*continuation(loaded.tokenizer, text.text), *(end for end in ended if end is not None))
-        yield tokens[: config.continuation_tokens]
 
 
 def _limited(ids: Sequence[str], config: TrainConfig) -> set[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from diptych.cli.softprompt.evaluate import evaluate
 from diptych.cli.softprompt.train import train
 
 app = typer.Typer(help="Which prompts, of vectors or of words, make two models differ most?", no_args_is_help=True)
 app.command("train")(train)
+app.command("evaluate")(evaluate)

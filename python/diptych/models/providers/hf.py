@@ -18,6 +18,7 @@ from diptych.models.local import Job, Limits, Written, write_texts
 from diptych.models.manager import Loaded, ModelManager, Source, read_tokenizer
 from diptych.models.requests import Answer, Deliver, Failure, Message, Reply, Request, Sampling, Usage, draw_seed
 from diptych.models.sampling import Draw
+from diptych.models.soft_prompt_files import find_soft_prompt
 from diptych.models.soft_prompts import SoftPrompt
 from diptych.models.templates import Prompt, check_template, render
 from diptych.utils.device import Dtype, choose_device, choose_dtype
@@ -39,7 +40,7 @@ class LocalOptions(Settings):
     raw: bool = False
     """Let the model go on with each prompt as it is, without a chat template."""
     soft_prompt: str | None = None
-    """Folder of a soft prompt that stands in every conversation, at its place."""
+    """Folder of a soft prompt that stands in every conversation, at its place: a training's, or PEFT's."""
 
     @property
     def concurrency(self) -> int:
@@ -62,7 +63,7 @@ class HFModel:
         self._device = choose_device(options.device)
         self._dtype = choose_dtype(options.dtype, self._device)
         self._loaded: Loaded | None = None
-        self._soft_prompt = None if options.soft_prompt is None else SoftPrompt.load(options.soft_prompt)
+        self._soft_prompt = None if options.soft_prompt is None else find_soft_prompt(options.soft_prompt)
 
     @classmethod
     def open(cls, name: str, options: Mapping[str, Any]) -> Self:
@@ -175,20 +176,31 @@ class HFModel:
             return render(self._tokenizer, messages, raw=self.options.raw)
         return self._soft_prompt.render(self._tokenizer, messages, raw=self.options.raw)
 
-    def _vectors(self) -> Vectors | None:
-        """Those of the soft prompt that this model reads."""
-        soft, width = self._soft_prompt, self.load().width
-        if soft is None:
-            return None
+    def fitting(self, soft: SoftPrompt) -> Vectors:
+        """The vectors of a soft prompt that this model reads, float32 (n_tokens, width).
+
+        Parameters
+        ----------
+        soft : the prompt
+
+        Raises
+        ------
+        ModelError
+            If it has none for this model.
+        """
+        width = self.load().width
         vectors = soft.of_model(self.source.identity)
         if vectors is None or vectors.shape[1] != width:
             trained = " and ".join(str(one["name"]) for one in soft.models) or "another model"
             widths = ", ".join(str(one.shape[1]) for one in soft.vectors)
             raise ModelError(
-                f"{self.name} reads vectors of width {width}; the soft prompt {self.options.soft_prompt} was trained "
-                f"for {trained}, with vectors of width {widths}. Train one for this model."
+                f"{self.name} reads vectors of width {width}; the soft prompt was trained for {trained}, with vectors "
+                f"of width {widths}. Train one for this model."
             )
         return vectors
+
+    def _vectors(self) -> Vectors | None:
+        return None if self._soft_prompt is None else self.fitting(self._soft_prompt)
 
     def _reply(self, prompt: Prompt, written: Written, draw: Draw, seed: int, sampling: Sampling) -> Reply:
         return Reply(

@@ -1,0 +1,58 @@
+"""``diptych softprompt evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.cli import asking
+from diptych.cli import settings as flags
+from diptych.cli.console import errors_as_messages, progress_on_stderr, say
+from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+
+SoftPromptFolder = Annotated[
+    Path, typer.Argument(metavar="PROMPT", help="Folder of a training, of a soft prompt, or of one made by PEFT.")
+]
+
+
+def evaluate(
+    prompt: SoftPromptFolder,
+    a: Annotated[str, typer.Argument(help="hf/…: the first model.")],
+    b: Annotated[str, typer.Argument(help="hf/…: the second.")],
+    prompts: Annotated[Path, option("prompts", "File of prompts that are answered.", INPUT)],
+    out: Annotated[Path, option("out", "Folder that is made.", OUTPUT)],
+    prompt_field: flags.PromptField = None,
+    draws: asking.Draws = 1,
+    max_tokens: Annotated[int, option("max-tokens", "Longest answer.", asking.ASKING, "64", least=1)] = 64,
+    model_arg: asking.ModelArg = None,
+    max_mib: Annotated[int, option("max-mib", "Memory for scores of tokens, in MiB.", INPUT, "128", least=1)] = 128,
+    seed: Annotated[int, option("seed", "Seed of answers and tests.", METHOD, "0", least=0)] = 0,
+    threads: flags.Threads = None,
+    json: Annotated[bool, option("json", "Print summary.json.", OUTPUT)] = False,
+) -> None:
+    """Say how far two models are from each other under a soft prompt, and which differences in their answers it brings.
+
+    Both answer prompts that it was not trained on, with it and without. OUT gets the divergence of whole answers,
+    prompt by prompt, and the folders of two comparisons: with, and without.
+    """
+    with errors_as_messages():
+        from diptych.apps.soft_prompting.report import trial_lines
+        from diptych.apps.soft_prompting.trial import TrialOptions, try_prompt
+        from diptych.data.prompts import load_prompts
+        from diptych.models.registry import open_local, parse_options
+        from diptych.models.soft_prompt_files import find_soft_prompt
+        from diptych.utils.text import json_text
+
+        models = tuple(open_local(name, parse_options(model_arg or ())) for name in (a, b))
+        options = TrialOptions(
+            draws, max_tokens, models[0].options.batch_size, max_mib << 20, flags.check_threads(threads), seed
+        )
+        with progress_on_stderr() as progress:
+            summary = try_prompt(
+                find_soft_prompt(prompt), (models[0], models[1]), load_prompts(prompts, prompt_field=prompt_field), out,
+                options=options, progress=progress,
+            )  # fmt: skip
+        for line in [json_text(summary)] if json else [*trial_lines(summary), "", str(out)]:
+            say(line)
