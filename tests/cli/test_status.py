@@ -102,6 +102,27 @@ def test_failures_tokens_and_an_unknown_price_are_said(forge: Forge, folder: Pat
     assert "price " in said and "US dollars" in said
 
 
+def test_what_readers_are_asked_counts_too(forge: Forge, folder: Path) -> None:
+    rows = [{"prompt": f"Question {i}?", "response": f"Thing {i} of {i % 5}."} for i in range(40)]
+    says = 'rules: [{match: \'"sentences"\', answers: [\'{"sentences": ["is a thing"]}\']}]\n'
+    says += 'otherwise: [\'{"verdicts": [{"number": 1, "holds": true}]}\']\n'
+    other = [{**row, "response": f"It is {row['response']}"} for row in rows]
+    write(folder, {"a.jsonl": jsonl(rows), "b.jsonl": jsonl(other), "j.yaml": says.encode()})
+    command = ("compare", "a.jsonl", "b.jsonl", "--judge", "scripted/j.yaml", "--lenses", "judge", "--out", "run")
+    stopped = forge.run(*command, "--price", "1000,1000", "--max-cost", "10", cwd=folder)
+    assert stopped.code == 3, stopped.err
+    found = status(forge, folder, "run")
+    (judge,) = found["arms"]
+    assert (found["stage"], judge["arm"], judge["model"]) == ("asking", "judge", "scripted/j")
+    assert 0 < judge["answered"] and 0 < judge["missing"] and "compare a.jsonl" in found["resume"]
+    assert f"judge: scripted/j: {judge['answered']} of" in forge.run("status", "run", cwd=folder).out
+    assert forge.run(*command, "--price", "1000,1000", cwd=folder).code == 0
+    (judge,) = status(forge, folder, "run")["arms"]
+    n_questions = 2 * 2 * -(-20 // 6)
+    assert judge["requests"] == judge["answered"] <= n_questions + 80
+    assert (judge["missing"], judge["failed"]) == (0, 0)
+
+
 def test_a_comparison_of_files_is_done_or_not_there(forge: Forge, folder: Path) -> None:
     rows = jsonl([{"prompt": f"Question {i}?", "response": "No."} for i in range(30)])
     write(folder, {"a.jsonl": rows, "b.jsonl": rows, "other.txt": b"", "x.ledger.sqlite": b"no database" * 99})

@@ -70,6 +70,7 @@ class Reader:
     def on(
         self,
         ledger: Ledger,
+        role: str,
         *,
         max_cost: float | None = None,
         progress: Progress | None = None,
@@ -80,11 +81,12 @@ class Reader:
         Parameters
         ----------
         ledger : takes each answer
+        role : what it does in the run
         max_cost : US dollars that all that stands in the ledger may cost
         progress : where it says how far it is
         beside : ledgers of other runs, whose answers are taken over
         """
-        return Assistant(self.model, ledger, SAMPLING, self.price, max_cost, progress, beside)
+        return Assistant(self.model, ledger, SAMPLING, self.price, max_cost, progress, beside, role)
 
     def estimate(self, counts: Sequence[tuple[int, float]]) -> Estimate:
         """What questions will take.
@@ -136,7 +138,7 @@ class AskedReaders:
         """
         beside = ledgers_beside(ledger.path)
         assistants = {
-            role: reader.on(ledger, max_cost=self.max_cost, progress=progress, beside=beside)
+            role: reader.on(ledger, role, max_cost=self.max_cost, progress=progress, beside=beside)
             for role, reader in self.readers.items()
         }
         return Readers(**assistants, n_pairs=self.settings.judge_pairs, n_sentences=self.settings.judge_sentences)

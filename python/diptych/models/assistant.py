@@ -34,6 +34,7 @@ class Assistant:
     max_cost : US dollars that all answers in the ledger together may cost
     progress : where it says how far it is
     beside : ledgers of other runs, whose answers to the same questions are taken over
+    role : what it is in the run, for those who ask how that stands
 
     Examples
     --------
@@ -56,6 +57,7 @@ class Assistant:
     max_cost: float | None = None
     progress: Progress | None = None
     beside: tuple[Path, ...] = ()
+    role: str = "assistant"
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each question, in order.
@@ -65,7 +67,10 @@ class Assistant:
         ConfigError, BudgetError, ModelError, LedgerError
             As ``models.generation.generate`` does.
         """
-        self._take_over(questions)
+        requests = [Request(question.messages, schema=question.schema) for question in questions]
+        keys = [request_key(self.model.identity, self.sampling, request) for request in requests]
+        self.ledger.expect(self.role, self.model.name, keys, more=True)
+        self._take_over(keys)
         answered = generate(
             self.model,
             questions,
@@ -77,12 +82,10 @@ class Assistant:
         )
         return [one.answer for one in answered]
 
-    def _take_over(self, questions: Sequence[Question]) -> None:
+    def _take_over(self, keys: Sequence[str]) -> None:
         """What other runs paid for; warns that there is something."""
         if isinstance(self.model, RecordedModel):  # what failed in its run fails again
             return
-        requests = [Request(question.messages, schema=question.schema) for question in questions if self.beside]
-        keys = [request_key(self.model.identity, self.sampling, request) for request in requests]
         for other in self.beside:
             known = self.ledger.replies(keys)
             missing = [key for key in dict.fromkeys(keys) if key not in known]

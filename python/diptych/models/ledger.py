@@ -155,17 +155,19 @@ class Ledger:
             database.executemany(_PUT_REPLY, replies)
             database.executemany(_PUT_FAILURE, failures)
 
-    def expect(self, arm: str, model: str, keys: Sequence[str]) -> None:
-        """Put down what an arm is going to be asked, in place of what was put down for it before.
+    def expect(self, arm: str, model: str, keys: Sequence[str], *, more: bool = False) -> None:
+        """Put down what an arm is going to be asked.
 
         Parameters
         ----------
         arm : its name
         model : that is asked
         keys : of all its requests, answered or not
+        more : whether they come besides what was put down before, not in its place
         """
         with self._transaction() as database:
-            database.execute("DELETE FROM wanted WHERE arm = ?", [arm])
+            if not more:
+                database.execute("DELETE FROM wanted WHERE arm = ?", [arm])
             database.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", [(arm, model, key) for key in keys])
 
     def replies(self, keys: Sequence[str]) -> dict[str, Reply]:

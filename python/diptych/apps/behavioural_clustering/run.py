@@ -158,7 +158,7 @@ class ApproveRun:
             responses = self.elicitation.run(ledger, progress=progress, max_cost=max_cost, max_failures=max_failures)
             beside = ledgers_beside(ledger.path)
             helpers = {
-                role: one.on(ledger, max_cost=max_cost, progress=progress, beside=beside)
+                role: one.on(ledger, role, max_cost=max_cost, progress=progress, beside=beside)
                 for role, one in self.helpers.items()
             }
             reading = read_answers(helpers.get("reader"), responses, self.config)
