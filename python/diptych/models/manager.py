@@ -100,6 +100,18 @@ class Loaded:
         self.source, self.device, self.dtype = source, device, dtype
         self._weights = weights
 
+    @classmethod
+    def alone(cls, source: Source, model: Any, tokenizer: Any, device: str, dtype: str) -> Self:
+        """A model that was made in memory, and that nobody shares.
+
+        Parameters
+        ----------
+        source : that it was made of, an adapter included in its weights
+        model, tokenizer : of torch and transformers
+        device, dtype : where it runs, and in which precision
+        """
+        return cls(Source(source.base), _Weights(model, tokenizer), device, dtype)
+
     @property
     def tokenizer(self) -> Any:
         """Of the base, with padding on the left and a token for it."""

@@ -15,7 +15,7 @@ Price = Callable[[int, int], float]
 
 _LISTED = {"openai": "openai", "anthropic": "anthropic", "openrouter": "openrouter"}
 """Providers whose prices are in the tables of genai-prices, and their names there."""
-_FREE = ("hf", "contrast", "scripted")
+_FREE = ("hf", "contrast", "mix", "scripted")
 _BYTES_A_TOKEN = 4
 _TOKENS_A_TURN = 16
 """At most what a provider writes round a turn."""

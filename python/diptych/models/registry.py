@@ -31,12 +31,14 @@ PROVIDERS = {
     "vllm": _API,
     "hf": "diptych.models.providers.hf",
     "contrast": "diptych.models.providers.contrast",
+    "mix": "diptych.models.providers.mix",
     "scripted": "diptych.models.providers.scripted",
 }
 """The module that opens each provider's models; imported when a model is opened."""
-_CLASSES = {"hf": "HFModel", "contrast": "ContrastModel", "scripted": "ScriptedModel"}
+_CLASSES = {"hf": "HFModel", "contrast": "ContrastModel", "mix": "MixModel", "scripted": "ScriptedModel"}
 """Those of models without an interface behind them."""
-
+_WITH_WEIGHTS = ("hf", "mix")
+"""Providers whose models can be looked into."""
 TAKE_BATCHES = ("anthropic", "openai")
 """Providers with an interface for batches (see `models.batches`)."""
 
@@ -279,7 +281,7 @@ def open_local(name: str, options: Mapping[str, Any]) -> HFModel:
 
     Parameters
     ----------
-    name : ``hf/<id or folder>[@revision]``, or ``hf/base+adapter``
+    name : ``hf/<id or folder>[@revision]``, ``hf/base+adapter``, or ``mix/a~0.5~b``
     options : of the provider
 
     Raises
@@ -290,7 +292,7 @@ def open_local(name: str, options: Mapping[str, Any]) -> HFModel:
         If there is no such model.
     """
     spec = find_model(name, options=options)
-    if spec.provider != "hf":
+    if spec.provider not in _WITH_WEIGHTS:
         raise ConfigError(f"{name}: what a model expects can be seen only where its weights are here; give hf/…")
     return spec.open()  # type: ignore[return-value]
 
