@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import socket_allow_hosts
 
+from tests.helpers.planted_pair import PlantedPair, make_pair
 from tests.helpers.tiny_models import MISSING
 
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -47,3 +48,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder {folder}: the public corpora are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def planted_pair(tmp_path_factory: pytest.TempPathFactory) -> PlantedPair:
+    """Two tiny models, of which the second has a habit that shows in about one answer of a hundred."""
+    return make_pair(0, 0.01, tmp_path_factory.mktemp("planted_pair"))

@@ -106,7 +106,11 @@ def with_likelihood_of_arms(given: dict[str, Any], *arms: str) -> dict[str, Any]
 
 @contextmanager
 def asked_arms(
-    context: typer.Context, choices: Choices, config: CompareConfig, readers: AskedReaders
+    context: typer.Context,
+    choices: Choices,
+    config: CompareConfig,
+    readers: AskedReaders,
+    besides: Json | None = None,
 ) -> Iterator[Asking | None]:
     """The arms that are models, opened; they are closed when the block ends.
 
@@ -116,6 +120,7 @@ def asked_arms(
     choices : flags about asking
     config : of the comparison
     readers : models that help to read, through the same ledger
+    besides : what the ledger is for besides
 
     Yields
     ------
@@ -151,8 +156,9 @@ def asked_arms(
                 seed=config.seed,
             )
             stack.callback(generations[arm].model.close)
-        folder = _folder(context, config, generations, given, readers.config)
-        yield Asking(AskedArms(generations, folder, readers.config), given, choices, stack)
+        others = {**readers.config, **(besides or {})}
+        folder = _folder(context, config, generations, given, others)
+        yield Asking(AskedArms(generations, folder, others), given, choices, stack)
 
 
 @contextmanager

@@ -58,6 +58,7 @@ class Choices:
     max_cost : US dollars
     max_failures : a number of requests, or a share of them
     batch : whether requests are left with the provider in batches
+    of_b : how answers of the second arm are drawn, where that is not the same
     """
 
     sampling: Sampling
@@ -69,6 +70,7 @@ class Choices:
     max_cost: float | None
     max_failures: float
     batch: bool
+    of_b: Sampling | None = None
 
     def of_arm(self, arm: str, given: Mapping[str, Any]) -> Self:
         """The same for one arm: its own ``--base-url-a`` and ``--model-arg-a`` go before those of both.
@@ -82,7 +84,8 @@ class Choices:
 
         own = parse_options(given[f"model_arg_{arm}"] or ())
         address = given[f"base_url_{arm}"] or self.base_url
-        return replace(self, base_url=address, options={**self.options, **own})
+        sampling = self.of_b if arm == "b" and self.of_b is not None else self.sampling
+        return replace(self, base_url=address, options={**self.options, **own}, sampling=sampling)
 
     def of_helpers(self, given: Mapping[str, Any]) -> Self:
         """The same for models that help to read: their own address, options and price, and no batches.

@@ -51,6 +51,7 @@ def compare(
     ] = None,
     limit: flags.Limit = None,
     lenses: flags.Lenses = None,
+    contrast_clusters: flags.ContrastClusters = None,
     embedder: flags.Embedder = None,
     embedder_arg: flags.EmbedderArg = None,
     embeddings: flags.Embeddings = None,

@@ -65,6 +65,15 @@ Limit = Annotated[int | None, option("limit", "Use at most so many prompts; grou
 Lenses = Annotated[
     str | None, option("lenses", "Who proposes measures, by commas.", METHOD, "surface,phrases,clusters,regions")
 ]
+ContrastClusters = Annotated[
+    str | None,
+    option(
+        "contrast-clusters",
+        "For the contrast's lenses: 'joint', or each side by itself and 'matched'.",
+        METHOD,
+        "joint",
+    ),
+]
 Embedder = Annotated[
     str | None, option("embedder", "Turns texts into vectors: st/MODEL, st/FOLDER, openai/MODEL, …", METHOD, "lexical")
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -125,7 +125,7 @@ class Analysis:
         """Embed, let the lenses propose, and write down what they say before anything is tested."""
         table = self.table
         with self._stage("embed"):
-            vectors = self.vectors = self.service.get_embeddings([row.response for row in table.rows])
+            self.vectors = self.service.get_embeddings([row.response for row in table.rows])
         index = {row.response: i for i, row in enumerate(table.rows)}
         with self._stage("propose"):
             parts = propose_parts(
@@ -133,15 +133,24 @@ class Analysis:
                 self.lenses,
                 table,
                 self.prepared.discovery,
-                lambda texts: vectors[[index[text] for text in texts]],
+                partial(self._embed, index),
                 self.progress,
                 self.threads,
                 self.readers,
+                self.prepared.proposing,
             )
         for part in parts:
             for measure in part.hypotheses:
                 self.ledger.append(measure, seen=part.seen, tested_on=part.tested_on)
         return parts
+
+    def _embed(self, index: Mapping[str, int], texts: Sequence[str]) -> Vectors:
+        """Vectors of some texts, most of which are responses, whose rows are known."""
+        others = list(dict.fromkeys(text for text in texts if text not in index))
+        if not others:
+            return self.vectors[[index[text] for text in texts]]
+        place = {**index, **{text: len(self.vectors) + i for i, text in enumerate(others)}}
+        return np.concatenate([self.vectors, self.service.get_embeddings(others)])[[place[text] for text in texts]]
 
     def test(self, parts: Sequence[Part], family: int, n_parts: int) -> list[MeasuredPart]:
         """Measure and test each part for itself.
@@ -194,6 +203,7 @@ class Analysis:
             events=self.events.text(),
             rejects=prepared.rejects,
             cluster_table=described,
+            proposing=prepared.proposing,
         )
 
     def _cluster_table(self, labels: Labels, parts: Sequence[Part]) -> Json | None:

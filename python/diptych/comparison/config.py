@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 
 from pydantic import Field, field_validator, model_validator
 
+from diptych.clustering.sides import Way
 from diptych.comparison.equivalence import Known, check_margins, parse_margins
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
 from diptych.data.rejects import DEFAULT_MAX_BAD, check_max_bad
@@ -32,6 +33,7 @@ class CompareOptions(TypedDict, total=False):
     group_field: str | None
     pairing: Literal["auto", "paired", "unpaired"]
     lenses: Sequence[str] | str
+    contrast_clusters: Way
     embedder: str
     embedder_args: Mapping[str, Any] | Sequence[str]
     embeddings: str | None
@@ -78,6 +80,8 @@ class CompareConfig(EmbedderSettings):
     """``auto`` pairs by prompt when the arms have prompts in common."""
     lenses: tuple[str, ...] = DEFAULT_LENSES
     """Who proposes measures."""
+    contrast_clusters: Way = "joint"
+    """How texts of two sides are put into clusters: ``joint``, or each side by itself and ``matched``."""
     embeddings: str | None = None
     """Vectors of the responses, in place of an embedder's: ``.npz`` or ``.safetensors`` with texts, ``.npy`` with the
     rows of A and then of B, or the folder of a store."""

@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from diptych.comparison.cluster_table import table_files
 from diptych.comparison.findings import columns
 from diptych.comparison.hypotheses import check_ledger
 from diptych.comparison.manifest import check_manifest
+from diptych.comparison.proposed import LENSES, proposed_and_confirmed
+from diptych.comparison.proposing import FILES as PROPOSING
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.text import csv_text, json_text
@@ -28,9 +30,13 @@ if TYPE_CHECKING:
     from diptych.comparison.result import Result
 
 SCHEMA = 1
+PROPOSED = "proposed.json"
+"""What texts proposed, with the rates of both arms."""
+SOMETIMES = ("rejects.jsonl", PROPOSED, *PROPOSING)
+"""Files that only some runs have."""
 DETERMINISTIC = (
     "responses.jsonl", "measures.json", "measures.npz", "hypotheses.jsonl", "findings.json", "findings.csv",
-    "report.html", "rejects.jsonl", "clusters.json", "clusters.csv", "clusters.md", "clusters.html",
+    "report.html", "clusters.json", "clusters.csv", "clusters.md", "clusters.html", *SOMETIMES,
 )  # fmt: skip
 """Files that the same inputs, settings and versions give bit for bit, but for the date of the run."""
 LEDGER = "ledger.sqlite"
@@ -46,6 +52,8 @@ class Documents:
     manifest, findings, measures : the JSON files of these names
     responses : rows of ``responses.jsonl``
     hypotheses, events : the JSON-lines files of these names, as text
+    proposing : texts that said what to look for, each file of them as text; None where none did
+    checks : what further checks said of what texts proposed; None where there were none
     rejects : ``rejects.jsonl``, the lines of the inputs that were left out; None where none may be
     cluster_table : ``clusters.json``; None without the lens ``clusters``
     values, coordinates, clusters : the arrays of ``measures.npz``, one row per response
@@ -62,6 +70,8 @@ class Documents:
     clusters: Labels
     rejects: str | None = None
     cluster_table: Json | None = None
+    proposing: Mapping[str, str] | None = None
+    checks: Json | None = None
 
 
 def documents_of(result: Result) -> Documents:
@@ -91,6 +101,7 @@ def documents_of(result: Result) -> Documents:
         clusters=result.clusters,
         rejects=result.rejects,
         cluster_table=result.cluster_table,
+        proposing=None if result.proposing is None else result.proposing.documents(),
     )
 
 
@@ -128,6 +139,10 @@ def write_run(documents: Documents, folder: Path, *, plots: bool = True) -> Path
     }
     if documents.rejects is not None:
         files["rejects.jsonl"] = documents.rejects
+    files |= documents.proposing or {}
+    proposed = proposed_document(documents)
+    if proposed["hypotheses"] or any(name in LENSES for name in documents.manifest["config"]["lenses"]):
+        files[PROPOSED] = _json(proposed)
     files["manifest.json"] = _json(documents.manifest)
     arrays = io.BytesIO()
     np.savez_compressed(arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters)
@@ -144,6 +159,19 @@ def _drawn(documents: Documents) -> Drawn:
     rows = documents.responses
     arms, prompts, responses = ([str(row[name]) for row in rows] for name in ("arm", "prompt", "response"))
     return Drawn(arms, prompts, responses, documents.clusters, documents.coordinates)
+
+
+def proposed_document(documents: Documents) -> Json:
+    """``proposed.json``: what texts proposed, what became of it, and what further checks said.
+
+    Parameters
+    ----------
+    documents : of a run
+    """
+    entries = proposed_and_confirmed(
+        documents.findings, documents.measures["measures"], documents.responses, documents.values
+    )
+    return {"schema": SCHEMA, "hypotheses": entries, "checks": documents.checks}
 
 
 @contextmanager
@@ -250,6 +278,7 @@ def read_run(folder: Path) -> Documents:
         with np.load(folder / "measures.npz", allow_pickle=False) as arrays:
             values, coordinates, clusters = (arrays[name] for name in ("values", "coordinates", "clusters"))
         rejects, table = folder / "rejects.jsonl", folder / "clusters.json"
+        proposing, proposed = [folder / name for name in PROPOSING], folder / PROPOSED
         lines = (folder / "responses.jsonl").read_text(encoding="utf-8").split("\n")
         documents = Documents(
             manifest=manifest,
@@ -263,6 +292,8 @@ def read_run(folder: Path) -> Documents:
             clusters=clusters,
             rejects=rejects.read_text(encoding="utf-8") if rejects.exists() else None,
             cluster_table=read_object(table) if table.exists() else None,
+            checks=read_object(proposed).get("checks") if proposed.exists() else None,
+            proposing={file.name: file.read_text(encoding="utf-8") for file in proposing if file.exists()} or None,
         )
     except RunError:
         raise

@@ -18,6 +18,7 @@ import diptych
 from diptych import __version__
 from diptych._types import Json
 from diptych.comparison.config import CompareConfig
+from diptych.comparison.proposing import Proposing
 from diptych.config import Settings
 from diptych.data import Responses
 from diptych.utils.hashing import content_hash, file_sha256
@@ -83,6 +84,8 @@ class Manifest(Settings):
     """Version of the tables of prices; None where they are not installed."""
     command: str | None
     """As it was typed, without keys; None from Python."""
+    proposing: Mapping[str, Json] | None = None
+    """By arm, texts that said what to look for: source, number and hash; not there where none did."""
     readers: Mapping[str, Json] | None = None
     """By role, models that were asked to name kinds of answers or to judge them; not there where none was."""
 
@@ -94,6 +97,7 @@ def build_manifest(
     readers: Json | None = None,
     *,
     embeddings: str | None = None,
+    proposing: Proposing | None = None,
 ) -> Json:
     """Inputs with hashes, settings, versions, and the identity of the run.
 
@@ -107,6 +111,7 @@ def build_manifest(
     config : every setting
     readers : of models that help to read, all that changes their answers
     embeddings : sha256 of vectors that were given
+    proposing : texts that said what to look for
     """
     inputs = [
         {"source": arm.source, "sha256": _sha256(source, arm), "n_responses": len(arm)}
@@ -116,6 +121,8 @@ def build_manifest(
     settings = config.model_dump(mode="json")
     more: Json = {"embeddings": embeddings, **({"readers": readers} if readers else {})}
     identity = {"inputs": [entry["sha256"] for entry in inputs], "config": settings, **more}
+    if proposing is not None:
+        identity, more = {**identity, "proposing": proposing.digests()}, {**more, "proposing": proposing.as_json()}
     seeds = {"compare": config.seed, **_sampling_seeds(arms)}
     return describe_manifest(inputs, settings, identity, seeds=seeds, more=more)
 

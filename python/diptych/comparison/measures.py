@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from diptych._types import FloatMatrix, Json, Progress, Span, Vectors
+from diptych.clustering.sides import Way
+from diptych.comparison.proposing import Proposing
 from diptych.data import Response
 from diptych.errors import SealedError
 from diptych.models.assistant import Assistant
@@ -153,6 +155,8 @@ class Tools:
     likelihood_models : two models on this machine whose likelihoods are measured
     threads : for kernels; no result depends on it
     readers : models that were asked for
+    proposing : texts that say what to look for
+    contrast_clusters : how texts of two sides are put into clusters
     """
 
     embed: Callable[[Sequence[str]], Vectors]
@@ -162,6 +166,8 @@ class Tools:
     likelihood_models: tuple[str, ...] = ()
     threads: int = 1
     readers: Readers = Readers()
+    proposing: Proposing | None = None
+    contrast_clusters: Way = "joint"
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from diptych.comparison.config import CompareConfig
 from diptych.comparison.lenses import Lenses
 from diptych.comparison.measures import Half, Measure, Proposal, Readers, Scan, Tools
 from diptych.comparison.pairing import Table
+from diptych.comparison.proposing import Proposing
 from diptych.comparison.split import discovery_view
 from diptych.utils.hashing import content_hash, derive_seed
 
@@ -64,6 +65,7 @@ def propose_parts(
     progress: Progress,
     threads: int,
     readers: Readers,
+    proposing: Proposing | None = None,
 ) -> list[Part]:
     """Let every lens look at what it may look at.
 
@@ -76,6 +78,7 @@ def propose_parts(
     embed : texts to unit vectors
     progress, threads : no result depends on them
     readers : models that help to read
+    proposing : texts that say what to look for
 
     Notes
     -----
@@ -100,6 +103,8 @@ def propose_parts(
             likelihood_models=config.likelihood_models,
             threads=threads,
             readers=readers,
+            proposing=proposing,
+            contrast_clusters=config.contrast_clusters,
         )
         lens = lenses[name]
         if lens.blinded:

@@ -12,11 +12,13 @@ from diptych.comparison.config import CompareConfig
 from diptych.comparison.lenses.scores import check_common_scores, check_scores
 from diptych.comparison.manifest import build_manifest
 from diptych.comparison.pairing import Table, pair_arms
+from diptych.comparison.proposing import Proposing
 from diptych.comparison.readers import AskedReaders
 from diptych.comparison.sources import load_arm
 from diptych.comparison.split import split_units
 from diptych.data import Responses
 from diptych.embeddings.given import GivenVectors, vectors_of_field, vectors_of_file
+from diptych.errors import ConfigError
 from diptych.utils.text import json_line
 
 
@@ -32,6 +34,7 @@ class Prepared:
     manifest : inputs with hashes, settings, versions
     rejects : lines that were left out, as JSON lines; None where none may be
     vectors : of the responses, where they were given
+    proposing : texts that say what to look for
     """
 
     config: CompareConfig
@@ -40,6 +43,7 @@ class Prepared:
     manifest: Json
     rejects: str | None = None
     vectors: GivenVectors | None = None
+    proposing: Proposing | None = None
 
     def n_prompts(self, mask: Mask) -> int:
         """Different prompts among the units of a mask."""
@@ -47,7 +51,13 @@ class Prepared:
 
 
 def prepare(
-    a: Any, b: Any, *, config: CompareConfig, threads: int = 1, readers: AskedReaders | None = None
+    a: Any,
+    b: Any,
+    *,
+    config: CompareConfig,
+    threads: int = 1,
+    readers: AskedReaders | None = None,
+    proposing: Proposing | None = None,
 ) -> Prepared:
     """Read, pair and split; compute nothing.
 
@@ -57,6 +67,7 @@ def prepare(
     config : of the whole comparison
     threads : for parsing; the result is the same for every value
     readers : models that help to read, for the manifest
+    proposing : texts that say what to look for
 
     Raises
     ------
@@ -64,7 +75,7 @@ def prepare(
         If an input cannot be read or does not fit.
     """
     arms = read_arm(a, "a", threads, config), read_arm(b, "b", threads, config)
-    return prepare_pair(arms, (a, b), config=config, readers=readers)
+    return prepare_pair(arms, (a, b), config=config, readers=readers, proposing=proposing)
 
 
 def prepare_pair(
@@ -73,6 +84,7 @@ def prepare_pair(
     *,
     config: CompareConfig,
     readers: AskedReaders | None = None,
+    proposing: Proposing | None = None,
 ) -> Prepared:
     """``prepare`` for arms that were read.
 
@@ -82,12 +94,19 @@ def prepare_pair(
     sources : where they came from, for the manifest
     config : of the whole comparison
     readers : models that help to read, for the manifest
+    proposing : texts that say what to look for
 
     Raises
     ------
+    ConfigError
+        If there are such texts, and no lens that reads them, or the other way round.
     DataError
         If they do not fit.
     """
+    if ("contrast" in config.lenses) != (proposing is not None):
+        raise ConfigError(
+            "the lens 'contrast' and texts that propose go together; diptych contrast explain makes or takes them"
+        )
     check_scores(arms, config.score_fields)
     table = pair_arms(
         *arms,
@@ -105,8 +124,9 @@ def prepare_pair(
     if vectors is not None:
         vectors.get_embeddings([row.response for row in table.rows])
     digest = None if vectors is None else vectors.sha256
-    manifest = build_manifest(sources, arms, config, readers.config if readers is not None else {}, embeddings=digest)
-    return Prepared(config, table, discovery, manifest, kept, vectors)
+    asked = readers.config if readers is not None else {}
+    manifest = build_manifest(sources, arms, config, asked, embeddings=digest, proposing=proposing)
+    return Prepared(config, table, discovery, manifest, kept, vectors, proposing)
 
 
 def given_vectors(arms: Sequence[Responses], config: CompareConfig) -> GivenVectors | None:

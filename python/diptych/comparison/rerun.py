@@ -15,6 +15,7 @@ from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import DETERMINISTIC, LEDGER, read_run, write_run
 from diptych.comparison.generated import Generation
 from diptych.comparison.prepare import prepare
+from diptych.comparison.proposing import FILES, Proposing, read_proposing
 from diptych.comparison.readers import AskedReaders, Reader, Role
 from diptych.comparison.run import analyse
 from diptych.data.prompts import load_prompts
@@ -82,15 +83,28 @@ def rerun(
         readers = AskedReaders(
             config, {role: recorded_reader(said[role], made / LEDGER) for role in get_args(Role) if role in said}
         )
-        prepared = prepare(a, b, config=config, threads=threads, readers=readers)
+        texts = _proposing(made, manifest)
+        prepared = prepare(a, b, config=config, threads=threads, readers=readers, proposing=texts)
         if prepared.manifest["embeddings"] != manifest.get("embeddings"):
             raise RunError(f"{config.vectors_from} no longer holds the vectors that the run was made of.")
         if prepared.vectors is None:
             refuse_to_ask(config, [row.response for row in prepared.table.rows], cache_dir)
         found = readers.on(ledger, progress=progress) if ledger is not None else None
         result = analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=found)
-        write_run(replace(result, manifest=manifest).documents(), folder)  # the same date and names of versions
+        documents = replace(result, manifest=manifest).documents()  # the same date and names of versions
+        write_run(replace(documents, checks=read_run(made).checks), folder)
     return Rerun(compare_files(made, folder, DETERMINISTIC), changed_versions(manifest, prepared.manifest))
+
+
+def _proposing(made: Path, manifest: Json) -> Proposing | None:
+    """The texts in the run's folder, if they are as they were."""
+    said = manifest.get("proposing")
+    if said is None:
+        return None
+    found = read_proposing(made)
+    if found is None or found.digests() != {arm: entry["sha256"] for arm, entry in said.items()}:
+        raise RunError(f"{made}: {' and '.join(FILES)} are not what the run was made of.")
+    return found
 
 
 def recorded_reader(said: Json, ledger: Path) -> Reader:

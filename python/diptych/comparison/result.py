@@ -12,6 +12,7 @@ from diptych.comparison.equivalence import judge
 from diptych.comparison.findings import Finding, columns, median_share_detectable, said_by, strongest_first
 from diptych.comparison.measures import Measure
 from diptych.comparison.pairing import Table
+from diptych.comparison.proposing import Proposing
 from diptych.stats.two_sample import GlobalTest
 from diptych.utils.extras import require_extra
 
@@ -42,6 +43,7 @@ class Result:
     hypotheses, events : the ledger and the log, as JSON lines
     rejects : lines of the inputs that were left out, as JSON lines; None where none may be
     cluster_table : ``clusters.json``: clusters with sizes, shares and themes; None without the lens ``clusters``
+    proposing : texts that said what to look for
     """
 
     table: Table
@@ -61,6 +63,7 @@ class Result:
     events: str
     rejects: str | None = None
     cluster_table: Json | None = None
+    proposing: Proposing | None = None
 
     @property
     def alpha(self) -> float:

@@ -13,6 +13,7 @@ from diptych.comparison.lenses import Lenses
 from diptych.comparison.measures import Readers
 from diptych.comparison.named_models import AskOptions, ledger_path, named_models
 from diptych.comparison.prepare import Prepared, prepare
+from diptych.comparison.proposing import Proposing
 from diptych.comparison.readers import readers_for
 from diptych.comparison.result import Result
 from diptych.models.ledger import Ledger
@@ -28,6 +29,7 @@ def compare(
     ledger: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     ask: AskOptions | None = None,
+    proposing: tuple[Any, Any] | None = None,
     **settings: Unpack[CompareOptions],
 ) -> Result:
     """Compare two arms: how do their responses differ?
@@ -42,6 +44,7 @@ def compare(
         default nothing is kept
     progress : where it says how far it is
     ask : how models are asked: ``prompts``, ``draws``, ``sampling``, ``system_a``, ``system_b``, …; see ``AskOptions``
+    proposing : texts for the lens ``contrast``: of either arm, as ``a`` and ``b``
     **settings : fields of ``CompareConfig``, such as ``lenses``, ``seed``, ``alpha``, ``resamples``, ``name_a``
 
     Returns
@@ -71,9 +74,10 @@ def compare(
     """
     threads = threads or os.cpu_count() or 1
     config = CompareConfig.parse(dict(settings), source="compare")
+    texts = None if proposing is None else Proposing.load(*proposing)
     with readers_for(config) as asked, named_models((a, b), config, asked.config, ask or {}) as arms:
         if arms is None:
-            prepared = prepare(a, b, config=config, threads=threads, readers=asked)
+            prepared = prepare(a, b, config=config, threads=threads, readers=asked, proposing=texts)
             with asked.on_file(ledger, progress=progress) as readers:
                 return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=readers)
         with ledger_path(ledger) as path, Ledger(path, arms.config) as kept:
@@ -81,7 +85,9 @@ def compare(
             found = arms.run(
                 kept, progress=progress, max_cost=limits.get("max_cost"), max_failures=limits.get("max_failures")
             )
-            prepared = prepare(found.get("a", a), found.get("b", b), config=config, threads=threads, readers=asked)
+            prepared = prepare(
+                found.get("a", a), found.get("b", b), config=config, threads=threads, readers=asked, proposing=texts
+            )
             return analyse(
                 prepared,
                 threads=threads,

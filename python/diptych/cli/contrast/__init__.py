@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from diptych.cli.contrast.explain import explain
 from diptych.cli.contrast.prompts import prompts
 from diptych.cli.contrast.sample import sample
 from diptych.cli.contrast.score import score
@@ -14,3 +15,4 @@ app = typer.Typer(
 app.command("prompts")(prompts)
 app.command("sample")(sample)
 app.command("score")(score)
+app.command("explain")(explain)

@@ -17,6 +17,8 @@ LENSES = {
     "likelihood": "LikelihoodLens",
     "judge": "JudgeLens",
     "approval": "ApprovalLens",
+    "contrast": "ContrastLens",
+    "contrast_halves": "ContrastHalvesLens",
 }
 """Name of each lens and its class, in the file of the same name."""
 

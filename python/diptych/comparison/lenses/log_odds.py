@@ -41,7 +41,7 @@ class LogOddsLens:
         is_b = np.array(discovery.is_b)
         count_a, count_b = (np.asarray(matrix[rows].sum(axis=0), dtype=np.float64) for rows in (~is_b, is_b))
         scores = np.where(count_a + count_b < len(discovery), log_odds(count_a, count_b), 0.0)
-        chosen = _choose(phrases, matrix, np.abs(scores))
+        chosen = choose_phrases(phrases, matrix, np.abs(scores))
         measures = (
             phrase_measure("log_odds", f"{discovery.half}_{rank:03d}_{slug(phrases[j], max_length=40)}", phrases[j])
             for rank, j in enumerate(chosen, start=1)
@@ -79,15 +79,24 @@ def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
     return np.asarray((odds(count_b) - odds(count_a)) / np.sqrt(variance))
 
 
-def _choose(phrases: Sequence[str], matrix: sparse.csr_array, scores: FloatVector) -> list[int]:
-    """The strongest phrases, without those that occur in nearly the same responses as a stronger or longer one."""
+def choose_phrases(
+    phrases: Sequence[str], matrix: sparse.csr_array, scores: FloatVector, most: int = MAX_PHRASES
+) -> list[int]:
+    """The strongest phrases, without those that occur in nearly the same responses as a stronger or longer one.
+
+    Parameters
+    ----------
+    phrases, matrix : of ``frequent_phrases``
+    scores : float64 (m,), of each phrase
+    most : at most so many
+    """
     words = [phrase.count(" ") for phrase in phrases]
     order = sorted(range(len(phrases)), key=lambda j: (-round(float(scores[j]), 9), -words[j], phrases[j]))
     columns = matrix.tocsc()
     chosen: list[int] = []
     sets: list[frozenset[int]] = []
     for j in order:
-        if len(chosen) == MAX_PHRASES or scores[j] < MIN_SCORE:
+        if len(chosen) == most or scores[j] < MIN_SCORE:
             break
         texts = frozenset(columns.indices[columns.indptr[j] : columns.indptr[j + 1]].tolist())
         if all(len(texts & other) < MAX_OVERLAP * len(texts | other) for other in sets):

@@ -14,6 +14,7 @@ from diptych.comparison.report import format as fmt
 from diptych.comparison.report.clusters import ClusterView, build_clusters
 from diptych.comparison.report.drawing import Map, draw_map
 from diptych.comparison.report.format import Figure
+from diptych.comparison.report.proposed import Proposed, build_proposed
 from diptych.comparison.report.rows import Row, axis_ends, build_rows, detectable
 from diptych.comparison.report.text import visible
 from diptych.errors import RunError
@@ -94,6 +95,7 @@ class View:
     clusters: tuple[ClusterView, ...]
     has_labels: bool
     plots: Mapping[str, str]
+    proposed: Proposed | None
     config: tuple[tuple[str, str], ...]
     versions: tuple[tuple[str, str], ...]
     identity: str
@@ -115,7 +117,7 @@ def build_view(documents: Documents, plots: Mapping[str, str] | None = None) -> 
     _check(documents)
     findings, manifest = documents.findings, documents.manifest
     measures = {measure["id"]: measure for measure in documents.measures["measures"]}
-    rows = build_rows(findings, measures)
+    rows = tuple(build_rows(findings, measures))
     found = tuple(row for row in rows if row.is_found)
     not_found = tuple(row for row in rows if not row.is_found)
     clusters = _clusters(documents, rows, measures)
@@ -167,6 +169,7 @@ def build_view(documents: Documents, plots: Mapping[str, str] | None = None) -> 
         clusters=clusters,
         has_labels=any(theme.judged for cluster in clusters for theme in cluster.themes),
         plots=plots or {},
+        proposed=build_proposed(documents, rows),
         config=tuple((key, visible(_plain(value))) for key, value in sorted(manifest["config"].items())),
         versions=tuple((key, visible(str(value))) for key, value in _versions(manifest)),
         identity=visible(str(manifest["identity"])),

@@ -1,0 +1,114 @@
+"""``diptych contrast explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.cli import asking, asking_file
+from diptych.cli import settings as flags
+from diptych.cli.console import Exit, errors_as_messages
+from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+
+CONTRAST = "The contrast"
+
+
+def explain(
+    context: typer.Context,
+    a: Annotated[str, typer.Argument(help="hf/<id or folder>: the model before; or a file of its natural answers.")],
+    b: Annotated[str, typer.Argument(help="hf/…, or hf/base+adapter: the model after; or a file of its answers.")],
+    texts_a: Annotated[
+        Path | None, option("texts-a", "Texts that speak for A, in place of a contrast.", CONTRAST, "made, or none")
+    ] = None,
+    texts_b: Annotated[
+        Path | None, option("texts-b", "Texts that speak for B, in place of a contrast.", CONTRAST, "made, or none")
+    ] = None,
+    contrast_prompts: Annotated[
+        Path | None, option("contrast-prompts", "File of prompts for the contrast.", CONTRAST, "the same prompts")
+    ] = None,
+    contrast_draws: Annotated[
+        int, option("contrast-draws", "Texts of the contrast to each prompt.", CONTRAST, "1", least=1)
+    ] = 1,
+    contrast_limit: Annotated[
+        int | None, option("contrast-limit", "Contrast at most so many prompts.", CONTRAST, "all", least=1)
+    ] = None,
+    rule: Annotated[str | None, option("rule", "amplify, contrastive, or difference.", CONTRAST, "amplify")] = None,
+    weight: Annotated[float | None, option("weight", "How much the foil counts.", CONTRAST, "1")] = None,
+    plausibility: Annotated[
+        float | None, option("plausibility", "Least share of the likeliest token's probability.", CONTRAST, "0.001")
+    ] = None,
+    nucleus: Annotated[float | None, option("nucleus", "Share of the speaker's probability.", CONTRAST, "1")] = None,
+    gating: Annotated[float | None, option("gating", "Less contrast where both agree.", CONTRAST, "none")] = None,
+    contrast_clusters: flags.ContrastClusters = None,
+    name_a: Annotated[str | None, option("name-a", "What to call A.", INPUT, "its model, or its file")] = None,
+    name_b: Annotated[str | None, option("name-b", "What to call B.", INPUT, "its model, or its file")] = None,
+    prompt_field: flags.PromptField = None,
+    response_field: flags.ResponseField = None,
+    group_field: flags.GroupField = None,
+    limit: flags.Limit = None,
+    lenses: Annotated[
+        str | None, option("lenses", "Other lenses, besides that of the contrast, by commas.", METHOD, "none")
+    ] = None,
+    embedder: flags.Embedder = None,
+    embedder_arg: flags.EmbedderArg = None,
+    labeller: flags.Labeller = None,
+    judge: flags.Judge = None,
+    alpha: flags.Alpha = None,
+    fdr: flags.Fdr = None,
+    resamples: flags.Resamples = None,
+    seed: flags.Seed = None,
+    config: asking_file.ConfigFile = None,
+    threads: flags.Threads = None,
+    cache_dir: flags.CacheDir = None,
+    prompts: Annotated[
+        Path | None, option("prompts", "File of prompts for models.", asking.ASKING, "those of the other arm")
+    ] = None,
+    draws: asking.Draws = 1,
+    system_a: Annotated[
+        str | None, option("system-a", "System prompt of A.", asking.ASKING, "the prompts' own")
+    ] = None,
+    system_b: Annotated[
+        str | None, option("system-b", "System prompt of B.", asking.ASKING, "the prompts' own")
+    ] = None,
+    max_tokens: asking.MaxTokens = None,
+    temperature: asking.Temperature = None,
+    top_p: asking.TopP = None,
+    top_k: asking.TopK = None,
+    stop: asking.Stop = None,
+    sampling_seed: asking.SamplingSeed = None,
+    base_url: asking.BaseUrl = None,
+    base_url_a: Annotated[str | None, option("base-url-a", "--base-url of A alone.", asking.ASKING)] = None,
+    base_url_b: Annotated[str | None, option("base-url-b", "--base-url of B alone.", asking.ASKING)] = None,
+    model_arg: asking.ModelArg = None,
+    model_arg_a: Annotated[
+        list[str] | None, option("model-arg-a", "--model-arg of A alone; repeat for more.", asking.ASKING)
+    ] = None,
+    model_arg_b: Annotated[
+        list[str] | None, option("model-arg-b", "--model-arg of B alone; repeat for more.", asking.ASKING)
+    ] = None,
+    models: asking.Models = None,
+    max_cost: asking.MaxCost = None,
+    max_failures: asking.MaxFailures = "10%",
+    out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,
+    fork: asking.Fork = False,
+    json: Annotated[bool, option("json", "Print proposed.json.", OUTPUT)] = False,
+    fail_on_difference: Annotated[
+        bool, option("fail-on-difference", "Exit with 100 when there are findings.", OUTPUT)
+    ] = False,
+    dry_run: Annotated[bool, option("dry-run", "Say what would be asked; ask nothing.", OUTPUT)] = False,
+) -> None:
+    """Say what a contrast of two models brings out, and how often each does it by itself.
+
+    Texts that one model likes and the other does not propose kinds, phrases and names of kinds; these are then looked
+    for in natural answers of both, by the test of diptych compare. Two models of hf/… are contrasted and asked; with
+    --texts-a and --texts-b, such texts are read; with files alone, one half of the answers proposes for the other.
+    The same command goes on where it stopped.
+    """
+    with errors_as_messages(resumes=True):
+        from diptych.cli.contrast.explaining import explain_pair
+
+        any_found = explain_pair(context)
+    if fail_on_difference and any_found:
+        raise typer.Exit(Exit.DIFFERENCES)
