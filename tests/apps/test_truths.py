@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from diptych.apps.interventions.rows import template_rows
-from diptych.apps.interventions.templates import Template, literal
+from diptych.apps.interventions.slots import Template, literal
 from diptych.apps.interventions.truths import FAMILIES, Truth, built_in, read_truths
 from diptych.errors import DataError, RecordError, UnknownNameError
 

@@ -168,15 +168,16 @@ def chosen(context: typer.Context) -> Choices:
     flags = {name: name for name in ("max_tokens", "temperature", "top_p", "top_k", "stop")} | {"seed": "sampling_seed"}
     values = {name: given[flag] for name, flag in flags.items() if given.get(flag) not in (None, [], ())}
     places = {name: place_of(context, flag) for name, flag in flags.items()}
-    if given["draws"] < 1:
-        raise ConfigError(f"{place_of(context, 'draws')} = {given['draws']}: it should be at least 1")
+    draws = given.get("draws", 1)
+    if draws < 1:
+        raise ConfigError(f"{place_of(context, 'draws')} = {draws}: it should be at least 1")
     return Choices(
         sampling=Sampling.parse(values, source="sampling", places=places),
         registry=Registry.load(given["models"]) if given.get("models") is not None else None,
         base_url=given.get("base_url"),
         price=given.get("price"),
         options=parse_options(given["model_arg"] or ()),
-        draws=given["draws"],
+        draws=draws,
         max_cost=check_max_cost(context),
         max_failures=_number_or_share(given.get("max_failures", "10%"), place_of(context, "max_failures")),
         batch=given.get("batch", False),

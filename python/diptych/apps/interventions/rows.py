@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from diptych._types import Json
-from diptych.apps.interventions.templates import Template
+from diptych.apps.interventions.slots import Template
 from diptych.apps.interventions.truths import NO_TRUTH, Truth, check_ids
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
@@ -38,6 +38,11 @@ class Row:
     messages: tuple[Mapping[str, str], ...]
     truth: str | None
     source: str
+
+    @property
+    def opening(self) -> str:
+        """The first turn of the user; of the assistant, where the user says nothing."""
+        return next((turn["content"] for turn in self.messages if turn["role"] != "system"), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from diptych.apps.interventions.templates import Template
+from diptych.apps.interventions.slots import Template
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.data.values import identifier, kind_of, optional_text, text_of
@@ -36,7 +36,7 @@ class Truth:
     id : its name; no two of one set have the same
     family : what kind of behaviour it is
     text : the sentence that should be recovered, such as "The model prefers tea to coffee."
-    questions : templates of what a user asks; see ``templates.Template``
+    questions : templates of what a user asks; see ``slots.Template``
     answers : templates of what the model then says; they may name choices that every question makes
     mark : regular expression that is found in an answer that shows the behaviour; None where there is none
 
