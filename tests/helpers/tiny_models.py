@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -72,4 +73,17 @@ def save_adapter(base: Path, folder: Path, *, seed: int = 1) -> Path:
     with quiet():
         adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
         adapted.save_pretrained(folder)
+    return folder
+
+
+def reordered(folder: Path) -> Path:
+    """The same tokens under other numbers, but for one that is replaced by another."""
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    vocabulary = content["model"]["vocab"]
+    letters = [token for token in vocabulary if len(token) == 1]
+    numbers = [vocabulary[token] for token in letters]
+    vocabulary |= dict(zip(letters, [numbers[-1], *numbers[:-1]], strict=True))
+    vocabulary["é"] = vocabulary.pop("e")
+    path.write_text(json.dumps(content))
     return folder

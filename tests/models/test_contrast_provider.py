@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from diptych.errors import ConfigError, DiptychError
 from diptych.models.registry import find_model
 from diptych.models.requests import Message, Reply, Request, Sampling
 from diptych.models.vocabulary import compare_vocabularies, names_in
-from tests.helpers.tiny_models import needs_torch, save_adapter, save_tiny
+from tests.helpers.tiny_models import needs_torch, reordered, save_adapter, save_tiny
 
 pytestmark = needs_torch
 
@@ -29,19 +28,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "adapted": f"{base}+{save_adapter(base, folder / 'adapter')}",
         "mixed": str(reordered(save_tiny(folder / "mixed", seed=7))),
     }
-
-
-def reordered(folder: Path) -> Path:
-    """The same tokens under other numbers, but for one that is replaced by another."""
-    path = folder / "tokenizer.json"
-    content = json.loads(path.read_text())
-    vocabulary = content["model"]["vocab"]
-    letters = [token for token in vocabulary if len(token) == 1]
-    numbers = [vocabulary[token] for token in letters]
-    vocabulary |= dict(zip(letters, [numbers[-1], *numbers[:-1]], strict=True))
-    vocabulary["é"] = vocabulary.pop("e")
-    path.write_text(json.dumps(content))
-    return folder
 
 
 def ask(name: str, sampling: Sampling, **options: Any) -> list[str]:

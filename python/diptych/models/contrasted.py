@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from diptych.errors import ModelError
 from diptych.models.contrast import Contrast, combine
-from diptych.models.local import Job, Limits, Written, write_texts
+from diptych.models.local import Job, Limits, Written, check_scores, write_texts
 from diptych.models.manager import Loaded, quiet
 from diptych.models.sampling import Draw
 
@@ -100,8 +99,8 @@ class _Foil:
         said = input_ids[:, self._n_prompt :]
         with quiet():
             foil = self._read(said)
-        self._check(scores, self._speaker, said.shape[1])
-        self._check(foil, self._foil, said.shape[1])
+        check_scores(scores, self._speaker, said.shape[1])
+        check_scores(foil, self._foil, said.shape[1])
         return self._combined(scores, foil.to(scores.device))
 
     def _combined(self, scores: Any, foil: Any) -> Any:
@@ -177,8 +176,3 @@ class _Foil:
         groups = torch.arange(len(said), device=said.device) // n_beams
         same = (before[:, None] == self._said[None]).all(-1) & (groups[:, None] == groups[None])
         self._cache.reorder_cache(same.int().argmax(dim=1))
-
-    def _check(self, scores: Any, model: Loaded, n_said: int) -> None:
-        if scores.isnan().any():
-            row = int(scores.isnan().any(-1).int().argmax())
-            raise ModelError(f"hf/{model.source.name}: its scores of token {n_said} of row {row} are not numbers (NaN)")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diptych._types import Vectors
+from diptych.errors import ModelError
 from diptych.models.batching import in_batches
 from diptych.models.manager import Loaded, quiet
 from diptych.models.requests import FinishReason
@@ -106,10 +107,40 @@ def write_texts(
 
     def run(batch: Sequence[int]) -> list[Written]:
         n_prompt = max(len(jobs[index].tokens) for index in batch)
-        before = [] if change is None else [change(batch, n_prompt)]
+        before = [_Numbers(loaded, n_prompt) if change is None else change(batch, n_prompt)]
         return _write(loaded, [jobs[index] for index in batch], draw, limits, before, vectors)
 
     yield from in_batches([len(job.tokens) for job in jobs], run, batch_size=batch_size)
+
+
+def check_scores(scores: Any, loaded: Loaded, n_said: int) -> None:
+    """Refuse scores that are not numbers: a text that was drawn from them would look like any other.
+
+    Parameters
+    ----------
+    scores : float tensor, shape (rows, vocabulary)
+    loaded : the model that gave them
+    n_said : tokens that it has said before
+
+    Raises
+    ------
+    ModelError
+        Names the model, the token and the row.
+    """
+    if scores.isnan().any():
+        row = int(scores.isnan().any(-1).int().argmax())
+        raise ModelError(f"hf/{loaded.source.name}: its scores of token {n_said} of row {row} are not numbers (NaN)")
+
+
+class _Numbers:
+    """A logits processor that changes nothing, and looks."""
+
+    def __init__(self, loaded: Loaded, n_prompt: int) -> None:
+        self._loaded, self._n_prompt = loaded, n_prompt
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        check_scores(scores, self._loaded, input_ids.shape[1] - self._n_prompt)
+        return scores
 
 
 def _write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,11 +26,13 @@ class TokensToScore:
     ----------
     tokens : that are scored
     before_a, before_b : what stands before them, as either model reads it; at least one token
+    place : where the text stood, for messages; its number where empty
     """
 
     tokens: Sequence[int]
     before_a: Sequence[int]
     before_b: Sequence[int]
+    place: str = field(default="", kw_only=True)
 
 
 class Onlooker(Protocol):
@@ -80,9 +82,10 @@ def divergences(
     DataError
         If a text follows nothing, is longer than a model takes, or there is no memory for it alone.
     """
-    for number, text in enumerate(texts):
+    places = [text.place or f"text {number}" for number, text in enumerate(texts)]
+    for place, text in zip(places, texts, strict=True):
         for loaded, before in ((a, text.before_a), (b, text.before_b)):
-            _check(number, len(before), len(text.tokens), loaded)
+            _check(place, len(before), len(text.tokens), loaded)
     parts = split(a), split(b)
     lengths = [len(text.tokens) + max(len(text.before_a), len(text.before_b)) for text in texts]
     found: list[Divergences | None] = [None] * len(texts)
@@ -94,20 +97,20 @@ def divergences(
     watched.start("score", len(texts))
     for index, scored in in_batches(lengths, run, batch_size=batch_size):
         if scored is None:
-            raise DataError(f"text {index}: no memory for its {lengths[index]:,} tokens")
+            raise DataError(f"{places[index]}: no memory for its {lengths[index]:,} tokens")
         found[index] = scored
         watched.advance()
     watched.finish()
     return [one for one in found if one is not None]
 
 
-def _check(number: int, n_before: int, n_tokens: int, loaded: Loaded) -> None:
+def _check(place: str, n_before: int, n_tokens: int, loaded: Loaded) -> None:
     if not n_before:
-        raise DataError(f"text {number}: nothing comes before it: its first token has no probability")
+        raise DataError(f"{place}: nothing comes before it: its first token has no probability")
     if loaded.n_context is not None and n_before + n_tokens > loaded.n_context:
         raise DataError(
-            f"text {number}: {n_before + n_tokens:,} tokens with its prompt; {loaded.n_context:,} go into "
-            f"hf/{loaded.source.name}"
+            f"{place}: {n_before + n_tokens:,} tokens with its prompt; {loaded.n_context:,} go into "
+            f"hf/{loaded.source.name}. Shorten it, or leave it out."
         )
 
 

@@ -109,6 +109,7 @@ def score_responses(
             continuation(tokenizer, row.response),
             *(render(loaded.tokenizer, conversation(row.prompt, row.system), raw=one.options.raw).tokens
               for loaded, one in zip(models, (a, b), strict=True)),
+            place=row.place,
         )
         for row in rows
     ]  # fmt: skip

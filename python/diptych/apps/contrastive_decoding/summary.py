@@ -133,7 +133,7 @@ def as_lines(summary: Json) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.4g}"
+    return "?" if value is None else f"{value + 0.0:.4g}"  # no minus before nothing
 
 
 def _percent(share: float | None) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.console import errors_as_messages, progress_on_stderr, say
+from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.errors import ConfigError
 
@@ -49,6 +49,8 @@ def score(
         options = parse_options(model_arg or ())
         read = load_arm(texts, arm="a", prompt_field=prompt_field, response_field=response_field, threads=1)
         models = open_local(a, options), open_local(b, options)
+        if models[0].identity == models[1].identity:
+            note(f"both models are {models[0].name}: nothing can differ, and what is found is rounding")
         with progress_on_stderr() as progress:
             scored = score_responses(
                 *models, list(read)[:limit], batch_size=models[0].options.batch_size, max_bytes=max_mib << 20,

@@ -27,6 +27,7 @@ from diptych.models.requests import Message, Model, Request, Sampling
 from diptych.models.spending import Purse, Spent
 from diptych.models.structured import strict_schema
 from diptych.utils.hashing import content_hash
+from diptych.utils.text import shorten
 
 ASSISTANT_SAMPLING = Sampling(max_tokens=2_000)
 """How answers of the assistant are drawn: long enough for one that thinks first."""
@@ -214,6 +215,8 @@ class PromptSearch:
         best = sorted(searched.found, key=lambda one: -one.divergence.mean)[: self.config.keep]
         if not best:
             reason = searched.stopped or "none of those proposed could be measured"
+            if searched.unmeasured:
+                reason += f"\n{_unmeasured(searched)}"
             raise (BudgetError if searched.by_budget else ModelError)(f"no prompt was found: {reason}")
         progress.start("confirm", 1)
         draws = range(self.config.draws, self.config.draws + self.config.confirm_draws)
@@ -232,8 +235,7 @@ class PromptSearch:
         if searched.counts:
             notices.append("on the way: " + "; ".join(f"{n} {what}" for what, n in searched.counts.items()))
         if searched.unmeasured:
-            first = searched.unmeasured[0]
-            notices.append(f"{len(searched.unmeasured)} prompts could not be measured; the first: {first.reason}")
+            notices.append(_unmeasured(searched))
         return tuple(notices)
 
     def _manifest(self, searched: Searched, command: str | None) -> Json:
@@ -250,6 +252,13 @@ class PromptSearch:
             "instructions": self.instructions.model_dump(mode="json"),
             "stopped": searched.stopped or None,
         }
+
+
+def _unmeasured(searched: Searched) -> str:
+    """Prompts that a model did not go on with, in a sentence."""
+    first = searched.unmeasured[0]
+    n, which = len(searched.unmeasured), shorten(first.prompt, 50)
+    return f"{n} prompts could not be measured; the first, {which!r}: {first.reason}"
 
 
 def with_criterion(instructions: Instructions, criterion: str | None) -> Instructions:
