@@ -33,6 +33,7 @@ _KEY = re.compile(r"(?:[A-Za-z_ -]{2,20}\s*[:=]\s*)?[\"']?[\w-]{20,200}[\"']?")
 _A_KEY = "it looks like a file of keys: nothing of it was taken, and it should not lie among data"
 _LEFT = {
     "final_analysis.txt": "a report in words; read it as it is",
+    "table_outputs": "tables drawn in characters; the results they show are in pkl_results",
     "runtime_logs": "a log of the original; read it as it is",
 }
 

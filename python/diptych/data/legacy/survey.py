@@ -16,6 +16,9 @@ import yaml
 from diptych._types import Json
 from diptych.data.catalogue import Catalogue
 from diptych.data.legacy.contrasts import convert_csv, convert_json, convert_pickle, convert_text
+from diptych.data.legacy.interventions import convert_lines
+from diptych.data.legacy.interventions import convert_table as convert_intervention_table
+from diptych.data.legacy.planted_results import convert_pickle as convert_planted
 from diptych.data.legacy.settings import is_settings, read_runs
 from diptych.data.legacy.stages import Converted, OldVectors, convert_stage
 from diptych.data.legacy.unpickling import read_stage
@@ -138,10 +141,10 @@ def _look_at(file: Path, found: Found, configs: Mapping[str, Mapping[str, Any]])
         ".json": lambda: _json(file, found),
         ".yaml": lambda: _yaml(file),
         ".yml": lambda: _yaml(file),
-        ".csv": lambda: convert_csv(file) or _csv(file),
-        ".tsv": lambda: convert_csv(file),
+        ".csv": lambda: convert_intervention_table(file) or convert_csv(file) or _csv(file),
+        ".tsv": lambda: convert_intervention_table(file) or convert_csv(file),
         ".txt": lambda: convert_text(file),
-        ".jsonl": lambda: _json_lines(file),
+        ".jsonl": lambda: convert_lines(file) or _json_lines(file),
     }
     reader = readers.get(file.suffix)
     if reader is None:
@@ -155,7 +158,7 @@ def _stage(file: Path, configs: Mapping[str, Mapping[str, Any]]) -> Converted:
     is_stage = file.parent.parent.name == "saved_data"
     kind = file.parent.name if is_stage else file.stem
     value = read_stage(file)
-    given = None if is_stage else convert_pickle(value, file)
+    given = None if is_stage else convert_planted(value, file) or convert_pickle(value, file)
     if given is not None:
         return given
     name = slug(kind if kind == file.stem else f"{kind}-{file.stem[:12]}", max_length=80)

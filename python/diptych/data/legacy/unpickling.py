@@ -43,7 +43,7 @@ class _Made:
 
 
 class Estimator(_Made):
-    """What is left of a fitted estimator: its ``fields`` by name, and nothing that can be called."""
+    """What is left of a fitted estimator, or a graph: its ``fields`` by name, and nothing that can be called."""
 
     def clear(self) -> None:
         """No fields yet."""
@@ -157,6 +157,10 @@ _STORAGES = {
     "FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "bf16", "LongStorage": "i8",
     "IntStorage": "i4",
 }  # fmt: skip
+_GRAPHS = [
+    ("graph", "Graph"), ("coreviews", "AdjacencyView"), ("reportviews", "NodeView"), ("reportviews", "EdgeView"),
+    ("reportviews", "DegreeView"),
+]  # fmt: skip
 _SAFE: dict[tuple[str, str], Any] = {
     **{(module, "_reconstruct"): _Array for module in _NUMPY},
     **{(module, "ndarray"): _Array for module in _NUMPY},
@@ -168,6 +172,8 @@ _SAFE: dict[tuple[str, str], Any] = {
     ("collections", "defaultdict"): _Call(lambda *_: {}),
     ("torch._utils", "_rebuild_tensor_v2"): _Call(_tensor),
     ("torch.storage", "_load_from_bytes"): _Call(_load_storage),
+    ("builtins", "dict"): _Call(lambda *_: {}),
+    **{(f"networkx.classes.{module}", name): Estimator for module, name in _GRAPHS},
     **{(module, name): _StorageType(code) for module in ("torch", "torch.cuda") for name, code in _STORAGES.items()},
 }
 """All that a name can stand for, besides the classes of scikit-learn, which stand for `Estimator`."""
@@ -238,6 +244,8 @@ def _plain(value: Any, done: dict[int, Any]) -> Any:
     if not isinstance(value, Estimator | dict | list | tuple):
         return value
     if id(value) not in done:
+        if isinstance(value, Estimator):
+            done[id(value)] = value  # a graph holds views that hold the graph
         done[id(value)] = _plain_inside(value, done)
     return done[id(value)]
 
