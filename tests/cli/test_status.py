@@ -114,7 +114,7 @@ def test_what_readers_are_asked_counts_too(forge: Forge, folder: Path) -> None:
     found = status(forge, folder, "run")
     (judge,) = found["arms"]
     assert (found["stage"], judge["arm"], judge["model"]) == ("asking", "judge", "scripted/j")
-    assert 0 < judge["answered"] and 0 < judge["missing"] and "compare a.jsonl" in found["resume"]
+    assert judge["answered"] > 0 and judge["missing"] > 0 and "compare a.jsonl" in found["resume"]
     assert f"judge: scripted/j: {judge['answered']} of" in forge.run("status", "run", cwd=folder).out
     assert forge.run(*command, "--price", "1000,1000", cwd=folder).code == 0
     (judge,) = status(forge, folder, "run")["arms"]

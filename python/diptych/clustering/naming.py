@@ -137,16 +137,25 @@ def _overlap(one: str, other: str) -> float:
     return len(first & second) / len(first | second)
 
 
-def show_clusters(texts: Sequence[str], vectors: Vectors, labels: Labels, n_clusters: int, *, seed: int) -> list[Shown]:
+def show_clusters(
+    texts: Sequence[str],
+    vectors: Vectors,
+    labels: Labels,
+    n_clusters: int,
+    *,
+    seed: int,
+    n_held_out: int = N_HELD_OUT,
+) -> list[Shown]:
     """For each cluster: texts to name it by, typical ones and boundary ones, neighbours, and texts held out.
 
     Parameters
     ----------
-    texts : n; of equal ones in a cluster, one is used
+    texts : n; of equal ones in a cluster, one is used, and none that is in it stands for its neighbours
     vectors : float32 (n, d)
     labels : int32 (n,), cluster of each; -1 is no cluster, and may be a neighbour
     n_clusters : k
     seed : of what is held out
+    n_held_out : texts of a cluster, and as many of its neighbours, at most
 
     Notes
     -----
@@ -164,10 +173,8 @@ def show_clusters(texts: Sequence[str], vectors: Vectors, labels: Labels, n_clus
     order = np.array(sorted(range(len(texts)), key=lambda i: (digests[i], i)), dtype=np.int64)
     suspicious = np.array([bool(orders_in(text)) for text in texts], dtype=np.bool_)
     centroids = _centroids(vectors, labels, n_clusters)
-    return [
-        _show(texts, vectors, labels == c, centroids, c, order[~suspicious[order]] if not suspicious.all() else order)
-        for c in range(n_clusters)
-    ]
+    usable = order[~suspicious[order]] if not suspicious.all() else order
+    return [_show(texts, vectors, labels == c, centroids, c, usable, n_held_out) for c in range(n_clusters)]
 
 
 def _centroids(vectors: Vectors, labels: Labels, n_clusters: int) -> Vectors:
@@ -185,20 +192,23 @@ def _show(
     centroids: Vectors,
     cluster: int,
     order: NDArray[np.int64],
+    n_held_out: int,
 ) -> Shown:
     """One cluster; ``order`` holds the usable rows, shuffled."""
     inside, outside = (_once(texts, order[side[order]]) for side in (is_inside, ~is_inside))
+    own_texts = {texts[i] for i in inside}
+    outside = [i for i in outside if texts[i] not in own_texts]
     own = _distance(vectors, centroids[cluster])
     other = np.min([_distance(vectors, c) for i, c in enumerate(centroids) if i != cluster] or [own * 0], axis=0)
     most = max(1, len(inside) // 2)
     typical = sorted(inside, key=lambda i: own[i])[: min(N_TYPICAL, most)]
     rest = sorted((i for i in inside if i not in typical), key=lambda i: other[i] - own[i])
     shown = typical + rest[: max(0, min(N_BOUNDARY, most - len(typical)))]
-    near = sorted(outside, key=lambda i: own[i])[: 3 * (N_OUTSIDE + N_HELD_OUT)]
+    near = sorted(outside, key=lambda i: own[i])[: 3 * (N_OUTSIDE + n_held_out)]
     near = [i for i in outside if i in set(near)]
     n_near = min(N_OUTSIDE, len(near) // 2)
-    held_out = [i for i in inside if i not in shown][:N_HELD_OUT]
-    parts = (shown, near[:n_near], held_out, near[n_near : n_near + N_HELD_OUT])
+    held_out = [i for i in inside if i not in shown][:n_held_out]
+    parts = (shown, near[:n_near], held_out, near[n_near : n_near + n_held_out])
     typical_texts, outside_texts, inside_held_out, outside_held_out = (tuple(texts[i] for i in part) for part in parts)
     return Shown(Contrast(typical_texts, outside_texts), HeldOut(inside_held_out, outside_held_out))
 
@@ -223,6 +233,7 @@ def name_clusters(
     n_clusters: int,
     *,
     seed: int,
+    n_held_out: int = N_HELD_OUT,
 ) -> list[Label | None]:
     """Names of clusters, each with what a blind judge made of it.
 
@@ -235,6 +246,7 @@ def name_clusters(
     labels : int32 (n,), cluster of each text; -1 is no cluster
     n_clusters : k
     seed : of which texts are shown and which are held out
+    n_held_out : texts of a cluster, and as many of its neighbours, that the judge is asked about
 
     Returns
     -------
@@ -248,7 +260,7 @@ def name_clusters(
     ConfigError, BudgetError, ModelError, LedgerError
         As ``Assistant.ask_objects`` does.
     """
-    shown = show_clusters(texts, vectors, labels, n_clusters, seed=seed)
+    shown = show_clusters(texts, vectors, labels, n_clusters, seed=seed, n_held_out=n_held_out)
     named = [number for number, one in enumerate(shown) if one.contrast.inside]
     proposed = propose_labels(labeller, [shown[number].contrast for number in named], seed=seed)
     candidates: list[tuple[str, ...]] = [()] * n_clusters

@@ -28,6 +28,7 @@ from diptych.comparison.prepare import Prepared
 from diptych.comparison.reach import out_of_reach
 from diptych.comparison.readers import orders_found
 from diptych.comparison.result import Result
+from diptych.comparison.themes import name_themes, tell_apart
 from diptych.comparison.units import UnitMeans, unit_means
 from diptych.data import Response
 from diptych.embeddings.service import EmbeddingService
@@ -180,7 +181,7 @@ class Analysis:
         with self._stage("examples"):
             findings = self._findings(measured, tested)
         clusters = _clusters(parts, table)
-        described = self._cluster_table(clusters, parts)
+        described = self._cluster_table(clusters, parts, findings)
         notices = [*table.notices, *self.service.notices]
         notices += out_of_reach(parts, table, replace(self.resampling, family=family))
         if self.readers.labeller is not None or self.readers.judge is not None:
@@ -206,7 +207,7 @@ class Analysis:
             proposing=prepared.proposing,
         )
 
-    def _cluster_table(self, labels: Labels, parts: Sequence[Part]) -> Json | None:
+    def _cluster_table(self, labels: Labels, parts: Sequence[Part], tested: Sequence[Finding]) -> Json | None:
         """None without the lens, and where nobody reads it."""
         if not self.describes or (labels < 0).any():
             return None
@@ -221,7 +222,25 @@ class Analysis:
                 labels=labels,
                 vectors=self.vectors,
             )
-            return build_table(answers, names, Said({"responses": _names(parts)}))
+            return build_table(answers, names, self._said(answers, parts, tested))
+
+    def _said(self, answers: Answers, parts: Sequence[Part], tested: Sequence[Finding]) -> Said:
+        """What models say of clusters, asked in the canonical order of the arms."""
+        seed = derive_seed(self.config.seed, "cluster table") % 2**32
+        named = name_themes(answers, self.readers, ("inputs", "interactions"), seed=seed)
+        cluster_of = {one.id: one.definition["cluster"] for one in _cluster_measures(parts)}
+        share_q = {cluster_of[one.id]: one.q_value for one in tested if one.id in cluster_of}
+        found = tell_apart(answers, self.table.is_b, share_q, self.readers, alpha=self.config.alpha, seed=seed)
+        names = [arm.name for arm in self.table.arms]
+        contrasts = {
+            c: [
+                {"arm": names[side], "other": names[1 - side], "label": told}
+                for side, told in list(enumerate(sides))[:: -1 if self.swapped else 1]
+                if told is not None
+            ]
+            for c, sides in found.items()
+        }
+        return Said({**named, "responses": _names(parts)}, contrasts)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -314,8 +333,12 @@ class Analysis:
 
 def _names(parts: Sequence[Part]) -> dict[int, Json]:
     """What the lens ``clusters`` had its clusters called."""
-    definitions = [measure.definition for part in parts for measure in part.hypotheses if measure.lens == "clusters"]
+    definitions = (measure.definition for measure in _cluster_measures(parts))
     return {one["cluster"]: one["label"] for one in definitions if "label" in one}
+
+
+def _cluster_measures(parts: Sequence[Part]) -> Iterator[Measure]:
+    return (measure for part in parts for measure in part.hypotheses if measure.lens == "clusters")
 
 
 def _clusters(parts: Sequence[Part], table: Table) -> Labels:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal, Self
 
 from diptych._types import Json, Progress
-from diptych.clustering import naming
+from diptych.clustering import contrasting, naming
 from diptych.clustering.algorithms import number_of_clusters
+from diptych.comparison import themes
 from diptych.comparison.config import LABELLERS, CompareConfig
 from diptych.comparison.folder import ledgers_beside
 from diptych.comparison.lenses.judge import MAX_SENTENCE, PAIRS_A_QUESTION
@@ -169,12 +170,15 @@ class AskedReaders:
         counts: dict[Role, list[tuple[int, float]]] = {role: [] for role in self.readers}
         length = min(n_characters, 2.0 * MAX_CHARACTERS)
         if "labeller" in self.readers:
-            n_kinds = number_of_clusters(n_responses) * ("clusters" in self.settings.lenses)
-            n_kinds += MAX_REPORTED * ("regions" in self.settings.lenses)
+            n_clusters = number_of_clusters(n_responses) * ("clusters" in self.settings.lenses)
+            n_kinds = n_clusters + MAX_REPORTED * ("regions" in self.settings.lenses)
+            n_contrasts = 2 * min(n_clusters, themes.MAX_CONTRASTS)
             n_texts = naming.N_TYPICAL + naming.N_BOUNDARY + naming.N_OUTSIDE
-            counts["labeller"].append((n_kinds, n_texts * length))
+            counts["labeller"].append((n_kinds + 2 * n_clusters, n_texts * length))
+            counts["labeller"].append((n_contrasts, 2 * contrasting.N_SHOWN * length))
+            n_judged = (n_kinds + n_contrasts) * naming.N_HELD_OUT + 2 * n_clusters * themes.N_HELD_OUT
             judge: Role = "judge" if "judge" in self.readers else "labeller"
-            counts[judge].append((n_kinds * 4 * naming.N_HELD_OUT, length + 3 * naming.MAX_LABEL))
+            counts[judge].append((4 * n_judged, length + 3 * naming.MAX_LABEL))
         if "judge" in self.settings.lenses and "judge" in self.readers:
             n_halves, share = (2, 1.0) if self.settings.cross_fit else (1, 1.0 - self.settings.discovery_fraction)
             n_pairs = min(self.settings.judge_pairs, n_prompts // 2)

@@ -94,7 +94,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Documents:
     label = {"text": HOSTILE[0], "note": HOSTILE[1], "is_validated": False, "n_missing": 1, "auc": 0.5, "auc_low": 0.1}
     said = {"keywords": _KEYWORDS, "label": {**label, "auc_high": 0.9}}
     table["clusters"][0]["themes"]["inputs"] = said
-    table["clusters"][0]["contrasts"] = [{**said, "arm": _NAMES["name_a"], "other": _NAMES["name_b"]}]
+    table["clusters"][0]["contrasts"] = [{"label": said["label"], "arm": _NAMES["name_a"], "other": _NAMES["name_b"]}]
     return replace(documents, findings=findings, measures=measures, hypotheses=ledger.to_jsonl(), cluster_table=table)
 
 

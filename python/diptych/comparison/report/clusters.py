@@ -71,9 +71,9 @@ def build_clusters(table: Json, tested: Mapping[int, Row] | None = None) -> tupl
 
 def _theme(about: str, told: Json) -> ThemeView:
     label = told["label"]
-    words = visible(", ".join(told["keywords"]))
     if label is None:
         return ThemeView(about, visible(theme(told)), "", "")
+    words = visible(", ".join(told.get("keywords", ())))
     return ThemeView(about, visible(str(label["text"])), judged(label), words)
 
 
