@@ -20,7 +20,7 @@ from diptych.apps.behavioural_clustering.folder import read_approvals, write_app
 from diptych.apps.behavioural_clustering.plots import draw, usual_answers
 from diptych.apps.behavioural_clustering.run import ApproveRun, Outcome
 from diptych.comparison.readers import Reader
-from diptych.errors import ConfigError, ModelError, RunError, ShapeError
+from diptych.errors import ConfigError, ModelError, RunError
 from diptych.models.prices import per_million
 from diptych.models.providers.scripted import Rule, Script, ScriptedModel
 from diptych.models.requests import Deliver, Request, Sampling
@@ -240,7 +240,7 @@ def test_several_draws_of_a_statement_are_one_unit(inputs: Path) -> None:
 
 
 def test_more_clusters_than_statements_and_a_question_without_a_place_are_refused(inputs: Path) -> None:
-    with pytest.raises(ShapeError, match="cannot make 100 clusters of 48 rows"):
+    with pytest.raises(ConfigError, match="n_clusters = 100: there are 48 statements"):
         go(inputs, "run", ambitious(), n_clusters=100)
     with pytest.raises(ConfigError, match="question.*has no {statement}"):
         prepare(inputs, ambitious(), question="Yes or no?")

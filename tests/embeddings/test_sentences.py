@@ -14,10 +14,7 @@ from diptych.embeddings.encoders import check_encoder, make_encoder
 from diptych.embeddings.sentences import SentenceEncoder
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import ConfigError, MissingExtraError, ModelError, UnknownNameError
-
-needs_library = pytest.mark.skipif(
-    find_spec("sentence_transformers") is None, reason="sentence-transformers is not installed"
-)
+from tests.helpers.tiny_models import needs_torch
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +47,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "whole"
 
 
-@needs_library
+@needs_torch
 def test_rows_are_unit_vectors_and_do_not_depend_on_their_batch(tiny: Path) -> None:
     encoder = make_encoder(f"st/{tiny}")
     texts = ["abc", "", "a b c d e f", "jjj" * 30, "abc"]
@@ -62,7 +59,7 @@ def test_rows_are_unit_vectors_and_do_not_depend_on_their_batch(tiny: Path) -> N
     assert encoder.encode([]).shape == (0, 32)
 
 
-@needs_library
+@needs_torch
 def test_the_fingerprint_is_that_of_the_content(tiny: Path, tmp_path: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
@@ -76,7 +73,7 @@ def test_the_fingerprint_is_that_of_the_content(tiny: Path, tmp_path: Path) -> N
     assert SentenceEncoder(str(copy)).fingerprint != SentenceEncoder(str(tiny)).fingerprint
 
 
-@needs_library
+@needs_torch
 def test_a_model_is_loaded_once(tiny: Path, tmp_path: Path) -> None:
     assert make_encoder(f"st/{tiny}") is make_encoder(f"st/{tiny}")
     rows = EmbeddingService(tmp_path, f"st/{tiny}").get_embeddings(["abc", "def"])
@@ -84,7 +81,7 @@ def test_a_model_is_loaded_once(tiny: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(rows, again[::-1])
 
 
-@needs_library
+@needs_torch
 def test_what_cannot_be_loaded_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"cannot be loaded.*\n.*safetensors"):
         make_encoder(f"st/{tmp_path}")
@@ -104,7 +101,7 @@ def test_names_are_checked_before_anything_is_loaded() -> None:
             check_encoder(name)
 
 
-@needs_library
+@needs_torch
 def test_texts_that_the_model_does_not_see_whole_are_counted_from_the_cache_too(tiny: Path, tmp_path: Path) -> None:
     seen, cut = "a " * 14, "a " * 15  # with two marks: sixteen tokens are seen
     for _ in range(2):
@@ -118,7 +115,7 @@ def test_texts_that_the_model_does_not_see_whole_are_counted_from_the_cache_too(
     assert EmbeddingService(None, f"st/{tiny}").get_embeddings([seen]).shape == (1, 32)
 
 
-@needs_library
+@needs_torch
 def test_a_prefix_and_fewer_dimensions_change_what_is_kept(tiny: Path, tmp_path: Path) -> None:
     plain = EmbeddingService(tmp_path, f"st/{tiny}").get_embeddings(["abc"])
     half = EmbeddingService(tmp_path, f"st/{tiny}", options={"dimensions": 16}).get_embeddings(["abc"])

@@ -11,7 +11,7 @@ import pytest
 
 from diptych.models.manager import quiet
 
-LIBRARIES = ("torch", "transformers", "peft", "accelerate")
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "sentence_transformers")
 MISSING = [name for name in LIBRARIES if find_spec(name) is None]
 needs_torch = pytest.mark.local
 """Skipped by ``tests/conftest.py`` where one of these is missing."""

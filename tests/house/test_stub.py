@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.house.tree import PACKAGE, ROOT, run_python
 
+pytestmark = pytest.mark.timeout(240)  # mypy builds everything that the stub imports, on a machine that may be busy
 STUB = (PACKAGE / "_core.pyi").read_text()
 
 

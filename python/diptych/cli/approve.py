@@ -31,6 +31,7 @@ _NAMES = {
     "embedder_args": "embedder_arg",
 }
 """Settings whose flag has another name in the signature."""
+_OF_HELPERS = ("base_url_helpers", "model_arg_helpers", "price_helpers")
 
 
 def approve(
@@ -103,7 +104,7 @@ def approve(
         settings, choices = _settings(context), asking.chosen(context)
         check_vectors_price(settings.embedder, settings.embedder_args, choices.max_cost)
         asked = [_open(name, choices, stack, settings) for name in settings.models]
-        helpers = _open_helpers(settings, choices.of_helpers(context.params), stack)
+        helpers = _open_helpers(context, settings, choices, stack)
         n_threads = flags.check_threads(threads)
         prepared = ApproveRun.prepare(settings, asked, helpers=helpers, threads=n_threads)
         folder = out if out is not None and not fork else _free(prepared, out)
@@ -143,10 +144,18 @@ def _open(name: str, choices: asking.Choices, stack: ExitStack, settings: Approv
     return Asked(model, spec.price)
 
 
-def _open_helpers(settings: ApproveConfig, choices: asking.Choices, stack: ExitStack) -> dict[str, Reader]:
+def _open_helpers(
+    context: typer.Context, settings: ApproveConfig, choices: asking.Choices, stack: ExitStack
+) -> dict[str, Reader]:
     """By role; a model of several roles is opened once."""
     from diptych.comparison.readers import Reader
 
+    useless = next((name for name in _OF_HELPERS if context.params[name]), None)
+    if useless is not None and not settings.helpers:
+        raise ConfigError(
+            f"{flags.place_of(context, useless)}: no model helps. Name one, such as --reader PROVIDER/MODEL"
+        )
+    choices = choices.of_helpers(context.params)
     opened: dict[str, Reader] = {}
     for name in settings.helpers.values():
         spec = choices.spec(name)
@@ -184,7 +193,7 @@ def _plan(prepared: ApproveRun, folder: Path, cache_dir: Path | None) -> None:
     from diptych.models.prices import sum_estimates
 
     config, personas, n = prepared.config, prepared.catalogue.personas, len(prepared.statements)
-    say(f"{n} statements, {len(prepared.models)} models, {len(personas)} personas, {config.draws} draws each")
+    say(f"{n} statements, {len(prepared.models)} models, {len(personas)} personas; draws: {config.draws}")
     say("personas: " + "; ".join(f"{one.section}: {one.label}" for one in personas))
     totals: dict[str, list[Estimate]] = {}
     for generation, missing in prepared.elicitation.missing(folder / LEDGER):

@@ -186,6 +186,7 @@ class Analysis:
         notices += out_of_reach(parts, table, replace(self.resampling, family=family))
         if self.readers.labeller is not None or self.readers.judge is not None:
             notices += orders_found(table)
+        notices += self.readers.notices()
         return Result(
             table=replace(prepared.table, notices=tuple(notices)),
             measures=tuple(measure for part in measured for measure in part.measures),

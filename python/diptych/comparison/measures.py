@@ -141,6 +141,10 @@ class Readers:
     n_pairs: int = 24
     n_sentences: int = 10
 
+    def notices(self) -> list[str]:
+        """What a reader should know about answers that could not be read."""
+        return [notice for one in (self.labeller, self.judge) if one is not None for notice in one.notices()]
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:

@@ -71,8 +71,12 @@ class Catalogue:
             source = str(path)
             try:
                 text = Path(path).read_text(encoding="utf-8-sig")
-            except (OSError, UnicodeDecodeError) as error:
-                raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+            except FileNotFoundError:
+                raise DataError(f"{path}: no such catalogue. It is looked up from the current folder.") from None
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+            except UnicodeDecodeError as error:
+                raise DataError(f"{path}: not UTF-8 text: {error}") from error
         try:
             values = json.loads(text, object_pairs_hook=_each_once)
         except json.JSONDecodeError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ class Assistant:
     progress : where it says how far it is
     beside : ledgers of other runs, whose answers to the same questions are taken over
     role : what it is in the run, for those who ask how that stands
+    unread : why answers could not be read so far
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Assistant:
     progress: Progress | None = None
     beside: tuple[Path, ...] = ()
     role: str = "assistant"
+    unread: list[str] = field(default_factory=list, compare=False)
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each question, in order.
@@ -108,4 +111,12 @@ class Assistant:
         """
         schema = strict_schema(form)
         answers = self.ask([replace(question, schema=schema) for question in questions])
-        return [read_object(answer, form) for answer in answers]
+        found = [read_object(answer, form) for answer in answers]
+        self.unread.extend(one.reason for one in found if isinstance(one, Failure))
+        return found
+
+    def notices(self) -> Iterator[str]:
+        """What a reader should know about answers that could not be read."""
+        if self.unread:
+            [(reason, _)] = Counter(self.unread).most_common(1)
+            yield f"{len(self.unread)} answers of {self.model.name} could not be read (most often: {reason})"

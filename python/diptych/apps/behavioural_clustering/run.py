@@ -21,6 +21,7 @@ from diptych.comparison.manifest import describe_manifest
 from diptych.comparison.readers import Reader
 from diptych.data.catalogue import Catalogue
 from diptych.data.statements import Statements, load_statements
+from diptych.errors import ConfigError
 from diptych.models.ledger import Ledger
 from diptych.models.spending import Purse, Spent
 from diptych.utils.hashing import content_hash
@@ -100,6 +101,10 @@ class ApproveRun:
         statements = load_statements(
             config.statements, max_chars=config.max_chars, limit=config.limit, seed=config.seed, threads=threads
         )
+        if config.n_clusters is not None and config.n_clusters > len(statements):
+            raise ConfigError(
+                f"n_clusters = {config.n_clusters}: there are {len(statements)} statements; ask for at most as many"
+            )
         return cls(config, statements, catalogue, tuple(models), helpers or {})
 
     @property
@@ -184,6 +189,8 @@ class ApproveRun:
         )
         if reading.n_read:
             notices[f"{reading.n_read} answers without a clear yes or no were read by {self.config.reader}"] = None
+        readers = (one for role, one in helpers.items() if role != "writer")
+        notices |= dict.fromkeys(notice for one in readers for notice in one.notices())
         notices |= dict.fromkeys([*clusters.notices, *(writeup.notices(self.config.writer or "") if writeup else ())])
         return Outcome(
             manifest={**self.manifest(), "command": command},
