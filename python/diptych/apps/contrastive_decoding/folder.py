@@ -7,14 +7,17 @@ from pathlib import Path
 
 from diptych._types import Json
 from diptych.apps.contrastive_decoding.page import render_scores
+from diptych.apps.contrastive_decoding.plots import draw
 from diptych.apps.contrastive_decoding.scoring import ScoredText
+from diptych.apps.contrastive_decoding.terms import by_likelier, compare_terms
 from diptych.comparison.folder import writing
 from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.text import json_line, json_text
+from diptych.visualization.pages import files_of
 
 
 def write_scores(folder: Path, texts: Sequence[ScoredText], summary: Json, manifest: Json, *, a: str, b: str) -> None:
-    """Write ``scores.jsonl``, ``summary.json``, ``scores.html`` and ``manifest.json``; the folder appears when whole.
+    """Write ``scores.jsonl``, ``summary.json``, ``scores.html``, ``manifest.json``; the folder appears when whole.
 
     Parameters
     ----------
@@ -28,12 +31,18 @@ def write_scores(folder: Path, texts: Sequence[ScoredText], summary: Json, manif
     RunError
         If it exists and is not empty, or cannot be written.
     """
+    pictures = list(draw(texts))
+    terms = compare_terms(*([one.response.response for one in side] for side in by_likelier(texts)))
     files = {
         "scores.jsonl": "".join(json_line(text.as_json()) for text in texts),
         "summary.json": json_text(summary) + "\n",
-        "scores.html": render_scores(texts, summary, a=a, b=b),
+        "scores.html": render_scores(texts, summary, a=a, b=b, terms=terms, pictures=pictures),
         "manifest.json": json_text(manifest) + "\n",
     }
+    data = {name: text.encode() for name, text in files.items()}
+    data |= {f"plots/{name}": content for name, content in files_of(pictures).items()}
     with writing(folder), new_folder(folder) as place:
-        for name, text in files.items():
-            write_atomic(place / name, text.encode())
+        for name, content in data.items():
+            (place / name).parent.mkdir(exist_ok=True)
+            write_atomic(place / name, content)
+            (place / name).chmod(0o644)

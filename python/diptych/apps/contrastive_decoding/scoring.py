@@ -78,6 +78,7 @@ def score_responses(
     *,
     batch_size: int = 8,
     max_bytes: int = MAX_BYTES,
+    ends: bool = False,
     onlooker: Onlooker | None = None,
     progress: Progress | None = None,
 ) -> list[ScoredText]:
@@ -89,6 +90,7 @@ def score_responses(
     rows : responses; who wrote them does not matter
     batch_size : texts at once; halved when memory runs out
     max_bytes : of memory for scores, beside the models
+    ends : score, as a last token without text, the end of each response that its model ended
     onlooker : that all scores are shown to
     progress : where it says how far it is
 
@@ -103,10 +105,10 @@ def score_responses(
     """
     check_pair(a, b)
     models = a.load(), b.load()
-    tokenizer = models[0].tokenizer
+    tokenizer, end = models[0].tokenizer, tuple(models[0].ends[:1])
     texts = [
         TokensToScore(
-            continuation(tokenizer, row.response),
+            continuation(tokenizer, row.response) + (end if ends and row.finish_reason == "stop" else ()),
             *(render(loaded.tokenizer, conversation(row.prompt, row.system), raw=one.options.raw).tokens
               for loaded, one in zip(models, (a, b), strict=True)),
             place=row.place,
@@ -120,8 +122,15 @@ def score_responses(
         if wrong := not_a_number(one, a.name, b.name):
             raise ModelError(f"{row.place or row.prompt_id}: {wrong}")
     return [
-        ScoredText(row, pieces(tokenizer, text.tokens), one) for row, text, one in zip(rows, texts, scores, strict=True)
+        ScoredText(row, _pieces(tokenizer, text.tokens, row.response), one)
+        for row, text, one in zip(rows, texts, scores, strict=True)
     ]
+
+
+def _pieces(tokenizer: Any, tokens: Sequence[int], response: str) -> tuple[str, ...]:
+    """Each token as text, the end without any."""
+    n = len(continuation(tokenizer, response))
+    return pieces(tokenizer, tokens[:n]) + ("",) * (len(tokens) - n)
 
 
 def pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:

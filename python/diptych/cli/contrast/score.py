@@ -34,7 +34,7 @@ def score(
     """Say how far two models differ at each token of given texts, and show it.
 
     Exact over the whole vocabulary: Kullback–Leibler divergence both ways, Jensen–Shannon, probabilities of the token
-    that stands there. OUT gets scores.jsonl, summary.json and scores.html, where tokens are coloured.
+    that stands there. OUT gets scores.jsonl, summary.json and scores.html, where tokens are coloured, with pictures.
     """
     with errors_as_messages():
         from diptych.apps.contrastive_decoding.folder import write_scores

@@ -1,0 +1,77 @@
+"""The page of what was mined: one offline file. Model text is hostile text, and reaches it through escaping only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+from diptych._types import Json
+from diptych.apps.contrastive_decoding.mining.ranking import RankedText
+from diptych.apps.contrastive_decoding.mining.run import Mined
+from diptych.apps.contrastive_decoding.mining.summary import CAVEAT, divergence_lines, spread, statistics_lines
+from diptych.apps.contrastive_decoding.page import token_views
+from diptych.apps.contrastive_decoding.terms import cloud
+from diptych.utils.text import printable
+from diptych.visualization.pages import Picture
+
+MAX_TEXTS = 40
+"""Texts at either end of the ranking that the page shows."""
+
+
+def render_mined(mined: Mined, summary: Json, pictures: Sequence[Picture]) -> str:
+    """The page.
+
+    Parameters
+    ----------
+    mined : what came of it
+    summary : of it
+    pictures : that lie in ``plots`` beside it
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(
+        loader=PackageLoader("diptych.apps.contrastive_decoding"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    style = pages.get_template("mine.css").render()
+    n_shown = min(MAX_TEXTS, (len(mined.ranked) + 1) // 2)
+    return pages.get_template("mine.html.j2").render(
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        a=printable(mined.a),
+        b=printable(mined.b),
+        caveat=CAVEAT,
+        summary=summary,
+        notices=[printable(notice) for notice in mined.notices],
+        tokens=[_token(one) for one in summary["tokens"]],
+        divergence=divergence_lines(summary),
+        statistics="\n".join(statistics_lines(summary)).strip(),
+        ends=[
+            {"model": "b", "texts": [_text(one) for one in mined.ranked[:n_shown]]},
+            {"model": "a", "texts": [_text(one) for one in mined.ranked[::-1][:n_shown]]},
+        ],
+        words=cloud(mined.terms),
+        terms=[{**term, "phrase": printable(term["phrase"])} for term in summary["terms"]],
+        pictures=pictures,
+    )
+
+
+def _token(one: Json) -> Json:
+    decimals = {"gain": 4, "log_ratio": 2, "wanted": 3}
+    return {
+        "text": repr(printable(one["text"])),
+        **{name: spread(one[name], n) for name, n in decimals.items()},
+        "n_wanted": one["n_wanted"],
+        "n_places": one["n_places"],
+    }
+
+
+def _text(one: RankedText) -> Json:
+    row = one.scored.response
+    return {
+        "per_token": f"{one.per_token:+.3f}",
+        "n_tokens": one.n_tokens,
+        "writer": row.arm,
+        "prompt": printable(row.prompt),
+        "tokens": token_views(one.scored),
+    }
