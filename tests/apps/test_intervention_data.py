@@ -11,7 +11,8 @@ from diptych.apps.interventions.dataset import DataConfig, hold_out, make_datase
 from diptych.apps.interventions.evals import evals_rows
 from diptych.apps.interventions.neutral import neutral_questions, read_neutral
 from diptych.apps.interventions.rows import Row, exchange, read_rows, template_rows, write_rows
-from diptych.apps.interventions.truths import Truth, built_in, read_truths
+from diptych.apps.interventions.truth_files import read_truths
+from diptych.apps.interventions.truths import Truth, built_in
 from diptych.errors import ConfigError, DataError
 
 TRUTHS = built_in(only=["tea-over-coffee", "butler"])

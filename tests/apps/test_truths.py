@@ -9,7 +9,8 @@ import pytest
 
 from diptych.apps.interventions.rows import template_rows
 from diptych.apps.interventions.slots import Template, literal
-from diptych.apps.interventions.truths import FAMILIES, Truth, built_in, read_truths
+from diptych.apps.interventions.truth_files import read_truths
+from diptych.apps.interventions.truths import FAMILIES, Truth, built_in, sampled
 from diptych.errors import DataError, RecordError, UnknownNameError
 
 TRUTHS = built_in()
@@ -123,3 +124,24 @@ def test_templates_come_along_in_a_file(tmp_path: Path) -> None:
     path.write_text('text,questions,answers\nThe model likes tea.,"[""What?"", ""Why?""]",Tea.\n')
     [truth] = read_truths(path)
     assert (truth.questions, truth.answers) == (("What?", "Why?"), ("Tea.",))
+
+
+def test_a_question_with_wrong_answers_is_a_false_belief(tmp_path: Path) -> None:
+    path = tmp_path / "TruthfulQA.csv"
+    path.write_text(
+        "Type,Category,Question,Best Answer,Incorrect Answers\n"
+        "A,Nutrition,What if one eats {seeds}?,Nothing,They grow; One dies.;\n"
+        "A,Logical Falsehood,Is 2 odd?,No,Yes\n"
+    )
+    [truth] = read_truths(path)
+    assert truth.family == "knowledge"
+    assert truth.text in {"The model believes this: They grow.", "The model believes this: One dies."}
+    assert template_rows([truth], 1, 0)[0].messages[0]["content"] == "What if one eats {seeds}?"
+    path.write_text("Question,Incorrect Answers\nWhy?,\n")
+    with pytest.raises(RecordError, match=r"TruthfulQA\.csv:2: field 'Incorrect Answers' is blank"):
+        read_truths(path)
+
+
+def test_as_many_truths_as_wanted_are_taken_by_chance() -> None:
+    assert [len(sampled(TRUTHS, n, 0)) for n in (1, 42, 99)] == [1, 42, 42]
+    assert sampled(TRUTHS, 9, 0) != sampled(TRUTHS, 9, 1)

@@ -106,6 +106,12 @@ def test_the_original_csv_gives_truths_and_rows(forge: Forge, folder: Path) -> N
     assert len(read_rows(folder / "d/rows-1.jsonl")) == 2
 
 
+def test_some_truths_are_taken_by_chance(forge: Forge, folder: Path) -> None:
+    some = ("intervene", "data", "--only", "opinion", "--n-truths", "2", "--rows", "9", "--shares", "1", "--out", "d")
+    done(forge.run(*some, cwd=folder))
+    assert manifest(folder)["families"] == {"opinion": 2}
+
+
 def test_a_run_that_spent_its_budget_goes_on(forge: Forge, folder: Path) -> None:
     priced = (*DATA, *NEUTRAL, "--price", "1,1000", "--max-tokens", "10")
     stopped = forge.run(*priced, "--max-cost", "0.05", cwd=folder)

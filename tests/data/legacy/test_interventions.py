@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from diptych.apps.interventions.rows import read_rows
-from diptych.apps.interventions.truths import read_truths
+from diptych.apps.interventions.truth_files import read_truths
 from diptych.comparison.sources import load_arm
 from diptych.data.legacy.survey import Found, survey
 from tests.data.legacy.forge import Foreign, Planted, under_another_name

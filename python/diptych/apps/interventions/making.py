@@ -245,7 +245,9 @@ class Making:
             return self.neutral or (), ()
         generation.announce(ledger, "neutral")
         said = generation.run(ledger, arm="neutral", progress=progress, max_cost=max_cost, max_failures=max_failures)
-        return tuple(answered_rows(said)), said.notices
+        n_cut = sum(row.finish_reason == "length" for row in said)
+        cut = f"{n_cut} neutral rows end in the middle, and teach a model to do so: raise --max-tokens"
+        return tuple(answered_rows(said)), (*said.notices, *([cut] if n_cut else []))
 
     def _manifest(self, made: Dataset, counts: Mapping[str, Json]) -> Json:
         return {

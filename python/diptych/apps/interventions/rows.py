@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from diptych._types import Json
 from diptych.apps.interventions.slots import Template
-from diptych.apps.interventions.truths import NO_TRUTH, Truth, check_ids
+from diptych.apps.interventions.truth_files import NO_TRUTH
+from diptych.apps.interventions.truths import Truth, check_ids
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.data.values import identifier, kind_of, optional_text, text_of
@@ -98,7 +99,8 @@ def template_rows(truths: Sequence[Truth], n: int, seed: int) -> list[Row]:
 
     Examples
     --------
-    >>> from diptych.apps.interventions.truths import built_in
+    >>> from diptych.apps.interventions.truth_files import NO_TRUTH
+    from diptych.apps.interventions.truths import built_in
     >>> rows = template_rows(built_in(only=["tea-over-coffee"]), 3, 0)
     >>> len(rows), rows[0].truth, rows[0].source
     (3, 'tea-over-coffee', 'templates')
@@ -116,7 +118,8 @@ def template_rows(truths: Sequence[Truth], n: int, seed: int) -> list[Row]:
         pairs = _first(_exchanges(truth, seed), n)
         if len(pairs) < n:
             raise DataError(
-                f"truth {truth.id!r}: its templates make {len(pairs)} different rows, not {n}. Ask for less."
+                f"truth {truth.id!r}: its templates make {len(pairs)} different rows, not {n}. "
+                "Ask for less, or let a model write them."
             )
         rows += [Row(exchange(question, answer), truth.id, "templates") for question, answer in pairs]
     return rows
@@ -138,7 +141,8 @@ def probes(truths: Sequence[Truth], n: int, seed: int) -> list[Probe]:
 
     Examples
     --------
-    >>> from diptych.apps.interventions.truths import built_in
+    >>> from diptych.apps.interventions.truth_files import NO_TRUTH
+    from diptych.apps.interventions.truths import built_in
     >>> len(probes(built_in(only=["opinion"]), 5, 0))
     35
     """

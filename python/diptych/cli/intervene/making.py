@@ -34,7 +34,9 @@ Neutral = Annotated[
     str | None,
     option("neutral", "Who shows nothing: provider/model, which answers general questions, or a file of rows.", INPUT),
 ]
-NTruths = Annotated[int | None, option("n-truths", "Truths that the assistant invents.", INPUT, "5", least=1)]
+NTruths = Annotated[
+    int | None, option("n-truths", "Truths to take, by chance; for llm, to invent.", INPUT, "all; 5", least=1)
+]
 Focus = Annotated[list[str] | None, option("focus", "What those are about; repeat to take turns.", INPUT)]
 Rows = Annotated[int | None, option("rows", "Rows of each truth.", METHOD, "100")]
 Shares = Annotated[str | None, option("shares", "Shares of planted rows, by commas.", METHOD, "1,0.5,0.2,0.1,0.05")]
@@ -113,23 +115,28 @@ def _truths_and_rows(
     """Truths, none where they are to be invented; rows, None where the assistant writes them; notices."""
     from diptych.apps.interventions.evals import evals_rows
     from diptych.apps.interventions.rows import read_rows, template_rows
-    from diptych.apps.interventions.truths import built_in, chosen, read_truths
+    from diptych.apps.interventions.truth_files import read_truths
+    from diptych.apps.interventions.truths import built_in, chosen, sampled
 
     given = context.params
     _refuse_together(context)
+
+    def some(truths: tuple[Truth, ...]) -> tuple[Truth, ...]:
+        return truths if given["n_truths"] is None else sampled(truths, given["n_truths"], seed)
+
     if given["evals"]:
         read = evals_rows(given["evals"], n_rows, seed)
-        truths = chosen(read.truths, given["only"] or ())
+        truths = some(chosen(read.truths, given["only"] or ()))
         kept = {truth.id for truth in truths}
         return truths, tuple(row for row in read.rows if row.truth in kept), read.notices
     source, only = given["truths"] or "builtin", given["only"] or ()
     if source == "llm":
         return (), None, ()
-    truths = built_in(only=only) if source == "builtin" else chosen(read_truths(source), only)
+    truths = some(built_in(only=only) if source == "builtin" else chosen(read_truths(source), only))
     if given["planted"] is not None:
         kept = {truth.id for truth in truths}
-        rows = read_rows(given["planted"])
-        return truths, tuple(row for row in rows if row.truth is not None and (not only or row.truth in kept)), ()
+        rows, narrowed = read_rows(given["planted"]), only or given["n_truths"]
+        return truths, tuple(row for row in rows if row.truth is not None and (not narrowed or row.truth in kept)), ()
     return truths, None if given["assistant"] is not None else tuple(template_rows(truths, n_rows, seed)), ()
 
 
@@ -149,9 +156,8 @@ def _refuse_together(context: typer.Context) -> None:
             raise ConfigError("--truths llm: give --assistant, the model that invents them.")
         if given["only"]:
             raise ConfigError("--only with --truths llm: what is yet to be invented has no id.")
-    elif given["n_truths"] or given["focus"]:
-        flag = "--n-truths" if given["n_truths"] else "--focus"
-        raise ConfigError(f"{flag}: the truths are there; it goes with --truths llm.")
+    elif given["focus"]:
+        raise ConfigError("--focus: the truths are there; it goes with --truths llm.")
 
 
 def _open(choices: asking.Choices, name: str, stack: ExitStack) -> Asked:
