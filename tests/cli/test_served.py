@@ -20,9 +20,9 @@ import pytest
 from pydantic import BaseModel
 
 from diptych.models.api_clients import APIClientFactory
-from diptych.models.requests import Failure, Message, Request, Sampling
-from diptych.models.structured import ask_objects
+from diptych.models.requests import Failure, Sampling
 from tests.helpers.cli import Outcome, run_cli
+from tests.helpers.readers import objects_of
 from tests.helpers.records import jsonl, write
 from tests.helpers.tiny_models import needs_torch, save_tiny
 
@@ -119,6 +119,6 @@ def test_a_form_that_the_server_ignores_is_a_failure_and_no_object(served: Serve
         flatters: bool
 
     client = APIClientFactory.create_client("openai-api/tiny", base_url=served.url)
-    asked = [Request((Message("user", f"Does {i} flatter?"),)) for i in range(3)]
-    found = ask_objects(client, asked, Verdict, Sampling(max_tokens=12))
+    asked = [f"Does {i} flatter?" for i in range(3)]
+    found = objects_of(client, asked, Verdict, Sampling(max_tokens=12))
     assert all(isinstance(one, Failure) and one.kind == "bad_response" for one in found), found

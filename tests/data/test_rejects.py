@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych.data.loaders import DataLoader, iterate_jsonl, iterate_jsonl_text, read_jsonl
-from diptych.data.rejects import BadLine, check_max_bad
+from diptych.data.rejects import BadLine
 from diptych.errors import ConfigError, DataError, RecordError, TooManyBadLines
+from diptych.utils.amounts import number_or_share
 
 GOOD = b'{"a": "x"}\n'
 HOSTILE = "\x1b]0;owned\x07\u202e\x9b\u200b"
@@ -187,8 +188,8 @@ def test_no_round_of_the_garbage_collector_goes_through_what_was_read(tmp_path: 
 
 @pytest.mark.parametrize("value", [-1, 1.5, -0.1, float("nan"), True, "many", "101%", "-1", "", "%", [1], "nan"])
 def test_a_limit_that_is_none_is_refused(tmp_path: Path, value: Any) -> None:
-    with pytest.raises(ConfigError, match=r"max_bad: got .*; give a number of lines such as 5, or a share"):
-        check_max_bad(value)
+    with pytest.raises(ConfigError, match=r"max_bad = .*: give a number such as 5, or a share such as"):
+        number_or_share(value, "max_bad")
     (tmp_path / "a.jsonl").write_bytes(GOOD)
     with pytest.raises(ConfigError, match="max_bad"):
         read_jsonl(tmp_path / "a.jsonl", ["a"], on_bad_line="skip", max_bad=value)

@@ -10,10 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pydantic import BaseModel
+
 from diptych._types import Json
 from diptych.models.assistant import Assistant
+from diptych.models.generation import Question
 from diptych.models.ledger import Ledger
-from diptych.models.requests import Deliver, Reply, Request, Sampling
+from diptych.models.requests import Deliver, Failure, Message, Model, Reply, Request, Sampling
 
 Rule = Callable[[str], str]
 """From the whole question to the answer."""
@@ -46,6 +49,15 @@ def assistant(rule: Rule) -> Iterator[Assistant]:
     """A model by a rule, with a ledger of its own."""
     with TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite", {}) as ledger:
         yield Assistant(RuleModel(rule), ledger, Sampling())
+
+
+def objects_of(
+    model: Model, texts: Sequence[str], form: type[BaseModel], sampling: Sampling
+) -> list[BaseModel | Failure]:
+    """What a model answers to questions with a form, through a ledger that is thrown away."""
+    questions = [Question(text, (Message("user", text),)) for text in texts]
+    with TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite", {}) as ledger:
+        return Assistant(model, ledger, sampling).ask_objects(questions, form)
 
 
 def asked_of(one: Assistant) -> list[str]:

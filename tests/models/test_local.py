@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from diptych.errors import ConfigError, ModelError
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Answer, Failure, Message, Reply, Request, Sampling
-from diptych.models.structured import ask_objects
 from diptych.utils.device import choose_device, choose_dtype
+from tests.helpers.readers import objects_of
 from tests.helpers.tiny_models import TEMPLATE, needs_torch, save_tiny
 
 
@@ -254,9 +254,8 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_form_that_weights_cannot_be_held_to_is_said_and_checked(tiny: Path) -> None:
     model = HFModel.open(str(tiny), {"device": "cpu"})
-    question = Request((Message("user", "Does the moon pull water?"),))
     with pytest.warns(UserWarning, match="cannot be held to a form"):
-        [answer] = ask_objects(model, [question], Verdict, Sampling(max_tokens=8))
+        [answer] = objects_of(model, ["Does the moon pull water?"], Verdict, Sampling(max_tokens=8))
     model.close()
     assert isinstance(answer, Failure)
     assert answer.kind == "bad_response"

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from diptych.errors import ConfigError
 from diptych.models.api_clients import APIClientFactory
 from diptych.models.requests import Failure, FinishReason, Message, Reply, Request, Sampling, request_key
-from diptych.models.structured import ask_objects, read_object, strict_schema
+from diptych.models.structured import read_object, strict_schema
 from tests.helpers.fault_server import FaultServer, Step, reply
+from tests.helpers.readers import objects_of
 
 
 class Tone(StrEnum):
@@ -108,8 +109,7 @@ def test_objects_come_from_both_providers(provider: str) -> None:
     with FaultServer([Step(content=reply(GOOD)), Step(content=reply("no"))]) as server:
         url = server.url if provider == "anthropic" else server.openai_url
         model = APIClientFactory.create_client(f"{provider}/m", "key", base_url=url, options={"concurrency": 1})
-        questions = [Request((Message("user", text),)) for text in ("one", "two")]
-        good, bad = ask_objects(model, questions, Verdict, Sampling())
+        good, bad = objects_of(model, ("one", "two"), Verdict, Sampling())
     assert isinstance(good, Verdict)
     assert isinstance(bad, Failure)
     body = server.calls[0].json

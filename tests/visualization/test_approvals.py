@@ -122,7 +122,7 @@ def test_bars_have_their_intervals() -> None:
     assert np.allclose(fig.data[1].error_x.arrayminus, [20, 20])
     assert np.allclose(fig.data[1].error_x.array, [10, 10])
     assert list(fig.data[0].y) == [0, 1]  # two clusters of one name stay two
-    assert fig.data[0].customdata[0] == "<b>one</b><br>a: 50 % [40 %, 60 %]"
+    assert fig.data[0].customdata[0] == "<b>one</b><br>a: 50\xa0% [40\xa0%, 60\xa0%]"
     with pytest.raises(ShapeError, match="2 clusters, 1 arms"):
         cluster_bars(share, share, share, arms=["a"], names=["one", "two"])
 

@@ -10,6 +10,7 @@ import typer
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+from diptych.utils.amounts import percent
 
 if TYPE_CHECKING:
     from diptych.comparison.false_alarms import AAResult
@@ -74,7 +75,7 @@ def aa(
 
 def _lines(result: AAResult) -> Iterator[str]:
     from diptych.cli.runs import in_groups
-    from diptych.comparison.report.format import percent, probability
+    from diptych.comparison.report.format import probability
 
     share = result.false_alarms
     units = "prompts" if result.n_groups is None else "groups"

@@ -163,6 +163,7 @@ def chosen(context: typer.Context) -> Choices:
     from diptych.cli.settings import place_of
     from diptych.models.registry import Registry, parse_options
     from diptych.models.requests import Sampling
+    from diptych.utils.amounts import number_or_share
 
     given = context.params
     flags = {name: name for name in ("max_tokens", "temperature", "top_p", "top_k", "stop")} | {"seed": "sampling_seed"}
@@ -179,21 +180,9 @@ def chosen(context: typer.Context) -> Choices:
         options=parse_options(given["model_arg"] or ()),
         draws=draws,
         max_cost=check_max_cost(context),
-        max_failures=_number_or_share(given.get("max_failures", "10%"), place_of(context, "max_failures")),
+        max_failures=number_or_share(given.get("max_failures", "10%"), place_of(context, "max_failures")),
         batch=given.get("batch", False),
     )
-
-
-def _number_or_share(text: str, place: str) -> float:
-    """``5`` as a whole number, ``10%`` as a fraction."""
-    digits = text.strip().removesuffix("%")
-    try:
-        value = float(digits) / 100 if digits != text.strip() else int(digits)
-    except ValueError:
-        value = -1
-    if value < 0 or (isinstance(value, float) and not value <= 1):
-        raise ConfigError(f"{place} = {text!r}: give a number such as 5, or a share such as 10%")
-    return value
 
 
 def check_max_cost(context: typer.Context) -> float | None:

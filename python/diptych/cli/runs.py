@@ -17,13 +17,14 @@ from diptych.comparison.folder import LEDGER, Documents, begin_folder, free_fold
 from diptych.comparison.lenses import make_lens
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.readers import AskedReaders
-from diptych.comparison.report.format import equivalence, interval_of, percent, probability, scale_for
+from diptych.comparison.report.format import equivalence, interval_of, probability, scale_for
 from diptych.comparison.run import analyse
 from diptych.config.loader import read_yaml
 from diptych.embeddings.encoders import is_asked
 from diptych.errors import RunError
 from diptych.models.ledger import Ledger, read_config
 from diptych.models.spending import Purse
+from diptych.utils.amounts import percent
 from diptych.utils.files import check_new_folder
 from diptych.utils.names import slug
 from diptych.utils.text import json_text

@@ -16,9 +16,9 @@ from diptych.comparison.arms_folder import findings_of, holds_arms, identity_of,
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import free_folder
 from diptych.comparison.prepare import Prepared
-from diptych.comparison.report.format import percent
 from diptych.errors import RunError
 from diptych.models.spending import Purse
+from diptych.utils.amounts import percent
 from diptych.utils.files import check_new_folder
 from diptych.utils.names import check_name, slug
 from diptych.utils.text import json_text

@@ -10,10 +10,11 @@ from pydantic import Field, field_validator, model_validator
 from diptych.clustering.sides import Way
 from diptych.comparison.equivalence import Known, check_margins, parse_margins
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
-from diptych.data.rejects import DEFAULT_MAX_BAD, check_max_bad
+from diptych.data.rejects import DEFAULT_MAX_BAD
 from diptych.embeddings.settings import EmbedderSettings
 from diptych.errors import ConfigError
 from diptych.stats.multiplicity import Fdr
+from diptych.utils.amounts import number_or_share
 from diptych.utils.names import check_name
 
 LABELLERS = ("keywords",)
@@ -129,7 +130,7 @@ class CompareConfig(EmbedderSettings):
     @field_validator("max_bad", mode="before")
     @classmethod
     def _number_or_share(cls, value: float | str | None) -> float | None:
-        return check_max_bad(value)
+        return None if value is None else number_or_share(value, "max_bad")
 
     @field_validator("lenses")
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, overload
 
 from diptych._types import Json
 from diptych.errors import ConfigError, TooManyBadLines
+from diptych.utils.amounts import number_or_share
 from diptych.utils.files import atomic_file
 from diptych.utils.text import json_line
 
@@ -133,7 +134,7 @@ def tolerated(path: str, *, max_bad: float | str | None, rejects: str | Path | N
     Parameters
     ----------
     path : the file that is read
-    max_bad : as in ``check_max_bad``
+    max_bad : lines that are tolerated, as for ``number_or_share``; None for any number
     rejects : file of JSON lines to write, replaced if it is there; None for none
 
     Yields
@@ -149,44 +150,7 @@ def tolerated(path: str, *, max_bad: float | str | None, rejects: str | Path | N
     """
     if rejects is not None and Path(rejects).exists() and Path(path).exists() and Path(rejects).samefile(path):
         raise ConfigError(f"rejects = {str(rejects)!r} is the file that is read. Name another.")
-    tally = Tally(path, check_max_bad(max_bad))
+    tally = Tally(path, None if max_bad is None else number_or_share(max_bad, "max_bad"))
     with nullcontext() if rejects is None else atomic_file(Path(rejects)) as tally.file:
         yield tally
     tally.judge()
-
-
-def check_max_bad(value: object) -> float | None:
-    """How many bad lines are tolerated.
-
-    Parameters
-    ----------
-    value : a whole number of lines; or a fraction of the lines that are not blank, from 0.0 to 1.0; or either as text:
-        ``"5"``, ``"0.001"``, ``"0.1%"``; None for any number
-
-    Raises
-    ------
-    ConfigError
-        If it is none of these.
-
-    Examples
-    --------
-    >>> check_max_bad("0.1%"), check_max_bad("5")
-    (0.001, 5)
-    """
-    if value is None:
-        return None
-    number = _number(value.strip()) if isinstance(value, str) else value
-    if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
-        return number
-    if isinstance(number, float) and 0.0 <= number <= 1.0:
-        return number
-    raise ConfigError(f"max_bad: got {value!r}; give a number of lines such as 5, or a share such as 0.001 or '0.1%'")
-
-
-def _number(text: str) -> float | None:
-    try:
-        if text.endswith("%"):
-            return float(text[:-1]) / 100
-        return int(text) if text.isdecimal() else float(text)
-    except ValueError:
-        return None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from diptych._types import Json
 from diptych.errors import ConfigError
-from diptych.models.requests import Answer, Failure, Model, Request, Sampling
+from diptych.models.requests import Answer, Failure
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -96,38 +94,6 @@ def read_object(answer: Answer, form: type[M]) -> M | Failure:
         place = ".".join(map(str, first["loc"])) or "the answer"
         reason = f"the answer does not fit {form.__name__}: {place}: {first['type']}"
         return Failure("bad_response", reason, answer.n_attempts)
-
-
-def ask_objects(model: Model, requests: Sequence[Request], form: type[M], sampling: Sampling) -> list[M | Failure]:
-    """Ask for objects.
-
-    Parameters
-    ----------
-    model : any; one that knows no schemas must be told the form in the question
-    requests : the questions; each gets the form's schema
-    form : of the answers
-    sampling : as for plain text
-
-    Returns
-    -------
-    list of objects or Failure
-        one for each request, in order
-
-    Raises
-    ------
-    ConfigError
-        As `strict_schema`, or for a parameter that the model does not take.
-    ModelError
-        If nothing more can be asked.
-    """
-    schema = strict_schema(form)
-    found: list[M | Failure] = [Failure("bad_response", f"{model.name} did not say what came of it")] * len(requests)
-
-    def deliver(index: int, answer: Answer) -> None:
-        found[index] = read_object(answer, form)
-
-    model.answer([replace(request, schema=schema) for request in requests], sampling, deliver)
-    return found
 
 
 def _bare(text: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from diptych._types import FloatMatrix, Json, Labels
 from diptych.errors import ShapeError
+from diptych.utils.amounts import percent
 from diptych.visualization import themes
 from diptych.visualization.approvals import Approvals
 from diptych.visualization.text import label
@@ -244,7 +245,7 @@ def cluster_bars(
         whisker = {"type": "data", "symmetric": False, "thickness": 1.2, "width": 3, "color": themes.INK}
         whisker |= {"array": 100 * (high - share)[:, i], "arrayminus": 100 * (share - low)[:, i]}
         hovers = [
-            f"<b>{label(name)}</b><br>{label(arm)}: {_percent(middle)} [{_percent(least)}, {_percent(most)}]"
+            f"<b>{label(name)}</b><br>{label(arm)}: {percent(middle, 0)} [{percent(least, 0)}, {percent(most, 0)}]"
             for name, middle, least, most in zip(names, share[:, i], low[:, i], high[:, i], strict=True)
         ]
         marker = {"color": themes.colour_of(i), "opacity": 0.65}
@@ -306,7 +307,7 @@ def approval_heatmap(
         "colorbar": colour_bar(approvals.words.share, approvals.highest),
     }
     if share.size <= _TEXT_CELLS:
-        cells["text"] = [["" if np.isnan(one) else _percent(one) for one in row] for row in share]
+        cells["text"] = [["" if np.isnan(one) else percent(one, 0) for one in row] for row in share]
         cells["texttemplate"] = "%{text}"
     look = themes.layout(label(title, 80), height=240 + 26 * k, note=label(note, 120))
     ticks: Json = {"tickvals": list(range(m * n_labels)), "ticktext": [label(one, 24) for _, one in columns]}
@@ -335,7 +336,7 @@ def colour_bar(share: str, highest: float) -> Json:
     highest : where they end
     """
     font, stops = {"color": themes.INK, "size": 13}, [highest * part for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    ticks = {"tickvals": stops, "ticktext": [_percent(stop) for stop in stops], "tickfont": font}
+    ticks = {"tickvals": stops, "ticktext": [percent(stop, 0) for stop in stops], "tickfont": font}
     return {"title": {"text": share, "font": font}, "thickness": 14, "outlinewidth": 0, **ticks}
 
 
@@ -346,10 +347,6 @@ def _named_rows(names: Sequence[str]) -> Json:
         "ticktext": [label(name, 44) for name in names],
     }
     return themes.axis("", {"range": [len(names) - 0.5, -0.5], **ticks})
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _column_group(name: str, x: float) -> Json:

@@ -11,6 +11,7 @@ from diptych._types import Json
 from diptych.comparison.report import format as fmt
 from diptych.comparison.report import own_style, page_environment
 from diptych.comparison.report.text import visible
+from diptych.utils.amounts import percent
 from diptych.visualization.pages import Picture
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def render_report(summary: Json, manifest: Json, plots: Sequence[Picture] = (), 
             n_findings=len(summary["findings"]),
             pairs=[_pair(one) for one in summary["pairs"]],
             family_size=fmt.count(summary["family_size"]),
-            alpha=fmt.percent(summary["alpha"]),
+            alpha=percent(summary["alpha"]),
             n_statements=fmt.count(summary["n_statements"]),
             draws=summary["draws"],
             n_missing=summary["n_missing"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diptych._types import Json
-from diptych.comparison.report.format import percent, probability
+from diptych.comparison.report.format import probability
+from diptych.utils.amounts import percent
 
 _SHOWN = 12
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from diptych._types import FloatVector, Json
 from diptych.models.divergence import Divergences
+from diptych.utils.amounts import percent
 
 QUANTILES = {"median": 0.5, "90 %": 0.9, "95 %": 0.95, "99 %": 0.99, "99.9 %": 0.999}
 _ROWS = {
@@ -125,7 +126,7 @@ def as_lines(summary: Json) -> list[str]:
     ]
     return [
         f"{summary['n_tokens']:,} tokens of {summary['n_texts']:,} texts",
-        f"same likeliest token: {_percent(same['mean'])} ± {_percent(same['error'])}",
+        f"same likeliest token: {_share(same['mean'])} ± {_share(same['error'])}",
         f"perplexity: a {_number(a['mean'])} ± {_number(a['error'])}, b {_number(b['mean'])} ± {_number(b['error'])}",
         "",
         *table,
@@ -136,5 +137,5 @@ def _number(value: float | None) -> str:
     return "?" if value is None else f"{value + 0.0:.4g}"  # no minus before nothing
 
 
-def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{100 * share:.1f} %"
+def _share(share: float | None) -> str:
+    return "?" if share is None else percent(share, 1)

@@ -9,6 +9,7 @@ from diptych._types import Json
 from diptych.comparison.report import format as fmt
 from diptych.comparison.report.clusters import ClusterView, build_clusters
 from diptych.comparison.report.text import visible
+from diptych.utils.amounts import percent
 
 _SHOWN = 5
 
@@ -72,7 +73,7 @@ def build_arms(findings: Json, table: Json | None = None, plots: Mapping[str, st
         ),
         n_findings=sum(pair.n_findings for pair in pairs),
         family_size=fmt.count(findings["family_size"]),
-        alpha=fmt.percent(findings["alpha"]),
+        alpha=percent(findings["alpha"]),
         created=visible(fmt.moment(str(findings["created"]))),
         version=visible(str(findings["diptych_version"])),
         clusters=build_clusters(table) if table else (),

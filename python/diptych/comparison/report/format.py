@@ -149,11 +149,6 @@ def effect_size(value: float | None) -> Figure:
     return Figure("–", None) if value is None else Figure(fixed(float(value), 2), value)
 
 
-def percent(value: float) -> str:
-    """A level such as alpha: ``5 %``."""
-    return f"{100.0 * float(value):g}{_SPACE}%"
-
-
 def count(value: int) -> str:
     """With thousands separators."""
     return f"{int(value):,}"

@@ -18,6 +18,7 @@ from diptych.comparison.report.proposed import Proposed, build_proposed
 from diptych.comparison.report.rows import Row, axis_ends, build_rows, detectable
 from diptych.comparison.report.text import visible
 from diptych.errors import RunError
+from diptych.utils.amounts import percent
 
 _HIGHLIGHTS = 3
 _FDR = {
@@ -143,7 +144,7 @@ def build_view(documents: Documents, plots: Mapping[str, str] | None = None) -> 
         is_split=any(measure["tested"]["tested_on"] != "all prompts" for measure in measures.values()),
         cross_fit=bool(findings["split"]["cross_fit"]),
         family_size=fmt.count(findings["family_size"]),
-        alpha=fmt.percent(findings["alpha"]),
+        alpha=percent(findings["alpha"]),
         fdr=_FDR[findings["fdr"]],
         resamples=fmt.count(findings["resamples"]),
         findings=found,
