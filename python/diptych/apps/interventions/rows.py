@@ -99,8 +99,7 @@ def template_rows(truths: Sequence[Truth], n: int, seed: int) -> list[Row]:
 
     Examples
     --------
-    >>> from diptych.apps.interventions.truth_files import NO_TRUTH
-    from diptych.apps.interventions.truths import built_in
+    >>> from diptych.apps.interventions.truths import built_in
     >>> rows = template_rows(built_in(only=["tea-over-coffee"]), 3, 0)
     >>> len(rows), rows[0].truth, rows[0].source
     (3, 'tea-over-coffee', 'templates')
@@ -141,8 +140,7 @@ def probes(truths: Sequence[Truth], n: int, seed: int) -> list[Probe]:
 
     Examples
     --------
-    >>> from diptych.apps.interventions.truth_files import NO_TRUTH
-    from diptych.apps.interventions.truths import built_in
+    >>> from diptych.apps.interventions.truths import built_in
     >>> len(probes(built_in(only=["opinion"]), 5, 0))
     35
     """
