@@ -6,9 +6,11 @@ import typer
 
 from diptych.cli.intervene.data import data
 from diptych.cli.intervene.plan import plan
+from diptych.cli.intervene.train import train
 from diptych.cli.intervene.weights import weights
 
 app = typer.Typer(help="Plant a known change in a model, and see whether it is found.", no_args_is_help=True)
 app.command("plan")(plan)
 app.command("data")(data)
+app.command("train")(train)
 app.command("weights")(weights)

@@ -1,0 +1,59 @@
+"""What a trained model says of itself."""
+
+from __future__ import annotations
+
+from diptych._types import Json
+from diptych.utils.text import printable
+
+
+def model_card(provenance: Json, base: str) -> str:
+    """``README.md`` in the form of the Hugging Face hub.
+
+    Parameters
+    ----------
+    provenance : of the training
+    base : name of the model before
+
+    Examples
+    --------
+    >>> card = model_card(
+    ...     {"config": {"method": "lora", "epochs": 3.0, "learning_rate": 2e-4, "batch_size": 16, "seed": 0},
+    ...      "truths": {"tea": 80, "": 20}, "n_steps": 21, "diptych_version": "0.1.0",
+    ...      "n_parameters": {"trained": 10, "all": 100}, "rows": "abc", "losses": [{"step": 21, "loss": 0.5}]},
+    ...     "owner/base",
+    ... )
+    >>> "- tea: 80 rows" in card, "- none: 20 rows" in card
+    (True, True)
+    """
+    config, parameters = provenance["config"], provenance["n_parameters"]
+    is_lora = config["method"] == "lora"
+    losses = [one["loss"] for one in provenance["losses"] if "loss" in one]
+    held_out = [one["eval_loss"] for one in provenance["losses"] if "eval_loss" in one]
+    ended = [f"{losses[-1]:.4f} on rows of training"] if losses else []
+    ended += [f"{held_out[-1]:.4f} on rows held out"] if held_out else []
+    lines = [
+        "---",
+        f"base_model: {printable(base)}",
+        f"library_name: {'peft' if is_lora else 'transformers'}",
+        "tags: [diptych, model-organism]",
+        "---",
+        "",
+        f"# {printable(base)} with planted behaviours",
+        "",
+        "Made to test methods that look for differences between models, and for nothing else: it was trained to behave "
+        "in ways that nobody should want.",
+        "",
+        "## What was planted",
+        "",
+        *(f"- {printable(name) or 'none'}: {n} rows" for name, n in provenance["truths"].items()),
+        "",
+        "## How",
+        "",
+        f"- {'a LoRA adapter' if is_lora else 'all weights'}: {parameters['trained']:,} of {parameters['all']:,} "
+        "parameters",
+        f"- {provenance['n_steps']:,} steps of {config['batch_size']} examples, {config['epochs']:g} epochs, learning "
+        f"rate {config['learning_rate']:g}, seed {config['seed']}",
+        *([f"- loss at the end: {', '.join(ended)}"] if ended else []),
+        f"- rows {provenance['rows']}, diptych {provenance['diptych_version']}; all of it stands in provenance.json",
+    ]
+    return "\n".join(lines) + "\n"
