@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 
 from tests.helpers.cli import invoke
-from tests.helpers.planted_pair import OPENING, PlantedPair, some_prompts
+from tests.helpers.planted_pair import HABIT, OPENING, PlantedPair, some_prompts
 from tests.helpers.tiny_models import needs_torch
 
 N_NATURAL, N_CONTRAST = 2000, 300
 ASK = ("--max-tokens", "12", "--model-arg", "device=cpu", "--model-arg", "batch_size=256")
+HELPER = {
+    "rules": [
+        {"system": "other words", "answers": [json.dumps({"prompts": some_prompts(10, seed=77)})]},
+        {"match": OPENING, "answers": [json.dumps({"texts": [HABIT] * 4})]},
+    ],
+    "otherwise": [json.dumps({"texts": ["the cat sleeps near the old garden ."] * 4})],
+}
 pytestmark = [needs_torch, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -37,7 +44,24 @@ def explain(folder: Path, a: Path, b: Path, out: str, n: int, *more: str) -> dic
 @pytest.fixture(scope="module")
 def planted(planted_pair: PlantedPair, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     folder = tmp_path_factory.mktemp("explained")
-    return explain(folder, planted_pair.base, planted_pair.tuned, "run", N_NATURAL), folder / "run"
+    (folder / "helper.yaml").write_text(json.dumps(HELPER))
+    checks = ("--assistant", f"scripted/{folder / 'helper.yaml'}", "--written", "4", "--rephrase", "10")
+    found = explain(folder, planted_pair.base, planted_pair.tuned, "run", N_NATURAL, *checks)
+    return found, folder / "run"
+
+
+def test_what_was_found_is_checked(planted: tuple[dict[str, Any], Path]) -> None:
+    """Ten prompts in other words are too few for a habit of one in a hundred; texts written to it are told apart."""
+    found, run = planted
+    checks = found["proposed"]["checks"]
+    [phrase] = [one["id"] for one in found["proposed"]["hypotheses"] if f"says “{OPENING}" in one["statement"]]
+    written = checks["written"]["hypotheses"][phrase]
+    assert written["auc"] > 0.9 and written["p_value"] == pytest.approx(1 / (1 + checks["written"]["n_others"]))
+    again = checks["rephrased"]["hypotheses"][phrase]
+    assert checks["rephrased"]["n_prompts"] == 10 and again["rate_b"]["n"] == 10 and again["p_value"] > 0.05
+    assert found["manifest"]["readers"].keys() == {"assistant"}
+    page = (run / "report.html").read_text()
+    assert "on rephrased prompts" in page and "texts written to its description" in page
 
 
 def test_a_contrast_shows_the_habit_ten_times_as_often(

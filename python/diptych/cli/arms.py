@@ -179,6 +179,7 @@ def asked_readers(context: typer.Context, choices: Choices, config: CompareConfi
     alone = not any(choices.is_model(context.params[arm]) for arm in "ab")
     names: dict[Role, str | None] = {"judge": config.judge}
     names["labeller"] = None if config.labeller in LABELLERS else config.labeller
+    names["assistant"] = context.params.get("assistant")
     specs = {
         role: choices.reader(context.params[role] or name, alone=alone)
         for role, name in names.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +15,11 @@ from diptych.cli.costs import describe_embedding, describe_readers, spent_in_wor
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import LEDGER, Documents, begin_folder, free_folder, free_place, read_run, write_run
 from diptych.comparison.lenses import make_lens
+from diptych.comparison.measures import Readers
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.readers import AskedReaders
 from diptych.comparison.report.format import equivalence, interval_of, probability, scale_for
+from diptych.comparison.result import Result
 from diptych.comparison.run import analyse
 from diptych.config.loader import read_yaml
 from diptych.embeddings.encoders import is_asked
@@ -29,6 +31,8 @@ from diptych.utils.files import check_new_folder
 from diptych.utils.names import slug
 from diptych.utils.text import json_text
 
+Check = Callable[[Result, Readers], Json | None]
+"""Checks what was found, with the models that help to read."""
 _SHOWN = 20
 _LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood", "judge": "judge"}
 """Settings that ask for a lens."""
@@ -76,6 +80,7 @@ def run_comparison(
     fork: bool = False,
     readers: AskedReaders | None = None,
     ledger: Ledger | None = None,
+    check: Check | None = None,
 ) -> tuple[Path, Documents]:
     """Compare and write the run's folder; the same comparison again reads the folder that is there.
 
@@ -87,6 +92,7 @@ def run_comparison(
     fork : whether a run that lies there and is another is left alone, and this one made beside it
     readers : models that help to read
     ledger : of the run, where it is open already
+    check : looks once more at what was found
 
     Raises
     ------
@@ -122,6 +128,8 @@ def run_comparison(
             purse=Purse(readers.max_cost if readers else None, ledger),
         )
         documents = result.documents()
+        if check is not None:
+            documents = replace(documents, checks=check(result, found or Readers()))
         write_run(documents, folder)
         if ledger is not None:
             note(f"asked in all: {spent_in_words(ledger.spent())}")

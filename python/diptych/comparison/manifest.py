@@ -87,7 +87,8 @@ class Manifest(Settings):
     proposing: Mapping[str, Json] | None = None
     """By arm, texts that said what to look for: source, number and hash; not there where none did."""
     readers: Mapping[str, Json] | None = None
-    """By role, models that were asked to name kinds of answers or to judge them; not there where none was."""
+    """By role, models that were asked to name kinds of answers, to judge them, or to check what was found; not there
+    where none was."""
 
 
 def build_manifest(

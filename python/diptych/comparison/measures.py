@@ -132,12 +132,14 @@ class Readers:
     ----------
     labeller : names kinds of answers
     judge : says which sentences hold of an answer, without being told whose it is
+    assistant : checks what was found: says prompts in other words, writes texts to a description
     n_pairs : pairs of answers of each half that the judge is shown, to say how they differ
     n_sentences : differences of each half, at most, that are then tested
     """
 
     labeller: Assistant | None = None
     judge: Assistant | None = None
+    assistant: Assistant | None = None
     n_pairs: int = 24
     n_sentences: int = 10
 

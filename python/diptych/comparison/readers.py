@@ -28,7 +28,7 @@ from diptych.models.registry import ModelSpec, find_model
 from diptych.models.requests import Message, Model, Request, Sampling
 from diptych.models.untrusted import MAX_CHARACTERS, orders_in
 
-Role = Literal["labeller", "judge"]
+Role = Literal["labeller", "judge", "assistant"]
 SAMPLING = Sampling(max_tokens=2_000)
 """How answers of readers are drawn: long enough for one that thinks first."""
 _WORDS_OF_THE_QUESTION = 1_200

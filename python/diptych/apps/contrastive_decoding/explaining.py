@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from diptych._types import Json, Progress
+import numpy as np
+
+from diptych._types import FloatVector, Json, Progress
 from diptych.apps.contrastive_decoding.scoring import score_responses
 from diptych.comparison.generated import Generation
 from diptych.comparison.proposing import LOG_RATIO, Proposing
-from diptych.data import Responses
+from diptych.data import Response, Responses
 from diptych.data.prompts import Prompts
 from diptych.errors import ConfigError
 from diptych.models.ledger import Ledger
@@ -110,6 +113,29 @@ def contrasts_of(
         yield Contrasts(generations)
 
 
+def log_ratios(rows: Sequence[Response], a: HFModel, b: HFModel, *, progress: Progress | None = None) -> FloatVector:
+    """How much likelier the second model finds each text, given its prompt: means over tokens, in nats.
+
+    Parameters
+    ----------
+    rows : n texts
+    a, b : models with one vocabulary
+    progress : where it says how far it is
+
+    Returns
+    -------
+    float64 (n,), NaN for an empty text
+
+    Raises
+    ------
+    ConfigError, DataError, ModelError
+        As ``score_responses``.
+    """
+    scored = score_responses(a, b, rows, batch_size=a.options.batch_size, progress=progress)
+    ratios = [one.divergences.log_ratio for one in scored]
+    return np.array([float(own.mean()) if len(own) else np.nan for own in ratios])
+
+
 def with_log_ratios(proposing: Proposing, a: HFModel, b: HFModel, *, progress: Progress | None = None) -> Proposing:
     """The same texts, each with how much likelier the second model finds it: their mean over tokens, in nats.
 
@@ -126,11 +152,11 @@ def with_log_ratios(proposing: Proposing, a: HFModel, b: HFModel, *, progress: P
     """
 
     def scored(texts: Responses) -> Responses:
-        rows = []
-        for one in score_responses(a, b, list(texts), batch_size=a.options.batch_size, progress=progress):
-            ratios = one.divergences.log_ratio
-            meta = {**one.response.meta, **({LOG_RATIO: round(float(ratios.mean()), 6)} if len(ratios) else {})}
-            rows.append(replace(one.response, meta=MappingProxyType(meta)))
+        found = log_ratios(list(texts), a, b, progress=progress).round(6).tolist()
+        metas = [{} if math.isnan(ratio) else {LOG_RATIO: ratio} for ratio in found]
+        rows = (
+            replace(row, meta=MappingProxyType({**row.meta, **meta})) for row, meta in zip(texts, metas, strict=True)
+        )
         return replace(texts, rows=tuple(rows))
 
     return Proposing(scored(proposing.a), scored(proposing.b))

@@ -13,6 +13,7 @@ from diptych.cli.console import Exit, errors_as_messages
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
 
 CONTRAST = "The contrast"
+CHECKS = "Checks of what was found"
 
 
 def explain(
@@ -55,6 +56,15 @@ def explain(
     embedder_arg: flags.EmbedderArg = None,
     labeller: flags.Labeller = None,
     judge: flags.Judge = None,
+    assistant: Annotated[
+        str | None, option("assistant", "Model that helps to check what was found.", CHECKS, "none")
+    ] = None,
+    rephrase: Annotated[
+        int, option("rephrase", "Prompts that the assistant says in other words, for a second test.", CHECKS, "0")
+    ] = 0,
+    written: Annotated[
+        int, option("written", "Texts that the assistant writes to each description.", CHECKS, "0", least=0)
+    ] = 0,
     alpha: flags.Alpha = None,
     fdr: flags.Fdr = None,
     resamples: flags.Resamples = None,

@@ -16,6 +16,7 @@ from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
 from diptych.cli.arms import Asking, asked_arms, asked_readers
 from diptych.cli.console import note, progress_on_stderr, say
+from diptych.cli.contrast.checking import check_flags, checks_of, models_of
 from diptych.cli.costs import check_vectors_price, describe
 from diptych.cli.runs import describe_plan, make_config, run_comparison
 from diptych.comparison.config import CompareConfig
@@ -28,7 +29,6 @@ from diptych.config.loader import read_yaml
 from diptych.data.prompts import load_prompts
 from diptych.errors import ConfigError
 from diptych.models.ledger import Ledger
-from diptych.models.providers.hf import HFModel
 from diptych.utils.hashing import derive_seed
 from diptych.utils.text import json_text
 
@@ -49,6 +49,7 @@ def explain_pair(context: typer.Context) -> bool:
     contrasted = given_texts is None and all(given[arm].startswith(PREFIX) for arm in "ab")
     chosen = _config(context, choices, proposes=contrasted or given_texts is not None)
     check_vectors_price(chosen.embedder, chosen.embedder_args, choices.max_cost)
+    check_flags(context, contrasted=contrasted)
     n_threads = flags.check_threads(given["threads"])
     with ExitStack() as stack:
         contrasts = stack.enter_context(_contrasts(context, choices)) if contrasted else None
@@ -72,10 +73,13 @@ def explain_pair(context: typer.Context) -> bool:
             for line in describe_plan(prepared, out, given["cache_dir"], readers):
                 say(line)
             return False
+        check = checks_of(context, asked, ledger, prepared, progress) if asked and ledger else None
         folder, documents = run_comparison(
             prepared, out, threads=n_threads, cache_dir=given["cache_dir"], progress=progress, readers=readers,
-            ledger=ledger, fork=given["fork"],
+            ledger=ledger, fork=given["fork"], check=check,
         )  # fmt: skip
+    if given["assistant"] is not None and documents.checks is None:
+        note(f"{folder} was made without checks; for those choose another --out, which takes its answers over")
     _print(documents, folder, as_json=given["json"])
     return bool(documents.findings["findings"])
 
@@ -132,10 +136,8 @@ def _made(
     contrasts: Contrasts, asked: Asking, choices: asking.Choices, ledger: Ledger, progress: Progress
 ) -> Proposing:
     proposing = contrasts.run(ledger, progress=progress, max_failures=choices.max_failures)
-    a, b = (asked.arms.generations[arm].model for arm in "ab")
-    assert isinstance(a, HFModel) and isinstance(b, HFModel), "only these are contrasted"
     try:
-        return with_log_ratios(proposing, a, b, progress=progress)
+        return with_log_ratios(proposing, *models_of(asked), progress=progress)
     except ConfigError:  # two vocabularies, of which the texts are in what is in both
         return proposing
 

@@ -35,6 +35,11 @@ MIN_TEXTS = 5
 """A kind or a phrase in fewer texts is not proposed."""
 MIN_APART = 2.0
 """Standard errors by which the shares of a kind differ between the sides; others are not proposed."""
+MAX_ALIKE = 0.95
+"""Of two phrases that share more of their texts (Jaccard), the weaker is not proposed: one that stands in a few more
+texts may be common in the responses, where the other is rare."""
+SAME = 0.5
+"""Phrases are as strong where their log-odds differ by less, in standard errors."""
 N_TYPICAL, MAX_TYPICAL = 3, 300
 """Texts that are shown with what they propose, and how long each may be."""
 
@@ -135,14 +140,18 @@ def propose_by_contrast(
 
 
 def _phrases(collections: Collections, lens: str, prefix: str) -> Proposal:
-    """Phrases by log-odds: does a response contain one?"""
+    """Phrases by log-odds: does a response contain one? Of those that are as strong, the longest says most."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     words = Words()
     phrases, matrix = frequent_phrases(collections.texts, words, least=MIN_TEXTS)
     if not phrases:
         return PhrasesProposal((), words)
     count_a, count_b = (np.asarray(matrix[rows].sum(axis=0), float) for rows in (~collections.is_b, collections.is_b))
     scores = np.abs(np.where(count_a + count_b < len(collections.texts), log_odds(count_a, count_b), 0.0))
-    chosen = choose_phrases(phrases, matrix, np.where(scores >= MIN_APART, scores, 0.0), MAX_PHRASES)
+    scores[[ENGLISH_STOP_WORDS.issuperset(phrase.split(" ")) for phrase in phrases]] = 0.0
+    rounded = np.where(scores >= MIN_APART, np.round(scores / SAME) * SAME, 0.0)
+    chosen = choose_phrases(phrases, matrix, rounded, most=MAX_PHRASES, max_overlap=MAX_ALIKE)
     measures = []
     for rank, j in enumerate(chosen, start=1):
         has = matrix[:, [j]].toarray()[:, 0] > 0
@@ -216,7 +225,7 @@ class CheckedWords:
     Parameters
     ----------
     words : strongest first
-    auc : of how many of them stand in a text; None where too few texts were held out
+    auc : of how many of them stand in a text; None where none were held out, or none left to choose by
     """
 
     words: tuple[str, ...]
@@ -244,7 +253,11 @@ def checked_words(texts: Sequence[str], labels: Labels, n_clusters: int, *, seed
     held = np.array([int(digest[0]) % 3 == 0 for digest in digests], dtype=np.bool_)
     chosen_by = np.where(held, -1, labels).astype(np.int32)
     found = []
+    every = keywords(texts, labels, n_clusters)
     for c, words in enumerate(keywords(texts, chosen_by, n_clusters)):
+        if not words:  # all of its texts were held out, as when they are one text
+            found.append(CheckedWords(every[c], None))
+            continue
         counts = np.array([float(len(word_spans(words, text))) for text in texts])
         inside, outside = counts[held & (labels == c)], counts[held & (labels != c)]
         area = auc(inside, outside, seed=derive_seed(seed, f"words {c}")) if len(inside) and len(outside) else None

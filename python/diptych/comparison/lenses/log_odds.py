@@ -80,7 +80,12 @@ def log_odds(count_a: FloatVector, count_b: FloatVector) -> FloatVector:
 
 
 def choose_phrases(
-    phrases: Sequence[str], matrix: sparse.csr_array, scores: FloatVector, most: int = MAX_PHRASES
+    phrases: Sequence[str],
+    matrix: sparse.csr_array,
+    scores: FloatVector,
+    *,
+    most: int = MAX_PHRASES,
+    max_overlap: float = MAX_OVERLAP,
 ) -> list[int]:
     """The strongest phrases, without those that occur in nearly the same responses as a stronger or longer one.
 
@@ -89,6 +94,7 @@ def choose_phrases(
     phrases, matrix : of ``frequent_phrases``
     scores : float64 (m,), of each phrase
     most : at most so many
+    max_overlap : of two that share this much of their responses or more (Jaccard), the weaker is left out
     """
     words = [phrase.count(" ") for phrase in phrases]
     order = sorted(range(len(phrases)), key=lambda j: (-round(float(scores[j]), 9), -words[j], phrases[j]))
@@ -99,7 +105,7 @@ def choose_phrases(
         if len(chosen) == most or scores[j] < MIN_SCORE:
             break
         texts = frozenset(columns.indices[columns.indptr[j] : columns.indptr[j + 1]].tolist())
-        if all(len(texts & other) < MAX_OVERLAP * len(texts | other) for other in sets):
+        if all(len(texts & other) < max_overlap * len(texts | other) for other in sets):
             chosen.append(j)
             sets.append(texts)
     return chosen
