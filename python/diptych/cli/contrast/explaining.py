@@ -16,7 +16,7 @@ from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
 from diptych.cli.arms import Asking, asked_arms, asked_readers
 from diptych.cli.console import note, progress_on_stderr, say
-from diptych.cli.contrast.checking import check_flags, checks_of, models_of
+from diptych.cli.contrast.checking import check_flags, checks_of, models_of, questions
 from diptych.cli.costs import check_vectors_price, describe
 from diptych.cli.runs import describe_plan, make_config, run_comparison
 from diptych.comparison.config import CompareConfig
@@ -46,7 +46,7 @@ def explain_pair(context: typer.Context) -> bool:
     given = context.params
     choices = _told_apart(context, asking.chosen(context))
     given_texts = _given_texts(context)
-    contrasted = given_texts is None and all(given[arm].startswith(PREFIX) for arm in "ab")
+    contrasted = given_texts is None and _both_here(context)
     chosen = _config(context, choices, proposes=contrasted or given_texts is not None)
     check_vectors_price(chosen.embedder, chosen.embedder_args, choices.max_cost)
     check_flags(context, contrasted=contrasted)
@@ -54,6 +54,7 @@ def explain_pair(context: typer.Context) -> bool:
     with ExitStack() as stack:
         contrasts = stack.enter_context(_contrasts(context, choices)) if contrasted else None
         readers = stack.enter_context(asked_readers(context, choices, chosen))
+        readers = replace(readers, checks=questions(context))
         besides = contrasts.config if contrasts is not None else None
         asked = stack.enter_context(asked_arms(context, choices, chosen, readers, besides))
         progress = stack.enter_context(progress_on_stderr())
@@ -95,13 +96,18 @@ def _told_apart(context: typer.Context, choices: asking.Choices) -> asking.Choic
     return replace(choices, of_b=choices.sampling.model_copy(update={"seed": seed}))
 
 
+def _both_here(context: typer.Context) -> bool:
+    return all(context.params[arm].startswith(PREFIX) for arm in "ab")
+
+
 def _given_texts(context: typer.Context) -> Proposing | None:
     paths: list[Path | None] = [context.params["texts_a"], context.params["texts_b"]]
     if None in paths and any(paths):
         raise ConfigError("--texts-a and --texts-b go together: texts that speak for A, and texts that speak for B")
     unused = [name for name in (*_CONTRAST, "contrast_prompts", "contrast_limit") if context.params[name] is not None]
-    if all(paths) and unused:
-        raise ConfigError(f"{flags.place_of(context, unused[0])}: the texts are given; no contrast is made")
+    if unused and (all(paths) or not _both_here(context)):
+        why = "the texts are given" if all(paths) else "A and B are not both hf/…"
+        raise ConfigError(f"{flags.place_of(context, unused[0])}: {why}, so no contrast is made")
     return Proposing.load(*paths) if all(paths) else None
 
 
