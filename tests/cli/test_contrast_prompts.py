@@ -279,6 +279,7 @@ def test_hostile_prompts_stay_text(folder: Path) -> None:
         (("hf/base", "hf/nowhere"), "nowhere"),
         (("hf/base", "hf/base", "--temperature", "0"), "--temperature = 0: every draw would be the same text"),
         (("hf/base", "hf/base", "--require-criterion"), "a criterion is to count, and there is none"),
+        (("hf/base", "hf/base", "--criterion", "Is it?"), "--criterion: nothing rests on it"),
         (("hf/base", "hf/base", "--draws", "1"), "--draws = 1"),
         (("hf/base", "hf/base", "--show", "all"), "--show = 'all'"),
         (("hf/base", "hf/base", "--measure", "l1"), "--measure = 'l1'"),

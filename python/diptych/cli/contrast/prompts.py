@@ -16,6 +16,7 @@ from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stde
 from diptych.cli.contrast.score import A, B
 from diptych.cli.costs import check_vectors_price, describe_takes, spent_in_words
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+from diptych.errors import ConfigError
 
 if TYPE_CHECKING:
     from diptych.apps.contrastive_decoding.search.config import SearchConfig
@@ -134,6 +135,9 @@ def _prepare(context: typer.Context, stack: ExitStack) -> PromptSearch:
     given = context.params
     choices = asking.chosen(context)
     config = _config(context, choices.sampling.model_dump(exclude_unset=True))
+    if given["criterion"] is not None and not config.asks_criterion:
+        place = flags.place_of(context, "criterion")
+        raise ConfigError(f"{place}: nothing rests on it. Give --require-criterion, or --criterion-weight 1.")
     told = with_criterion(Instructions.load(given["instructions"]), given["criterion"])
     seeds = told.seed_demonstrations
     if given["prompts"] is not None:

@@ -19,7 +19,7 @@ from diptych.models.assistant import Assistant
 from diptych.models.generation import Question
 from diptych.models.requests import Answer, Failure, Message, Reply
 from diptych.models.structured import strict_schema
-from diptych.models.untrusted import Fence
+from diptych.models.untrusted import Fence, orders_in
 from diptych.utils.hashing import content_hash
 
 _PASSING = ("rate_limit", "server", "timeout", "connection")
@@ -108,6 +108,7 @@ class Asker:
         """
         answers = self._ask_all([_criterion_question(self.instructions, pair, self.seed) for pair in pairs])
         found = [_verdict(answer, self.instructions) for answer in answers]
+        self.counts["texts shown that look as if they gave orders"] += sum(bool(orders_in(text)) for _, text in pairs)
         self.counts["answers that are neither yes nor no"] += sum(one is None for one in found)
         return found
 

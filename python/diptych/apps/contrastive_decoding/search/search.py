@@ -147,10 +147,7 @@ class Search:
 
     def _round(self, number: int, round_: int, shown: Sequence[Candidate], n_failed: int, seed: int) -> list[Candidate]:
         """New prompts, measured; those that do not meet a criterion that is required are left out."""
-        values = self._values(shown, seed)
-        texts = self.asker.new_prompts(
-            self.config.per_round, list(zip([one.text for one in shown], values, strict=True)), n_failed
-        )
+        texts = self.asker.new_prompts(self.config.per_round, self._with_values(shown, seed), n_failed)
         measured = self._measured(self._fresh(texts, "prompts"))
         meets: list[bool | None] = [None] * len(measured)
         if self.config.asks_criterion and measured:
@@ -184,14 +181,15 @@ class Search:
     def _diversity(self, pool: Sequence[Candidate]) -> FloatVector:
         return diversity(self.embed([one.text for one in pool]))
 
-    def _values(self, shown: Sequence[Candidate], seed: int) -> list[float] | list[None]:
-        """What stands before the prompts that are shown: divergences, or as controls random numbers, or nothing."""
-        if self.config.show == "nothing":
-            return [None] * len(shown)
-        if self.config.show == "random":
-            numbers = np.sort(np.random.default_rng(seed).uniform(0, 10, len(shown)))[::-1]
-            return [round(float(number), 1) for number in numbers]
-        return shown_values([one.divergence.mean for one in shown])
+    def _with_values(self, shown: Sequence[Candidate], seed: int) -> list[tuple[str, float | None]]:
+        """What the assistant sees: prompts by their divergence; as controls by random numbers, or in random order."""
+        texts = [one.text for one in shown]
+        if self.config.show == "divergence":
+            return list(zip(texts, shown_values([one.divergence.mean for one in shown]), strict=True))
+        numbers = np.random.default_rng(seed).uniform(0, 10, len(shown))
+        order = np.argsort(-numbers)
+        is_random = self.config.show == "random"
+        return [(texts[index], round(float(numbers[index]), 1) if is_random else None) for index in order]
 
     def _fresh(self, texts: Iterable[str], what: str) -> list[str]:
         """Those that can be asked and were not seen before, but for case and spaces."""
