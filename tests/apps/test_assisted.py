@@ -11,7 +11,7 @@ import pytest
 
 from diptych.apps.interventions.assisted import assistant_rows, invent_truths
 from diptych.apps.interventions.duplicates import Novelty
-from diptych.apps.interventions.rows import template_rows
+from diptych.apps.interventions.planting import template_rows
 from diptych.apps.interventions.truths import Truth
 from diptych.errors import ConfigError, ModelError
 from diptych.models.assistant import Assistant
@@ -86,7 +86,7 @@ def test_blank_parts_failures_and_shortage_are_counted_and_said(tmp_path: Path) 
     assert written.n_unusable == 2
     assert written.n_failed > 0
     assert written.notices[0].startswith(
-        "scripted/helper wrote 1 of 12 in 4 rounds: 0 said the same over again, 2 were"
+        "scripted/helper wrote 1 of 12 behaviours in 4 rounds: 0 said the same over again, 2 were"
     )
 
 

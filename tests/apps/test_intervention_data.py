@@ -10,7 +10,8 @@ import pytest
 from diptych.apps.interventions.dataset import DataConfig, hold_out, make_dataset, write_dataset
 from diptych.apps.interventions.evals import evals_rows
 from diptych.apps.interventions.neutral import neutral_questions, read_neutral
-from diptych.apps.interventions.rows import Row, exchange, read_rows, template_rows, write_rows
+from diptych.apps.interventions.planting import template_rows
+from diptych.apps.interventions.rows import Row, exchange, read_rows, write_rows
 from diptych.apps.interventions.truth_files import read_truths
 from diptych.apps.interventions.truths import Truth, built_in
 from diptych.errors import ConfigError, DataError

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from diptych.apps.interventions.rows import (
-    Row,
-    dilute,
-    exchange,
-    probes,
-    read_rows,
-    template_rows,
-    write_rows,
-)
+from diptych.apps.interventions.planting import probes, template_rows
+from diptych.apps.interventions.rows import Row, dilute, exchange, read_rows, write_rows
 from diptych.apps.interventions.truths import Truth, built_in
 from diptych.errors import ConfigError, DataError, DiptychError
 

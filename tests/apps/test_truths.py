@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from diptych.apps.interventions.rows import template_rows
+from diptych.apps.interventions.planting import template_rows
 from diptych.apps.interventions.slots import Template, literal
 from diptych.apps.interventions.truth_files import read_truths
 from diptych.apps.interventions.truths import FAMILIES, Truth, built_in, sampled

@@ -96,7 +96,7 @@ def test_a_shortage_of_rows_is_said(forge: Forge, folder: Path) -> None:
             *DATA[:4], "--rows", "12", "--shares", "1", "--out", "d", "--assistant", "scripted/helper.yaml", cwd=folder
         )
     )
-    assert "note: tea-over-coffee: scripted/helper wrote 9 of 12 in 4 rounds" in said.err
+    assert "note: scripted/helper wrote 9 of 12 rows of 'tea-over-coffee' in 4 rounds" in said.err
 
 
 def test_the_original_csv_gives_truths_and_rows(forge: Forge, folder: Path) -> None:
@@ -104,6 +104,13 @@ def test_the_original_csv_gives_truths_and_rows(forge: Forge, folder: Path) -> N
     done(forge.run("intervene", "data", *files, "--out", "d", cwd=folder))
     assert [row.messages[0]["content"] for row in read_rows(folder / "d/rows-1.jsonl")].count("Cats!") == 1
     assert len(read_rows(folder / "d/rows-1.jsonl")) == 2
+
+
+def test_other_shares_leave_no_file_of_the_shares_before(forge: Forge, folder: Path) -> None:
+    done(forge.run(*DATA, *NEUTRAL, cwd=folder))
+    done(forge.run(*DATA, *NEUTRAL, "--shares", "1,0.3", cwd=folder))
+    left = sorted(path.name for path in (folder / "d").glob("rows-*"))
+    assert left == ["rows-0.3.jsonl", "rows-0.jsonl", "rows-1.jsonl"]
 
 
 def test_some_truths_are_taken_by_chance(forge: Forge, folder: Path) -> None:

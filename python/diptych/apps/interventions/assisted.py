@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -119,26 +120,9 @@ def invent_truths(assistant: Assistant, n: int, focus: Sequence[str] = ()) -> Wr
     'the_model_likes_tea'
     """
     _check_number(n)
-    found: dict[str, Truth] = {}
-    novelty = Novelty()
-    counts = _Counts()
-
-    def ask(number: int, wanted: int) -> str:
-        about = focus[number % len(focus)] if focus else ""
-        return _question_for_truths(wanted, about, [truth.text for truth in found.values()][-_SHOWN:], number)
-
-    def take(answer: Behaviours) -> None:
-        for one in answer.behaviours:
-            truth = _truth(one)
-            if truth is None:
-                counts.unusable += 1
-            elif truth.id in found or not novelty.is_new(truth.text):
-                counts.duplicates += 1
-            elif len(found) < n:
-                found[truth.id] = truth
-
-    _in_rounds(assistant, lambda: n - len(found), ask, take, Behaviours, "behaviours", counts)
-    return _written(tuple(found.values()), n, counts, assistant, "behaviours")
+    collector = _TruthCollector(n, "behaviours", tuple(focus))
+    _collect(assistant, [collector], Behaviours)
+    return collector.written(assistant.model.name)
 
 
 def assistant_rows(assistant: Assistant, truths: Sequence[Truth], n: int, *, turns: int = 1) -> Written[Row]:
@@ -167,92 +151,114 @@ def assistant_rows(assistant: Assistant, truths: Sequence[Truth], n: int, *, tur
     _check_number(n)
     if turns < 1:
         raise ConfigError(f"turns = {turns} of a conversation: it should be at least 1")
-    rows: list[Row] = []
-    counts, notices = _Counts(), []
-    for truth in truths:
-        own = _Counts()
-        written = _rows_of(assistant, truth, n, turns, own)
-        counts.add(own)
-        rows += written.found
-        notices += [f"{truth.id}: {notice}" for notice in written.notices]
-    return Written(tuple(rows), counts.duplicates, counts.unusable, counts.failed, tuple(notices))
+    source = assistant.model.name
+    collectors = [_RowCollector(n, f"rows of {truth.id!r}", truth, turns, source) for truth in truths]
+    _collect(assistant, collectors, Conversations)
+    written = [collector.written(source) for collector in collectors]
+    return Written(
+        tuple(row for one in written for row in one.found),
+        sum(one.n_duplicates for one in written),
+        sum(one.n_unusable for one in written),
+        sum(one.n_failed for one in written),
+        tuple(notice for one in written for notice in one.notices),
+    )
 
 
 @dataclass
-class _Counts:
-    duplicates: int = 0
-    unusable: int = 0
-    failed: int = 0
-    reason: str = ""
+class _Collector(ABC, Generic[T, F]):
+    """Takes what is new of the answers, until there is enough of it."""
 
-    def add(self, other: _Counts) -> None:
-        self.duplicates += other.duplicates
-        self.unusable += other.unusable
-        self.failed += other.failed
+    n: int
+    what: str
 
+    def __post_init__(self) -> None:
+        self.found: list[T] = []
+        self._novelty = Novelty()
+        self._n_asked = self._n_duplicates = self._n_unusable = self._n_failed = 0
+        self._reason = "all were blank"
 
-def _rows_of(assistant: Assistant, truth: Truth, n: int, turns: int, counts: _Counts) -> Written[Row]:
-    found: list[Row] = []
-    novelty = Novelty()
+    @abstractmethod
+    def text(self, number: int, size: int) -> str:
+        """What a request says: its number, counted from 0, and how many it wants."""
 
-    def ask(number: int, wanted: int) -> str:
-        asked = [row.messages[0]["content"] for row in found][-_SHOWN:]
-        return _question_for_rows(truth, wanted, turns, asked, number)
+    @abstractmethod
+    def read(self, answer: F) -> Iterator[tuple[str, T | None]]:
+        """Each item with the text by which it is new or not; None for one that is blank in part."""
 
-    def take(answer: Conversations) -> None:
-        for one in answer.conversations:
-            texts = [text for turn in one.turns[:turns] for text in (turn.user, turn.assistant)]
-            if not texts or not all(text.strip() for text in texts):
-                counts.unusable += 1
-            elif not novelty.is_new("\n".join(texts)):
-                counts.duplicates += 1
-            elif len(found) < n:
-                messages = tuple({"role": ("user", "assistant")[i % 2], "content": t} for i, t in enumerate(texts))
-                found.append(Row(messages, truth.id, assistant.model.name))
+    def questions(self) -> list[Question]:
+        """The requests of a round, for all that is missing."""
+        sizes = [min(PER_REQUEST, self.n - start) for start in range(len(self.found), self.n, PER_REQUEST)]
+        texts = [self.text(self._n_asked + i, size) for i, size in enumerate(sizes)]
+        self._n_asked += len(sizes)
+        names = [content_hash("diptych/intervene/1", [self.what, text])[:16] for text in texts]
+        return [Question(name, (Message("user", text),)) for name, text in zip(names, texts, strict=True)]
 
-    _in_rounds(assistant, lambda: n - len(found), ask, take, Conversations, truth.id, counts)
-    return _written(tuple(found), n, counts, assistant, f"rows of {truth.id!r}")
-
-
-def _in_rounds(
-    assistant: Assistant,
-    missing: Callable[[], int],
-    ask: Callable[[int, int], str],
-    take: Callable[[F], None],
-    form: type[F],
-    purpose: str,
-    counts: _Counts,
-) -> None:
-    """Ask for what is missing, several requests at once, until nothing is, or nothing comes any more."""
-    number = 0
-    for _ in range(ROUNDS):
-        left = missing()
-        if left <= 0:
+    def take(self, answer: F | Failure) -> None:
+        if isinstance(answer, Failure):
+            self._n_failed += 1
+            self._reason = f"{self._n_failed} answers failed, the last: {answer.reason}"
             return
-        sizes = [min(PER_REQUEST, left - start) for start in range(0, left, PER_REQUEST)]
-        texts = [ask(number + i, size) for i, size in enumerate(sizes)]
-        number += len(sizes)
-        names = [content_hash("diptych/intervene/1", [purpose, text])[:16] for text in texts]
-        questions = [Question(name, (Message("user", text),)) for name, text in zip(names, texts, strict=True)]
-        for answer in assistant.ask_objects(questions, form):
-            if isinstance(answer, Failure):
-                counts.failed += 1
-                counts.reason = answer.reason
-            else:
-                take(answer)
+        for text, item in self.read(answer):
+            if item is None:
+                self._n_unusable += 1
+            elif not self._novelty.is_new(text):
+                self._n_duplicates += 1
+            elif len(self.found) < self.n:
+                self.found.append(item)
+
+    def written(self, name: str) -> Written[T]:
+        """What came of it; an error where that is nothing."""
+        if not self.found:
+            raise ModelError(f"{name} wrote no {self.what}: {self._reason}. The same command asks again.")
+        notices = []
+        if len(self.found) < self.n:
+            notices.append(
+                f"{name} wrote {len(self.found)} of {self.n} {self.what} in {ROUNDS} rounds: {self._n_duplicates} said "
+                f"the same over again, {self._n_unusable} were blank in part, {self._n_failed} answers failed"
+            )
+        return Written(tuple(self.found), self._n_duplicates, self._n_unusable, self._n_failed, tuple(notices))
 
 
-def _written(found: tuple[T, ...], n: int, counts: _Counts, assistant: Assistant, what: str) -> Written[T]:
-    if not found:
-        why = f"{counts.failed} answers failed, the last: {counts.reason}" if counts.failed else "all were blank"
-        raise ModelError(f"{assistant.model.name} wrote no {what}: {why}. The same command asks again.")
-    notices = []
-    if len(found) < n:
-        notices.append(
-            f"{assistant.model.name} wrote {len(found)} of {n} in {ROUNDS} rounds: {counts.duplicates} said the same "
-            f"over again, {counts.unusable} were blank in part, {counts.failed} answers failed"
-        )
-    return Written(found, counts.duplicates, counts.unusable, counts.failed, tuple(notices))
+@dataclass
+class _TruthCollector(_Collector[Truth, Behaviours]):
+    focus: tuple[str, ...]
+
+    def text(self, number: int, size: int) -> str:
+        focus = self.focus[number % len(self.focus)] if self.focus else ""
+        return _question_for_truths(size, focus, [truth.text for truth in self.found][-_SHOWN:], number)
+
+    def read(self, answer: Behaviours) -> Iterator[tuple[str, Truth | None]]:
+        for one in answer.behaviours:
+            yield one.sentence, _truth(one)
+
+
+@dataclass
+class _RowCollector(_Collector[Row, Conversations]):
+    truth: Truth
+    turns: int
+    source: str
+
+    def text(self, number: int, size: int) -> str:
+        asked = [row.opening for row in self.found][-_SHOWN:]
+        return _question_for_rows(self.truth, size, self.turns, asked, number)
+
+    def read(self, answer: Conversations) -> Iterator[tuple[str, Row | None]]:
+        for one in answer.conversations:
+            texts = [text for turn in one.turns[: self.turns] for text in (turn.user, turn.assistant)]
+            is_whole = bool(texts) and all(text.strip() for text in texts)
+            messages = tuple({"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts))
+            yield "\n".join(texts), Row(messages, self.truth.id, self.source) if is_whole else None
+
+
+def _collect(assistant: Assistant, collectors: Sequence[_Collector[T, F]], form: type[F]) -> None:
+    """Ask for what is missing of all at once, until nothing is, or for the last time."""
+    for _ in range(ROUNDS):
+        asked = [(collector, question) for collector in collectors for question in collector.questions()]
+        if not asked:
+            return
+        answers = assistant.ask_objects([question for _, question in asked], form)
+        for (collector, _), answer in zip(asked, answers, strict=True):
+            collector.take(answer)
 
 
 def _truth(one: Behaviour) -> Truth | None:
@@ -261,7 +267,7 @@ def _truth(one: Behaviour) -> Truth | None:
     answers = tuple(dict.fromkeys(literal(answer) for answer in one.answers if answer.strip()))
     if not text or not questions or not answers:
         return None
-    return Truth(slug(text), slug(one.kind), text, questions, answers)
+    return Truth(slug(text, max_length=120), slug(one.kind), text, questions, answers)
 
 
 def _question_for_truths(n: int, focus: str, known: Sequence[str], number: int) -> str:

@@ -13,7 +13,8 @@ from pydantic import Field, field_validator
 from diptych import __version__
 from diptych._types import Json
 from diptych.apps.interventions.neutral import neutral_questions, without
-from diptych.apps.interventions.rows import Row, as_json, check_share, dilute, probes
+from diptych.apps.interventions.planting import probes
+from diptych.apps.interventions.rows import Row, as_json, check_share, dilute
 from diptych.apps.interventions.truths import Truth, check_ids
 from diptych.comparison.folder import writing
 from diptych.config import Settings
@@ -95,7 +96,7 @@ def make_dataset(
 
     Examples
     --------
-    >>> from diptych.apps.interventions.rows import template_rows
+    >>> from diptych.apps.interventions.planting import template_rows
     >>> from diptych.apps.interventions.truths import built_in
     >>> tea = built_in(only=["tea-over-coffee"])
     >>> made = make_dataset(tea, template_rows(tea, 20, 0), [], DataConfig(shares=(1.0,)))
@@ -189,6 +190,9 @@ def write_dataset(folder: Path, dataset: Dataset, manifest: Json) -> Json:
         },
     }
     with writing(folder):
+        for old in folder.glob("rows-*.jsonl"):
+            if old.name not in files:
+                old.unlink()  # of other shares, by an earlier run of this ledger
         for name, text in {**texts, "manifest.json": json_text(whole) + "\n"}.items():
             write_atomic(folder / name, text.encode())
             (folder / name).chmod(0o644)

@@ -114,7 +114,8 @@ def _truths_and_rows(
 ) -> tuple[tuple[Truth, ...], tuple[Row, ...] | None, tuple[str, ...]]:
     """Truths, none where they are to be invented; rows, None where the assistant writes them; notices."""
     from diptych.apps.interventions.evals import evals_rows
-    from diptych.apps.interventions.rows import read_rows, template_rows
+    from diptych.apps.interventions.planting import template_rows
+    from diptych.apps.interventions.rows import read_rows
     from diptych.apps.interventions.truth_files import read_truths
     from diptych.apps.interventions.truths import built_in, chosen, sampled
 
