@@ -112,6 +112,7 @@ TRAIN = ("softprompt", "train", *PAIR, "--prompts", "p.txt", "--n-tokens", "3", 
          "--batch-size", "4", "--model-arg", "device=cpu")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_train_and_evaluate_end_to_end(folder: Path) -> None:
     write(folder, {"c.yaml": b"learning_rate: 1e-1\neval_every: 5\nnorm_weight: 0\nn_steps: 99\n"})
     done = run_cli(*TRAIN, "--out", "run", "-c", "c.yaml", "--steps", "10", cwd=folder, env=OFFLINE, timeout_s=200)

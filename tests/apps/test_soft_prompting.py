@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,15 @@ import pytest
 
 from diptych._types import Json, Silent
 from diptych.apps.soft_prompting.config import TrainConfig
+from diptych.apps.soft_prompting.objective import Measure, pair_up
 from diptych.apps.soft_prompting.run import train
-from diptych.errors import ConfigError, DataError, RunError
+from diptych.apps.soft_prompting.seeds import Seed
+from diptych.apps.soft_prompting.training import Trainer
+from diptych.errors import ConfigError, DataError, LedgerError, ModelError, RunError
+from diptych.models.lock import Lock
+from diptych.models.registry import open_local
+from diptych.models.requests import conversation
+from diptych.models.soft_prompt_files import find_soft_prompt
 from diptych.models.soft_prompts import SoftPrompt
 from tests.helpers.records import jsonl, write
 from tests.helpers.tiny_models import needs_torch, save_adapter, save_tiny
@@ -77,11 +85,16 @@ class Axe(Silent):
             raise Killed
 
 
-@pytest.mark.parametrize("per_model", [False, True])
-def test_killed_after_any_step_it_ends_with_the_same_vectors(folder: Path, tmp_path: Path, per_model: bool) -> None:
+@pytest.mark.parametrize(
+    ("per_model", "moments"),
+    [(False, (0, 4)), (True, (8,)), pytest.param(False, range(12), marks=pytest.mark.slow)],
+)
+def test_killed_after_any_step_it_ends_with_the_same_vectors(
+    folder: Path, tmp_path: Path, per_model: bool, moments: Sequence[int]
+) -> None:
     run(folder, tmp_path / "whole", per_model=per_model)
     whole = (tmp_path / "whole" / "soft_prompt" / "soft_prompt.safetensors").read_bytes()
-    for after in range(0, 12, 1 if not per_model else 5):
+    for after in moments:
         out = tmp_path / f"cut-{after}"
         with pytest.raises(Killed):
             run(folder, out, Axe(after), per_model=per_model)
@@ -102,7 +115,47 @@ def test_accumulated_batches_are_one_large_batch(folder: Path, tmp_path: Path) -
 @pytest.mark.parametrize("place", ["start", "suffix", "Please {soft}. {prompt}"])
 def test_every_place_can_be_trained(folder: Path, tmp_path: Path, place: str) -> None:
     run(folder, tmp_path / "run", place=place, n_steps=2)
-    assert SoftPrompt.load(tmp_path / "run" / "soft_prompt").place == place
+    prompt = SoftPrompt.load(tmp_path / "run" / "soft_prompt")
+    assert prompt.place == place and (tmp_path / "run" / "peft").exists() == (place == "start")
+    if place == "start":
+        assert (find_soft_prompt(tmp_path / "run" / "peft").vectors[0] == prompt.vectors[0]).all()
+
+
+def test_one_training_at_a_time(folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "run", n_steps=1)
+    assert not (tmp_path / "run" / "training.lock").exists()
+    lock = Lock(tmp_path / "run" / "training.lock", "x")
+    with pytest.raises(LedgerError, match="run is in use: process"):
+        run(folder, tmp_path / "run", n_steps=1)
+    lock.release()
+
+
+def test_want_of_memory_is_told_with_what_to_do(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: Any) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Trainer, "advance", no_memory)
+    with pytest.raises(ModelError, match="no memory for 4 texts at once. Give --batch-size 2 and --accumulation 2"):
+        run(folder, tmp_path / "run")
+
+
+def test_candidates_of_tokens_have_gradients_in_every_token(folder: Path) -> None:
+    """What a search for words needs: each text under words of its own, as mixtures of all tokens."""
+    import torch
+
+    first, second = (open_local(name, {"device": "cpu"}) for name in (settings(folder).a, settings(folder).b))
+    rows = [Seed(str(i), conversation("Why?", None), (40 + i, 41, 42)) for i in range(3)]
+    pair = pair_up((first, second), rows, place="suffix", n_vectors=2)
+    tables = [model.embed(torch.arange(model.n_vocabulary)) for model in pair.models]
+    tokens = torch.tensor([[7, 8], [9, 10], [11, 12]])
+    mixture = torch.nn.functional.one_hot(tokens, len(tables[0])).float().requires_grad_()
+    under = (mixture @ tables[0], mixture @ tables[1])
+    pair.divergence(range(3), under, Measure()).sum().backward()
+    assert mixture.grad is not None and mixture.grad.abs().amax(dim=-1).min() > 0
+    with torch.no_grad():
+        each = [float(pair.divergence([i], (tables[0][tokens[i]], tables[1][tokens[i]]), Measure())) for i in range(3)]
+        together = pair.divergence(range(3), under, Measure()).tolist()
+    assert together == pytest.approx(each, rel=1e-4)
 
 
 def test_continuations_are_written_by_the_models(folder: Path, tmp_path: Path) -> None:
@@ -136,7 +189,7 @@ def test_vectors_stay_near_those_of_tokens_if_it_costs_enough(folder: Path, tmp_
     """Both costs are measured by what they are to hold down."""
     lengths = {}
     for weight in (0.0, 10.0):
-        run(folder, tmp_path / f"n{weight}", norm_weight=weight, n_steps=40, learning_rate=0.3, patience=0)
+        run(folder, tmp_path / f"n{weight}", norm_weight=weight, n_steps=15, learning_rate=0.5, patience=0)
         lengths[weight] = np.linalg.norm(
             SoftPrompt.load(tmp_path / f"n{weight}" / "soft_prompt").vectors[0], axis=1
         ).mean()

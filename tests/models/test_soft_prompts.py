@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -130,20 +131,28 @@ def test_what_cannot_be_scored_is_refused(base: Loaded) -> None:
         model.check([Row(Around((1,) * 500, (2,)), (3,))], 11)
 
 
-def test_a_model_that_no_gradient_comes_back_through_is_refused(folder: Path) -> None:
-    """Weights as eight-bit numbers, by torch itself."""
-    import torch
+REFUSED = "hf/other: no gradient comes back through its weights.*without quantisation"
 
+
+def test_a_model_that_no_gradient_comes_back_through_is_refused(folder: Path) -> None:
     loaded = ModelManager("cpu", "float32").load(str(folder / "other"))
     with loaded.active() as model:
         for layer in model.model.layers:
-            attention = layer.self_attn
-            attention.v_proj.forward = lambda x, whole=attention.v_proj.forward: whole(x.detach())
-            attention.q_proj.forward = lambda x, whole=attention.q_proj.forward: whole(x.detach())
             layer.forward = lambda hidden, *a, whole=layer.forward, **k: whole(hidden.detach(), *a, **k)
-    with pytest.raises(ModelError, match="hf/other: no gradient comes back through its weights.*without quantisation"):
+    with pytest.raises(ModelError, match=REFUSED):
         PromptedModel(loaded)
-    assert torch.is_grad_enabled()
+
+
+def test_a_model_quantised_for_answers_alone_is_refused(folder: Path) -> None:
+    """Eight-bit weights and activations, by torchao; no gradient goes through these."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torchao = pytest.importorskip("torchao.quantization")
+        loaded = ModelManager("cpu", "float32").load(str(folder / "other"))
+        with loaded.active() as model:
+            torchao.quantize_(model, torchao.Int8DynamicActivationInt8WeightConfig())
+        with pytest.raises(ModelError, match=REFUSED):
+            PromptedModel(loaded)
 
 
 def test_saved_and_loaded_alike(tmp_path: Path) -> None:

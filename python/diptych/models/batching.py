@@ -36,15 +36,29 @@ def in_batches(
         yield from zip(batch, [None] if results is None else results, strict=True)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there was no memory, on a GPU or for the processor.
+
+    Parameters
+    ----------
+    error : that was raised
+
+    Examples
+    --------
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("shapes differ"))
+    (True, False)
+    """
+    named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
+    return named or isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+
+
 def _run(run: Callable[[Sequence[int]], Sequence[R]], batch: Sequence[int]) -> Sequence[R] | None:
     import torch
 
     try:
         return run(batch)
-    except (torch.OutOfMemoryError, MemoryError):
-        pass
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -11,8 +11,8 @@ from diptych.models.divergence import MAX_BYTES, Head
 
 Objective = Literal["js", "kl_ab", "kl_ba", "jeffreys", "log_ratio", "disagreement"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
-_TABLES = 7
-"""Tables of scores that are alive at once while some rows are worked on, at most."""
+_TABLES = 10
+"""Tables of scores that are alive at once while some rows are worked on, what the allocator holds back among them."""
 
 
 class _Rows(NamedTuple):

@@ -16,7 +16,7 @@ from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.text import json_line, json_text
 
 MANIFEST, SEEDS, CHECKPOINT, SUMMARY = "manifest.json", "seeds.jsonl", "checkpoint.json", "summary.json"
-SOFT_PROMPT = "soft_prompt"
+SOFT_PROMPT, PEFT = "soft_prompt", "peft"
 
 
 def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:

@@ -17,11 +17,15 @@ from diptych.apps.soft_prompting.objective import Pair, check_pair, pair_up
 from diptych.apps.soft_prompting.seeds import Seeds, gather_seeds
 from diptych.apps.soft_prompting.training import Trainer
 from diptych.comparison.manifest import describe_manifest
+from diptych.errors import ModelError
+from diptych.models.batching import is_out_of_memory
 from diptych.models.divergence import MAX_BYTES
+from diptych.models.lock import Lock
 from diptych.models.prompted import PromptedModel
 from diptych.models.providers.hf import HFModel
 from diptych.models.registry import open_local
-from diptych.models.soft_prompts import SoftPrompt
+from diptych.models.soft_prompt_files import export_peft
+from diptych.models.soft_prompts import START, SoftPrompt
 from diptych.utils.files import write_atomic
 from diptych.utils.hashing import file_sha256
 from diptych.utils.text import json_line, json_text
@@ -84,8 +88,19 @@ def _train(
         pair, control, seeds.numbers(held_out=False), seeds.numbers(held_out=True),
         config=config, vectors=vectors, max_bytes=max_bytes,
     )  # fmt: skip
-    _go(trainer, folder, progress)
-    return _finish(trainer, folder, (a, b), seeds, vectors, max_bytes)
+    lock = Lock(folder / "training.lock", str(folder))
+    try:
+        _go(trainer, folder, progress)
+        return _finish(trainer, folder, (a, b), seeds, vectors, max_bytes)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ModelError(
+            f"no memory for {config.batch_size} texts at once. Give --batch-size {max(1, config.batch_size // 2)} and "
+            f"--accumulation {2 * config.accumulation}, and another --out: it learns the same from smaller batches."
+        ) from error
+    finally:
+        lock.release()
 
 
 def _check(models: Mapping[str, HFModel], config: TrainConfig) -> None:
@@ -128,6 +143,8 @@ def _finish(
     prompt = SoftPrompt(trainer.best_vectors, config.place, about, details)
     if not (folder / files.SOFT_PROMPT).exists():
         prompt.save(folder / files.SOFT_PROMPT)
+    if config.place == START and not config.per_model and not (folder / files.PEFT).exists():
+        export_peft(prompt, folder / files.PEFT, base=str(models[0].source.base.name))
     bare = pair_up(models, seeds.rows, place=None, n_vectors=0, prompted=trainer.pair.models)
     summary = {
         "schema": 1,
@@ -145,6 +162,9 @@ def _finish(
     if page is not None:
         write_atomic(folder / "curves.html", page.encode())
     write_atomic(folder / files.SUMMARY, (json_text(summary) + "\n").encode())
+    for file in folder.iterdir():
+        if file.is_file():
+            file.chmod(0o644)
     return summary
 
 

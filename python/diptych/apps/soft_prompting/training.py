@@ -94,6 +94,7 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(
             [{"params": [one]} for one in self.parameters], weight_decay=config.weight_decay, foreach=False
         )
+        self._epoch, self._batches = -1, list[list[int]]()
         self.n_done, self.n_waited = 0, 0
         self.best = Look(0, -math.inf)
         self.best_vectors = self.arrays()
@@ -175,16 +176,13 @@ class Trainer:
         return found - self.config.control_weight * self.control.divergence(numbers, self.vectors, self._measure)
 
     def _batch(self, number: int) -> list[int]:
-        """Texts of a batch: each once an epoch, in an order that depends on the seed and the epoch alone."""
         epoch, place = divmod(number, self._per_epoch)
-        rng = np.random.default_rng([derive_seed(self.config.seed, "soft prompt"), epoch])
-        size = self.config.batch_size
-        order = rng.permutation(self._trained).tolist()
-        lengths = self.pair.lengths
-        windows = (order[i : i + _WINDOW * size] for i in range(0, len(order), _WINDOW * size))
-        ordered = [text for window in windows for text in sorted(window, key=lengths.__getitem__)]
-        batches = [ordered[i : i + size] for i in range(0, len(ordered), size)]
-        return batches[rng.permutation(len(batches))[place]]
+        if self._epoch != epoch:
+            self._batches = batches_of(
+                self._trained, self.pair.lengths, self.config.batch_size, seed=self.config.seed, epoch=epoch
+            )
+            self._epoch = epoch
+        return self._batches[place]
 
     def state(self) -> tuple[dict[str, Vectors], Json]:
         """All that the next step depends on: arrays, and the rest as JSON."""
@@ -228,6 +226,33 @@ class Trainer:
         self.n_done, self.n_waited, self.best = rest["n_done"], rest["n_waited"], Look(**rest["best"])
         self.steps = [Step(**step) for step in rest["steps"]]
         self.looks = [Look(**look) for look in rest["looks"]]
+
+
+def batches_of(
+    texts: Sequence[int], lengths: Sequence[int], batch_size: int, *, seed: int, epoch: int
+) -> list[list[int]]:
+    """Each text once, in an order that depends on the seed and the epoch alone; those of like length often together.
+
+    Parameters
+    ----------
+    texts : their numbers
+    lengths : tokens of every text, by its number
+    batch_size : texts of a batch
+    seed : of the training
+    epoch : how often all texts were used before
+
+    Examples
+    --------
+    >>> batches = batches_of(range(10), [1] * 10, 4, seed=0, epoch=0)
+    >>> sorted(len(batch) for batch in batches), sorted(text for batch in batches for text in batch) == list(range(10))
+    ([2, 4, 4], True)
+    """
+    rng = np.random.default_rng([derive_seed(seed, "soft prompt"), epoch])
+    order = rng.permutation(list(texts)).tolist()
+    windows = (order[i : i + _WINDOW * batch_size] for i in range(0, len(order), _WINDOW * batch_size))
+    ordered = [text for window in windows for text in sorted(window, key=lengths.__getitem__)]
+    batches = [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
+    return [batches[number] for number in rng.permutation(len(batches))]
 
 
 def rate_at(step: int, config: TrainConfig) -> float:
