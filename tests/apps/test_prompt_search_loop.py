@@ -52,7 +52,10 @@ class Climber:
     """Goes by the numbers before the prompts that it is shown: words of the best, and one of any."""
 
     name = "test/climber"
-    identity: Json = {"provider": "test"}
+
+    @property
+    def identity(self) -> Json:
+        return {"provider": "test"}
 
     def check(self, sampling: Sampling) -> None: ...
 

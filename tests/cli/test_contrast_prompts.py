@@ -243,10 +243,22 @@ def test_a_server_that_is_down_stops_and_the_same_command_goes_on(folder: Path) 
 
 def test_both_names_one_model_is_said_and_goes_on(folder: Path) -> None:
     with FaultServer(answering) as server:
-        asked = ("--assistant", "openai-api/m", "--base-url", server.openai_url, "--out", "aa", "--rounds", "1")
+        asked = (
+            "--assistant",
+            "openai-api/m",
+            "--base-url",
+            server.openai_url,
+            "--out",
+            "aa",
+            "--rounds",
+            "1",
+            "--price",
+            "1,1",
+        )
         done = invoke("contrast", "prompts", "hf/base", "hf/base", *asked, *QUICK, *HERE)  # fmt: skip
     assert done.code == 0, done.err
     assert "both models are hf/base: a search of a model against itself" in done.err
+    assert "answers; " in done.err and "price unknown" not in done.err, "what runs here costs nothing"
     assert max(one["divergence"] for one in rows(Path("aa") / "candidates.jsonl")) < 1e-12
     assert "every divergence is 0" in (Path("aa") / "prompts.html").read_text()
 

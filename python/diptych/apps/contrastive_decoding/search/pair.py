@@ -20,12 +20,15 @@ from diptych.models.generation import Question, generate
 from diptych.models.ledger import Ledger
 from diptych.models.manager import Loaded
 from diptych.models.pair_scoring import TokensToScore, divergences
+from diptych.models.prices import per_million
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Failure, Reply, Sampling, conversation
 from diptych.models.templates import continuation, render
 from diptych.utils.hashing import content_hash
 from diptych.utils.text import shorten
 
+_FREE = per_million(0.0, 0.0)
+"""What weights on this machine cost."""
 COLUMNS = ("js", "kl_ab", "kl_ba")
 Means: TypeAlias = tuple[Mapping[str, float], Mapping[str, float]]
 """Means over the tokens of a's text, and of b's, by the names in ``COLUMNS``."""
@@ -221,7 +224,7 @@ class Pair:
             Question(content_hash("diptych/prompt/1", [self.system, prompt])[:16], conversation(prompt, self.system))
             for prompt in prompts
         ]
-        answered = generate(model, questions, draws=draws.stop, sampling=self.sampling, ledger=self.ledger)
+        answered = generate(model, questions, draws=draws.stop, sampling=self.sampling, ledger=self.ledger, price=_FREE)
         return {(one.question.messages[-1].content, one.draw): one.answer for one in answered if one.draw in draws}
 
     def _of(self, prompt: str, draws: range, said: Mapping[str, Mapping[tuple[str, int], Reply | Failure]]) -> Measured:
