@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 
 from diptych._types import Json
 from diptych.cli import asking
 from diptych.cli import settings as flags
+from diptych.cli.asking_flags import AskingFlags, spelled_out
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say, typed
 from diptych.cli.costs import check_vectors_price, describe_embedding, describe_readers, dollars, spent_in_words
 from diptych.cli.runs import refuse_other_run
@@ -34,6 +35,7 @@ _NAMES = {
 _OF_HELPERS = ("base_url_helpers", "model_arg_helpers", "price_helpers")
 
 
+@spelled_out
 def approve(
     context: typer.Context,
     models_asked: Annotated[
@@ -53,16 +55,6 @@ def approve(
     config: flags.ConfigFile = None,
     run: Annotated[str | None, option("run", "Run of the YAML file.", INPUT, "default")] = None,
     draws: asking.Draws = 1,
-    max_tokens: asking.MaxTokens = None,
-    temperature: asking.Temperature = None,
-    top_p: asking.TopP = None,
-    top_k: asking.TopK = None,
-    stop: asking.Stop = None,
-    sampling_seed: asking.SamplingSeed = None,
-    base_url: asking.BaseUrl = None,
-    model_arg: asking.ModelArg = None,
-    models: asking.Models = None,
-    price: asking.PriceFlag = None,
     base_url_helpers: Annotated[
         str | None, option("base-url-helpers", "--base-url of reader, writer, labeller and judge.", asking.ASKING)
     ] = None,
@@ -70,7 +62,6 @@ def approve(
         list[str] | None, option("model-arg-helpers", "--model-arg of these; repeat for more.", asking.ASKING)
     ] = None,
     price_helpers: Annotated[str | None, option("price-helpers", "--price of these.", asking.ASKING, "listed")] = None,
-    max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",
     batch: asking.Batch = False,
     reader: Annotated[str | None, option("reader", "Model that reads unclear answers.", METHOD, "nobody")] = None,
@@ -91,6 +82,7 @@ def approve(
     fork: asking.Fork = False,
     json: Annotated[bool, option("json", "Print findings.json.", OUTPUT)] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be asked and cost; ask nothing.", OUTPUT)] = False,
+    **shared: Unpack[AskingFlags],
 ) -> None:
     """Ask models whether they approve of statements, under personas and framings; compare them cluster by cluster.
 

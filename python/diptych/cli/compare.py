@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 import typer
 
 from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
+from diptych.cli.asking_flags import AskingFlags, spelled_out
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, OUTPUT, option
 
 
+@spelled_out
 def compare(
     context: typer.Context,
     a: Annotated[
@@ -81,16 +83,8 @@ def compare(
     system_b: Annotated[
         str | None, option("system-b", "System prompt of B.", asking.ASKING, "the prompts' own")
     ] = None,
-    max_tokens: asking.MaxTokens = None,
-    temperature: asking.Temperature = None,
-    top_p: asking.TopP = None,
-    top_k: asking.TopK = None,
-    stop: asking.Stop = None,
-    sampling_seed: asking.SamplingSeed = None,
-    base_url: asking.BaseUrl = None,
     base_url_a: Annotated[str | None, option("base-url-a", "--base-url of A alone.", asking.ASKING)] = None,
     base_url_b: Annotated[str | None, option("base-url-b", "--base-url of B alone.", asking.ASKING)] = None,
-    model_arg: asking.ModelArg = None,
     model_arg_a: Annotated[
         list[str] | None, option("model-arg-a", "--model-arg of A alone; repeat for more.", asking.ASKING)
     ] = None,
@@ -98,9 +92,6 @@ def compare(
         list[str] | None, option("model-arg-b", "--model-arg of B alone; repeat for more.", asking.ASKING)
     ] = None,
     batch: asking.Batch = False,
-    models: asking.Models = None,
-    price: asking.PriceFlag = None,
-    max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,
     fork: asking.Fork = False,
@@ -109,6 +100,7 @@ def compare(
         bool, option("fail-on-difference", "Exit with 100 when there are findings.", OUTPUT)
     ] = False,
     dry_run: Annotated[bool, option("dry-run", "Read, pair and split; then say what would be done.", OUTPUT)] = False,
+    **shared: Unpack[AskingFlags],
 ) -> None:
     """Say how the responses of two models differ, with statistics that hold.
 

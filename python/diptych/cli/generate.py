@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 
 from diptych._types import Json
 from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
+from diptych.cli.asking_flags import AskingFlags, spelled_out
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say, typed
 from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.errors import ConfigError, RunError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from diptych.models.spending import Spent
 
 
+@spelled_out
 def generate(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="provider/model[@revision], or a name from --models.")],
@@ -30,22 +32,12 @@ def generate(
     limit: Annotated[int | None, option("limit", "Ask at most so many prompts.", INPUT, "all")] = None,
     draws: asking.Draws = 1,
     system: asking.System = None,
-    max_tokens: asking.MaxTokens = None,
-    temperature: asking.Temperature = None,
-    top_p: asking.TopP = None,
-    top_k: asking.TopK = None,
-    stop: asking.Stop = None,
-    sampling_seed: asking.SamplingSeed = None,
-    base_url: asking.BaseUrl = None,
-    model_arg: asking.ModelArg = None,
     batch: asking.Batch = False,
-    models: asking.Models = None,
-    price: asking.PriceFlag = None,
-    max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",
     fork: asking.Fork = False,
     json: Annotated[bool, option("json", "Print what was done as JSON.", OUTPUT)] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be asked and cost; ask nothing.", OUTPUT)] = False,
+    **shared: Unpack[AskingFlags],
 ) -> None:
     """Ask a model every prompt and write its responses to a file; the same command again goes on where it stopped.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
 from diptych.cli import asking, generate
 from diptych.cli import settings as flags
+from diptych.cli.asking_flags import SamplingFlags, spelled_out
 from diptych.cli.console import errors_as_messages, note
 from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.errors import ConfigError
@@ -19,6 +20,7 @@ CONTRAST = "The contrast"
 _OPTIONS = ("rule", "weight", "plausibility", "nucleus", "gating", "beams", "foil_system", "shared_vocab")
 
 
+@spelled_out
 def sample(
     context: typer.Context,
     base: Annotated[str, typer.Argument(help="hf/<id or folder>[@revision]: the model before.")],
@@ -46,16 +48,10 @@ def sample(
     limit: Annotated[int | None, option("limit", "Ask at most so many prompts.", INPUT, "all")] = None,
     draws: asking.Draws = 1,
     system: asking.System = None,
-    max_tokens: asking.MaxTokens = None,
-    temperature: asking.Temperature = None,
-    top_p: asking.TopP = None,
-    top_k: asking.TopK = None,
-    stop: asking.Stop = None,
-    sampling_seed: asking.SamplingSeed = None,
-    model_arg: asking.ModelArg = None,
     fork: asking.Fork = False,
     json: Annotated[bool, option("json", "Print what was done as JSON.", OUTPUT)] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be asked; ask nothing.", OUTPUT)] = False,
+    **shared: Unpack[SamplingFlags],
 ) -> None:
     """Write texts that one model likes and the other does not; the same command again goes on where it stopped.
 
