@@ -254,6 +254,28 @@ def test_models_that_do_not_fit_are_refused_with_what_differs(folder: Path, tmp_
         run(folder, tmp_path / "run2", b=f"hf/{tmp_path / 'narrow'}", per_model=True)
 
 
+def test_a_model_without_a_chat_template_is_refused_or_read_as_it_is(folder: Path, tmp_path: Path) -> None:
+    save_tiny(tmp_path / "plain", template=None)
+    plain = f"hf/{tmp_path / 'plain'}"
+    with pytest.raises(ConfigError, match="hf/plain has no chat template"):
+        run(folder, tmp_path / "run", a=plain, b=plain)
+    config = settings(folder, a=plain, b=plain, n_steps=1)
+    train(config, tmp_path / "run", options={"device": "cpu", "raw": True}, progress=Silent())
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_models_in_half_precision_train_vectors_in_float32(folder: Path, tmp_path: Path, dtype: str) -> None:
+    """Near what float32 gives, and with a noise floor that says how near."""
+    found = {}
+    for name in ("float32", dtype):
+        config = settings(folder, n_steps=4)
+        found[name] = train(config, tmp_path / name, options={"device": "cpu", "dtype": name}, progress=Silent())
+    assert found[dtype]["prompt"] == pytest.approx(found["float32"]["prompt"], rel=0.1)
+    assert found[dtype]["noise_floor"] >= found["float32"]["noise_floor"]
+    prompts = [SoftPrompt.load(tmp_path / name / "soft_prompt").vectors[0] for name in ("float32", dtype)]
+    assert prompts[1].dtype == np.float32 and np.abs(prompts[1] - prompts[0]).max() < 0.5 * np.abs(prompts[0]).max()
+
+
 def test_files_without_usable_texts_are_refused(folder: Path, tmp_path: Path) -> None:
     rows = [{"prompt": f"Q{i}", "response": ""} for i in range(5)]
     write(

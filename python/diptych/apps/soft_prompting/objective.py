@@ -12,6 +12,7 @@ from diptych.models.divergence import MAX_BYTES, Divergences, compare_states
 from diptych.models.fused_divergence import Objective, fused_divergence
 from diptych.models.prompted import PromptedModel, Row
 from diptych.models.providers.hf import HFModel
+from diptych.models.requests import Sampling
 from diptych.models.soft_prompts import around
 from diptych.models.templates import Around, render
 from diptych.models.vocabulary import compare_vocabularies
@@ -160,8 +161,10 @@ def check_pair(a: HFModel, b: HFModel, *, per_model: bool) -> None:
     Raises
     ------
     ConfigError
-        Says in what they differ, and what to do.
+        Says in what they differ, or which has no chat template, and what to do.
     """
+    for model in (a, b):
+        model.check(Sampling())
     first, second = a.load(), b.load()
     shared = compare_vocabularies(first.tokenizer, second.tokenizer)
     if not shared.same:
