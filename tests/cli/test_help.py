@@ -48,7 +48,7 @@ def test_every_flag_is_also_a_variable(verb: str) -> None:
     ("verb", "without"),
     [
         ("compare", set()),
-        ("aa", {"name_a", "name_b", "simultaneous", "equivalent_within", "judge", "judge_pairs", "judge_sentences"}),
+        ("aa", {"name_a", "name_b", "simultaneous", "equivalent_within"}),
     ],
 )
 def test_every_setting_of_a_comparison_has_a_flag(verb: str, without: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from diptych.comparison.arms import compare_each
 from tests.helpers.cli import Outcome, listing
 from tests.helpers.forge import Forge
 from tests.helpers.records import jsonl, write
@@ -177,13 +179,84 @@ def test_what_does_not_fit_is_refused_before_anything_is_asked(
     assert listing(folder) == before
 
 
+SEVERAL = ("compare", "a.jsonl", "b.jsonl", "c.jsonl", "--out", "several", *ASKED, "--labeller", "scripted/j.yaml")
+
+
+def at_most(said: str) -> int:
+    """The number of requests that a dry run tells."""
+    return sum(int(n.replace(",", "")) for n in re.findall(r"to read: at most ([\d,]+) requests", said))
+
+
+def test_several_arms_are_read_through_one_ledger(forge: Forge, folder: Path) -> None:
+    write(folder, {"c.jsonl": jsonl(answers(5))})
+    said = done(forge.run(*SEVERAL, "--dry-run", cwd=folder)).out
+    assert "calls no model" not in said and not (folder / "several").exists()
+    stopped = forge.run(*SEVERAL, "--price", "1000,1000", "--max-cost", "50", cwd=folder)
+    assert (stopped.code, stopped.out) == (3, ""), stopped.err
+    assert [path.name for path in (folder / "several").iterdir()] == ["ledger.sqlite"]
+    done(forge.run(*SEVERAL, "--price", "1000,1000", cwd=folder))
+    n = n_calls(folder)
+    assert 3 * 160 < n <= at_most(said)
+    findings = json.loads((folder / "several" / "findings.json").read_bytes())
+    of_judge = [[one["lens"] for one in pair["findings"]].count("judge") for pair in findings["comparisons"]]
+    assert sum(of_judge) >= 1
+    table = json.loads((folder / "several" / "clusters.json").read_bytes())
+    labels = [told["label"] for one in table["clusters"] for told in one["themes"].values() if one["size"] >= 5]
+    assert labels and all(label["text"] == "greets like a sailor" for label in labels)
+    assert "greets like a sailor" in (folder / "several" / "report.html").read_text()
+    assert "nothing was computed again" in done(forge.run(*SEVERAL, cwd=folder)).err
+    (folder / "several" / "manifest.json").unlink()  # as if it was killed at the end
+    done(forge.run(*SEVERAL, cwd=folder))
+    assert n_calls(folder) == n
+    found = json.loads(done(forge.run("status", "several", "--json", cwd=folder)).out)
+    assert {arm["arm"] for arm in found["arms"]} == {"judge", "labeller"} and found["stage"] == "done"
+
+
+def test_several_arms_from_python_ask_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    found = compare_each(
+        [answers(10), answers(2)], judge="scripted/j.yaml", lenses=("judge",), threads=1, ledger=folder / "l.sqlite"
+    )
+    assert [finding.lens for finding in found.results[0].findings] == ["judge"]
+    assert (folder / "l.sqlite").is_file() and found.joint is None
+
+
+AA = ("aa", "a.jsonl", "--judge", "scripted/j.yaml", "--lenses", "judge", "--splits", "3", "--model-arg",
+      "calls=calls.txt")  # fmt: skip
+
+
+def test_a_judge_is_asked_anew_in_every_split_and_never_twice(forge: Forge, folder: Path) -> None:
+    before = listing(folder)
+    said = done(forge.run(*AA, "--dry-run", cwd=folder)).out
+    assert "3 splits" in said and "would write runs/aa-a" in said and listing(folder) == before
+    stopped = forge.run(*AA, "--price", "1000,1000", "--max-cost", "20", cwd=folder)
+    assert (stopped.code, stopped.out) == (3, ""), stopped.err
+    result = json.loads(done(forge.run(*AA, "--json", cwd=folder)).out)
+    assert (result["n_splits"], result["n_false_alarms"]) == (3, 0)
+    [judge] = result["lenses"]
+    assert (judge["lens"], judge["n_tested"]) == ("judge", 6)
+    n = n_calls(folder)
+    assert 3 * 79 <= n <= at_most(said)
+    assert json.loads((folder / "runs" / "aa-a" / "aa.json").read_bytes()) == result
+    done(forge.run(*AA, cwd=folder))
+    assert n_calls(folder) == n
+    found = json.loads(done(forge.run("status", "runs/aa-a", "--json", cwd=folder)).out)
+    assert (found["stage"], [arm["requests"] for arm in found["arms"]]) == ("done", [n])
+    other = forge.run(*AA, "--alpha", "0.1", "--out", "runs/aa-a", cwd=folder)
+    assert other.code == 2 and "holds the result of another aa" in other.err
+
+
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("flags", "said"),
     [
-        (("aa", "a.jsonl", "--labeller", "scripted/j.yaml"), "diptych aa asks no model"),
-        (("compare", "a.jsonl", "b.jsonl", "a.jsonl", "--judge", "scripted/j.yaml"), "of several arms asks no model"),
+        (("--labeller", "scripted/j.yaml"), "what clusters are called changes none"),
+        (("--judge", "scripted/j.yaml", "--lenses", "surface"), "name one of them"),
+        (("--lenses", "judge"), "--judge PROVIDER/MODEL"),
+        (("--judge", "scripted/j.yaml", "--max-cost", "1", "--price", "x"), "price"),
     ],
 )
-def test_verbs_that_ask_no_reader_say_so(forge: Forge, folder: Path, command: tuple[str, ...], said: str) -> None:
-    outcome = forge.run(*command, cwd=folder)
+def test_what_aa_has_no_use_for_is_refused(forge: Forge, folder: Path, flags: tuple[str, ...], said: str) -> None:
+    before = listing(folder)
+    outcome = forge.run("aa", "a.jsonl", *flags, cwd=folder)
     assert outcome.code == 2 and said in outcome.err
+    assert listing(folder) == before

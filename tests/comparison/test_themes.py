@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from diptych.comparison.config import CompareConfig
+from diptych.comparison.expected import Size
 from diptych.comparison.measures import Readers
 from diptych.comparison.prepare import prepare
 from diptych.comparison.readers import AskedReaders, Reader
@@ -133,7 +134,7 @@ def test_without_answers_that_can_be_read_the_words_stay() -> None:
 def test_what_is_asked_stays_below_what_a_dry_run_says() -> None:
     config = CompareConfig.parse({"lenses": ("clusters",)}, source="test")
     model = RuleModel(rule)
-    [(_, most)] = AskedReaders(config, {"labeller": Reader(model)}).expected(121, 242, 80.0)
+    [(_, most)] = AskedReaders(config, {"labeller": Reader(model)}).expected(Size(121, 242, 80.0))
     with assistant(rule) as one:
         analyse(prepare(arm("Well,"), arm("Hurrah,"), config=config), threads=1, readers=Readers(labeller=one))
         asked = one.ledger.spent().n_answers

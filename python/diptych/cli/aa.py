@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
+from diptych.cli.console import errors_as_messages, note, say
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
 from diptych.utils.amounts import percent
 
@@ -39,6 +41,9 @@ def aa(
     embeddings: flags.Embeddings = None,
     embedding_field: flags.EmbeddingField = None,
     labeller: flags.Labeller = None,
+    judge: flags.Judge = None,
+    judge_pairs: flags.JudgePairs = None,
+    judge_sentences: flags.JudgeSentences = None,
     alpha: flags.Alpha = None,
     fdr: flags.Fdr = None,
     resamples: flags.Resamples = None,
@@ -48,23 +53,46 @@ def aa(
     config: flags.ConfigFile = None,
     threads: flags.Threads = None,
     cache_dir: flags.CacheDir = None,
+    base_url: asking.BaseUrl = None,
+    model_arg: asking.ModelArg = None,
+    models: asking.Models = None,
+    price: asking.PriceFlag = None,
+    max_cost: asking.MaxCost = None,
+    out: Annotated[
+        Path | None,
+        option("out", "Folder of the judge's answers, and of the result (aa.json).", OUTPUT, "runs/aa-A with a judge"),
+    ] = None,
     json: Annotated[bool, option("json", "Print the result as JSON.", OUTPUT)] = False,
+    dry_run: Annotated[bool, option("dry-run", "Read; then say what would be done.", OUTPUT)] = False,
 ) -> None:
     """Compare a model with itself, many times: how often would a difference be found where there is none?
 
     Each time its responses are split in two at random and compared, as `diptych compare` does it. Every flag is also a
-    DIPTYCH_<FLAG> environment variable. Exit code 0, whatever the share of false alarms.
+    DIPTYCH_<FLAG> environment variable. A judge is asked anew in each split; its answers are kept, and the same command
+    goes on where it stopped. Exit code 0, whatever the share of false alarms; 3 where --max-cost stopped it.
     """
     with errors_as_messages():
+        from diptych.cli.aa_run import AARun
+        from diptych.cli.arms import asked_readers
+        from diptych.cli.costs import check_vectors_price
         from diptych.cli.runs import make_config
-        from diptych.comparison.aa import calibrate
+        from diptych.comparison.aa import ToSplit
         from diptych.utils.text import json_text
 
-        given = flags.given_settings(context)
+        choices, given = asking.chosen(context), flags.given_settings(context)
+        if "judge" in given:
+            given["judge"] = choices.full_name(given["judge"])
         chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
+        check_vectors_price(chosen.embedder, chosen.embedder_args, max_cost)
         n_threads = flags.check_threads(threads)
-        with progress_on_stderr() as progress:
-            result = calibrate(a, chosen, splits=splits, threads=n_threads, cache_dir=cache_dir, progress=progress)
+        responses = ToSplit.read(a, chosen, n_threads)
+        with asked_readers(context, choices, chosen) as readers:
+            run = AARun(responses, chosen, splits, n_threads, cache_dir, readers, out)
+            if dry_run:
+                for line in run.describe():
+                    say(line)
+                return
+            result = run.go()
         for line in [json_text(result.as_json())] if json else _lines(result):
             say(line)
         for notice in result.notices:

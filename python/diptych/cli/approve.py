@@ -165,8 +165,7 @@ def _open_helpers(
 def _free(prepared: ApproveRun, out: Path | None) -> Path:
     """``runs/approvals``, or the folder that was wanted; with a number where another run lies."""
     from diptych.apps.behavioural_clustering.asking import LEDGER_CONFIG
-    from diptych.cli.runs import identity_in
-    from diptych.comparison.folder import LEDGER, free_place
+    from diptych.comparison.folder import LEDGER, free_place, identity_in
     from diptych.models.ledger import read_config
 
     identity = prepared.manifest()["identity"]

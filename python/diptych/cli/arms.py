@@ -17,8 +17,10 @@ from diptych.cli.costs import describe, describe_later_embedding, describe_reade
 from diptych.cli.settings import place_of
 from diptych.comparison.asked import AskedArms, folder_for, fork_of
 from diptych.comparison.config import LABELLERS, CompareConfig
+from diptych.comparison.expected import Size
 from diptych.comparison.generated import Generation
-from diptych.comparison.readers import AskedReaders, Role, opened
+from diptych.comparison.measures import Role
+from diptych.comparison.readers import AskedReaders, opened
 from diptych.data.prompts import Prompts, load_prompts
 from diptych.errors import ConfigError
 from diptych.models.ledger import Ledger
@@ -84,7 +86,7 @@ class Asking:
         asked = sum(len(prompt.text) for prompt in one.asked) / n_prompts
         length = asked + _CHARACTERS_A_TOKEN * one.sampling.max_tokens
         n_responses = 2 * n_prompts * one.draws
-        yield from describe_readers(readers.expected(n_prompts, n_responses, length))
+        yield from describe_readers(readers.expected(Size(n_prompts, n_responses, length)))
         settings = readers.settings
         yield from describe_later_embedding(
             settings.embedder, settings.embedder_args, n_responses, one.sampling.max_tokens
@@ -176,7 +178,7 @@ def asked_readers(context: typer.Context, choices: Choices, config: CompareConfi
     ConfigError
         If a flag does not fit.
     """
-    alone = not any(choices.is_model(context.params[arm]) for arm in "ab")
+    alone = not any(choices.is_model(context.params[arm]) for arm in "ab" if arm in context.params)
     names: dict[Role, str | None] = {"judge": config.judge}
     names["labeller"] = None if config.labeller in LABELLERS else config.labeller
     names["assistant"] = context.params.get("assistant")

@@ -124,8 +124,9 @@ def compare(
         check_vectors_price(chosen.embedder, chosen.embedder_args, choices.max_cost)
         n_threads = flags.check_threads(threads)
         if more:
-            several = Several([a, b, *more], name or [], versus, chosen, out, n_threads, cache_dir, choices.max_cost)
-            any_found = several.run(dry_run=dry_run, as_json=json)
+            with asked_readers(context, choices, chosen) as readers:
+                several = Several([a, b, *more], name or [], versus, chosen, out, n_threads, cache_dir, readers)
+                any_found = several.run(dry_run=dry_run, as_json=json)
             raise typer.Exit(Exit.DIFFERENCES if fail_on_difference and any_found else 0)
         with (
             asked_readers(context, choices, chosen) as readers,

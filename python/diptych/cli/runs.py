@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,7 +12,17 @@ from diptych._types import Json, Progress
 from diptych.cli.console import note, say, typed
 from diptych.cli.costs import describe_embedding, describe_readers, spent_in_words
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.folder import LEDGER, Documents, begin_folder, free_folder, free_place, read_run, write_run
+from diptych.comparison.expected import Size
+from diptych.comparison.folder import (
+    LEDGER,
+    Documents,
+    begin_folder,
+    free_folder,
+    free_place,
+    identity_in,
+    read_run,
+    write_run,
+)
 from diptych.comparison.lenses import make_lens
 from diptych.comparison.measures import Readers
 from diptych.comparison.prepare import Prepared
@@ -172,14 +181,6 @@ def _folder_of(prepared: Prepared) -> Path:
     return free_folder(f"{a}-vs-{b}", is_ours)
 
 
-def identity_in(folder: Path) -> str | None:
-    """The identity of the comparison that lies in a folder; None where none does."""
-    try:
-        return str(json.loads((folder / "manifest.json").read_bytes())["identity"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def refuse_other_run(folder: Path, there: Json, wanted: Json) -> None:
     """Refuse to take a run for another.
 
@@ -226,9 +227,7 @@ def describe_plan(prepared: Prepared, out: Path | None, cache_dir: Path | None, 
     """
     yield from describe_pair(prepared)
     asking = list(_describe_vectors(prepared, cache_dir))
-    rows = prepared.table.rows
-    length = sum(len(row.prompt) + len(row.response) for row in rows) / len(rows)
-    asking += describe_readers(readers.expected(prepared.table.n_prompts, len(rows), length))
+    asking += describe_readers(readers.expected(Size.of(prepared.table.rows)))
     yield from asking
     yield f"would write {out or _folder_of(prepared)}" + ("" if asking else "; calls no model, costs nothing")
 

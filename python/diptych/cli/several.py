@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 from diptych._types import Json
-from diptych.cli.console import note, progress_on_stderr, say
-from diptych.cli.costs import describe_embedding, spent_in_words
-from diptych.cli.runs import describe_pair, finding_lines, identity_in, refuse_other_run, with_command
+from diptych.cli.console import note, progress_on_stderr, say, typed
+from diptych.cli.costs import describe_embedding, describe_readers, spent_in_words
+from diptych.cli.runs import describe_pair, finding_lines, refuse_other_run, with_command
 from diptych.comparison.arms import REST, PreparedArms, Versus, analyse_arms, prepare_arms
 from diptych.comparison.arms_folder import findings_of, holds_arms, identity_of, read_arms
 from diptych.comparison.config import CompareConfig
-from diptych.comparison.folder import free_folder
+from diptych.comparison.expected import Size
+from diptych.comparison.folder import LEDGER, begin_folder, free_folder, identity_in
 from diptych.comparison.prepare import Prepared
+from diptych.comparison.readers import AskedReaders
 from diptych.errors import RunError
+from diptych.models.ledger import Ledger, read_config
 from diptych.models.spending import Purse
 from diptych.utils.amounts import percent
 from diptych.utils.files import check_new_folder
@@ -38,7 +42,7 @@ class Several:
     config : of every comparison
     out : folder; by default a free one under ``runs``
     threads, cache_dir : as for ``diptych.compare_each``
-    max_cost : US dollars that vectors may cost
+    readers : models that help to read, whose ``max_cost`` is that of vectors too
     """
 
     sources: Sequence[str]
@@ -48,7 +52,7 @@ class Several:
     out: Path | None
     threads: int
     cache_dir: Path | None
-    max_cost: float | None = None
+    readers: AskedReaders
 
     def run(self, *, dry_run: bool, as_json: bool) -> bool:
         """Compare, write the folder, print; whether there is any finding.
@@ -60,9 +64,16 @@ class Several:
         """
         check_name("--versus", self.versus, get_args(Versus))
         versus: Versus = "rest" if self.versus == "rest" else "each"
-        prepared = prepare_arms(self.sources, names=self.names, versus=versus, config=self.config, threads=self.threads)
+        prepared = prepare_arms(
+            self.sources,
+            names=self.names,
+            versus=versus,
+            config=self.config,
+            threads=self.threads,
+            readers=self.readers,
+        )
         if dry_run:
-            for line in _describe(prepared.pairs, self.out, self.cache_dir):
+            for line in self._describe(prepared):
                 say(line)
             return False
         folder, findings = self._compare(prepared)
@@ -82,43 +93,60 @@ class Several:
         identity = identity_of([pair.manifest for pair in pairs], prepared.versus)
         folder = self.out
         if folder is None:
-            folder = free_folder("-vs-".join(_arms(pairs)), lambda folder: identity_in(folder) == identity)
+            folder = free_folder("-vs-".join(_arms(pairs)), lambda folder: self._is_ours(folder, identity))
         if holds_arms(folder):
             manifest, documents = read_arms(folder)
             there, wanted = documents[0].manifest, pairs[0].manifest
             refuse_other_run(folder, {**there, "identity": manifest["identity"]}, {**wanted, "identity": identity})
             note(f"{folder} already holds these very comparisons; nothing was computed again")
             return folder, findings_of(manifest["versus"], documents)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(f"{folder} already exists and holds something else. Choose another --out, or delete it.")
-        check_new_folder(folder)
+        if not (folder / LEDGER).is_file():
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise RunError(f"{folder} already exists and holds something else. Choose another --out, or delete it.")
+            check_new_folder(folder)
         typed_now = replace(prepared, pairs=tuple(with_command(pair) for pair in pairs))
-        purse = Purse(self.max_cost)
-        with progress_on_stderr() as progress:
+        with ExitStack() as stack:
+            progress, ledger, found = stack.enter_context(progress_on_stderr()), None, None
+            if self.readers.readers:
+                begin_folder(folder)
+                ledger = stack.enter_context(Ledger(folder / LEDGER, self.readers.config, typed()))
+                found = self.readers.on(ledger, progress=progress)
+            purse = Purse(self.readers.max_cost, ledger)
             done = analyse_arms(
-                typed_now, threads=self.threads, cache_dir=self.cache_dir, progress=progress, purse=purse
+                typed_now,
+                threads=self.threads,
+                cache_dir=self.cache_dir,
+                progress=progress,
+                purse=purse,
+                readers=found,
             )
-        if purse.spent().n_texts:
-            note(f"asked: {spent_in_words(purse.spent())}")
-        return done.save(folder), done.to_json()
+            if ledger is not None or purse.spent().n_texts:
+                note(f"asked: {spent_in_words(purse.spent())}")
+            return done.save(folder), done.to_json()
+
+    def _is_ours(self, folder: Path, identity: str) -> bool:
+        """A run that was interrupted left only its ledger, which knows who is asked."""
+        there, asked = identity_in(folder), self.readers.config
+        return there == identity or (there is None and bool(asked) and read_config(folder / LEDGER) == asked)
+
+    def _describe(self, prepared: PreparedArms) -> Iterator[str]:
+        pairs, config = prepared.pairs, self.config
+        for pair in pairs:
+            yield " and ".join(arm.name for arm in pair.table.arms)
+            yield from (f"  {line}" for line in describe_pair(pair))
+        texts = [row.response for pair in pairs for row in pair.table.rows]
+        asking = list(describe_embedding(config.embedder, config.embedder_args, texts, self.cache_dir))
+        sizes = [Size.of(pair.table.rows) for pair in pairs]
+        joint = Size.of([row for arm in prepared.arms for row in arm])
+        asking += describe_readers(self.readers.expected(*sizes, joint=joint))
+        yield from asking
+        free = "" if asking else "; calls no model, costs nothing"
+        yield f"{len(pairs)} comparisons, one family; would write {self.out or 'a folder under runs'}{free}"
 
 
 def _arms(pairs: Sequence[Prepared]) -> list[str]:
     named = (arm.name for pair in pairs for arm in pair.table.arms)
     return [slug(name, max_length=40) for name in dict.fromkeys(named) if name != REST]
-
-
-def _describe(pairs: Sequence[Prepared], out: Path | None, cache_dir: Path | None) -> Iterator[str]:
-    for pair in pairs:
-        yield " and ".join(arm.name for arm in pair.table.arms)
-        yield from (f"  {line}" for line in describe_pair(pair))
-    config = pairs[0].config
-    texts = [row.response for pair in pairs for row in pair.table.rows]
-    asking = list(describe_embedding(config.embedder, config.embedder_args, texts, cache_dir))
-    yield from asking
-    where = out or "a folder under runs"
-    free = "" if asking else "; calls no model, costs nothing"
-    yield f"{len(pairs)} comparisons, one family; would write {where}{free}"
 
 
 def _lines(findings: Json, folder: Path) -> Iterator[str]:

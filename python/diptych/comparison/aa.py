@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import numpy as np
 
 from diptych._types import Progress, Silent
-from diptych.comparison.config import CompareConfig, CompareOptions
+from diptych.comparison.config import LABELLERS, CompareConfig, CompareOptions
 from diptych.comparison.false_alarms import AAResult, Split
 from diptych.comparison.groups import unit_names
 from diptych.comparison.lenses import Lenses
+from diptych.comparison.measures import Readers
 from diptych.comparison.pairing import Pairing, limit_prompts
 from diptych.comparison.prepare import prepare, read_arm
+from diptych.comparison.readers import readers_for
 from diptych.comparison.run import analyse
 from diptych.data import Response, Responses
 from diptych.embeddings.service import EmbeddingService, store_for
 from diptych.errors import ConfigError, DataError
+from diptych.models.spending import Purse
 from diptych.utils.hashing import derive_seed
 
 MAX_SPLITS = 1_000_000
@@ -35,6 +38,7 @@ def aa(
     splits: int = 100,
     threads: int | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    ledger: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     **settings: Unpack[CompareOptions],
 ) -> AAResult:
@@ -46,6 +50,7 @@ def aa(
     splits : how many comparisons, each of a new random split
     threads : by default one per processor; the result is the same for every value
     cache_dir : folder of the embedding store; by default nothing is kept when it is over
+    ledger : file that keeps every answer of a judge; it is asked anew in every split, and by default nothing is kept
     progress : where it says how far it is
     **settings : as for ``compare``; names of arms and wishes for intervals have no meaning here
 
@@ -54,7 +59,9 @@ def aa(
     DataError
         If the input cannot be read or does not fit.
     ConfigError
-        If a setting does not fit.
+        If a setting does not fit; a labeller does not, for names change no p-value.
+    BudgetError, ModelError, LedgerError
+        If a judge cannot be asked.
 
     Examples
     --------
@@ -64,32 +71,83 @@ def aa(
     ('unpaired', 3)
     """
     config = CompareConfig.parse(dict(settings), source="aa")
-    return calibrate(
-        source,
-        config,
-        splits=splits,
-        threads=threads or os.cpu_count() or 1,
-        cache_dir=cache_dir,
-        progress=progress or Silent(),
-    )
+    threads = threads or os.cpu_count() or 1
+    responses = ToSplit.read(source, config, threads)
+    with readers_for(config) as asked, asked.on_file(ledger, progress=progress) as readers:
+        return calibrate(
+            responses,
+            config,
+            splits=splits,
+            threads=threads,
+            cache_dir=cache_dir,
+            progress=progress or Silent(),
+            readers=readers,
+        )
+
+
+@dataclass(frozen=True)
+class ToSplit:
+    """Responses of one model, before they are split.
+
+    Parameters
+    ----------
+    arm : in an order that no file decides
+    units : name of the unit of each prompt
+    by_draws : whether draws are set against draws
+    """
+
+    arm: Responses
+    units: Mapping[str, str]
+    by_draws: bool
+
+    @classmethod
+    def read(cls, source: Any, config: CompareConfig, threads: int) -> Self:
+        """Read them.
+
+        Parameters
+        ----------
+        source : as for ``aa``
+        config : of every comparison
+        threads : for parsing
+
+        Raises
+        ------
+        DataError
+            If the input cannot be read or does not fit.
+        ConfigError
+            If there is a labeller.
+        """
+        if config.labeller not in LABELLERS:
+            raise ConfigError(
+                f"labeller = {config.labeller!r}: diptych aa counts false alarms, and what clusters are called changes "
+                "none. Leave it out; a judge is asked."
+            )
+        arm = read_arm(source, "a", threads, config)
+        units = unit_names([arm], config.group_field)
+        arm, by_draws = _to_split(arm, config, units)
+        return cls(arm, units, by_draws)
 
 
 def calibrate(
-    source: Any,
+    responses: ToSplit,
     config: CompareConfig,
     *,
     splits: int,
     threads: int,
     cache_dir: str | os.PathLike[str] | None,
     progress: Progress,
+    readers: Readers | None = None,
+    purse: Purse | None = None,
 ) -> AAResult:
     """``aa`` with settings that were checked.
 
     Parameters
     ----------
-    source : as for ``aa``
+    responses : to split
     config : of every comparison
     splits, threads, cache_dir, progress : as for ``aa``
+    readers : with the judge, if there is one
+    purse : pays for vectors, where an interface is asked for them
 
     Notes
     -----
@@ -98,16 +156,13 @@ def calibrate(
     """
     if not 1 <= splits <= MAX_SPLITS:
         raise ConfigError(f"splits = {splits}: it should be from 1 to {MAX_SPLITS:,}")
-    config.refuse_readers("diptych aa")
     config = config.model_copy(update={"simultaneous": False, "equivalent_within": {}})  # change no p
-    arm = read_arm(source, "a", threads, config)
-    units = unit_names([arm], config.group_field)
-    arm, by_draws = _to_split(arm, config, units)
+    arm, units, by_draws = responses.arm, responses.units, responses.by_draws
     pairing: Pairing = "paired" if by_draws else "unpaired"
     settings = {"pairing": pairing, "limit": None, "name_a": None, "name_b": None}
     done, lenses = [], Lenses()
     with store_for(cache_dir) as store:
-        service = EmbeddingService(store, config.embedder, options=config.embedder_args, progress=progress)
+        service = EmbeddingService(store, config.embedder, options=config.embedder_args, progress=progress, purse=purse)
         if config.embeddings is None and config.embedding_field is None:
             service.get_embeddings([row.response for row in arm])
         progress.start("split", splits)
@@ -115,7 +170,7 @@ def calibrate(
             seed = derive_seed(config.seed, f"aa {number}")
             halves = _halves(arm, units, by_draws, seed)
             changed = config.model_copy(update={**settings, "seed": seed})
-            done.append(_compare_halves(halves, changed, number, threads, store, lenses))
+            done.append(_compare_halves(halves, changed, number, threads, store, lenses, readers))
             progress.advance()
         progress.finish()
     return AAResult(
@@ -131,10 +186,16 @@ def calibrate(
 
 
 def _compare_halves(
-    halves: tuple[Responses, Responses], config: CompareConfig, number: int, threads: int, store: Path, lenses: Lenses
+    halves: tuple[Responses, Responses],
+    config: CompareConfig,
+    number: int,
+    threads: int,
+    store: Path,
+    lenses: Lenses,
+    readers: Readers | None,
 ) -> Split:
     prepared = prepare(*halves, config=config, threads=threads)
-    result = analyse(prepared, threads=threads, cache_dir=store, lenses=lenses, describes=False)
+    result = analyse(prepared, threads=threads, cache_dir=store, lenses=lenses, readers=readers, describes=False)
     p_values: dict[str, tuple[float, ...]] = {
         lens: tuple(finding.p_value for finding in result.tested if finding.lens == lens) for lens in config.lenses
     }

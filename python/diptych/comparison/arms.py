@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 from diptych._types import Json, Progress
 from diptych.comparison.config import CompareConfig, CompareOptions
 from diptych.comparison.joint import JointClusters, cluster_together
+from diptych.comparison.measures import Readers
 from diptych.comparison.pairing import default_names
 from diptych.comparison.prepare import Prepared, prepare_pair, read_arm
+from diptych.comparison.readers import AskedReaders, readers_for
 from diptych.comparison.result import Result
 from diptych.comparison.run import analyse_together
 from diptych.data import Response, Responses
@@ -129,6 +131,7 @@ def compare_each(
     versus: Versus = "each",
     threads: int | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    ledger: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     **settings: Unpack[CompareOptions],
 ) -> Comparisons:
@@ -139,7 +142,7 @@ def compare_each(
     arms : at least two, each as for ``compare``
     names : what to call them; by default the models that they name, else their files
     versus : ``"each"`` compares every pair, ``"rest"`` each arm with the others together
-    threads, cache_dir, progress, **settings : as for ``compare``
+    threads, cache_dir, ledger, progress, **settings : as for ``compare``
 
     Raises
     ------
@@ -147,6 +150,8 @@ def compare_each(
         If an input cannot be read or does not fit.
     ConfigError
         If a setting does not fit, or the names are not one for each arm.
+    BudgetError, ModelError, LedgerError
+        If a model that helps to read cannot be asked.
 
     Examples
     --------
@@ -159,8 +164,10 @@ def compare_each(
     check_name("versus", versus, get_args(Versus))
     threads = threads or os.cpu_count() or 1
     config = CompareConfig.parse(dict(settings), source="compare_each")
-    prepared = prepare_arms(arms, names=names, versus=versus, config=config, threads=threads)
-    return analyse_arms(prepared, threads=threads, cache_dir=cache_dir, progress=progress)
+    with readers_for(config) as asked:
+        prepared = prepare_arms(arms, names=names, versus=versus, config=config, threads=threads, readers=asked)
+        with asked.on_file(ledger, progress=progress) as readers:
+            return analyse_arms(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=readers)
 
 
 def analyse_arms(
@@ -170,6 +177,7 @@ def analyse_arms(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     purse: Purse | None = None,
+    readers: Readers | None = None,
 ) -> Comparisons:
     """Propose, measure, test.
 
@@ -178,9 +186,12 @@ def analyse_arms(
     prepared : what ``prepare_arms`` gave
     threads, cache_dir, progress : as for ``compare``
     purse : pays for vectors, where an interface is asked for them
+    readers : models that help to read
     """
     with store_for(cache_dir) as store:  # every arm is embedded once
-        results = analyse_together(prepared.pairs, threads=threads, cache_dir=store, progress=progress, purse=purse)
+        results = analyse_together(
+            prepared.pairs, threads=threads, cache_dir=store, progress=progress, purse=purse, readers=readers
+        )
         joint = cluster_together(
             prepared.arms,
             prepared.names,
@@ -189,12 +200,19 @@ def analyse_arms(
             cache_dir=store,
             progress=progress,
             purse=purse,
+            readers=readers,
         )
     return Comparisons(prepared.versus, tuple(results), joint)
 
 
 def prepare_arms(
-    sources: Sequence[Any], *, names: Sequence[str] | None, versus: Versus, config: CompareConfig, threads: int = 1
+    sources: Sequence[Any],
+    *,
+    names: Sequence[str] | None,
+    versus: Versus,
+    config: CompareConfig,
+    threads: int = 1,
+    readers: AskedReaders | None = None,
 ) -> PreparedArms:
     """Read each arm once, and bring together those that are compared.
 
@@ -203,6 +221,7 @@ def prepare_arms(
     sources, names, versus : as ``arms``, ``names`` and ``versus`` of ``compare_each``
     config : of every comparison
     threads : for parsing; the result is the same for every value
+    readers : models that help to read, for the manifests
 
     Raises
     ------
@@ -211,28 +230,31 @@ def prepare_arms(
     ConfigError
         If there are too few or too many arms, or the names are not one for each.
     """
-    config.refuse_readers("a comparison of several arms")
     least = 3 if versus == "rest" else 2
     if not least <= len(sources) <= MAX_ARMS:
         raise ConfigError(f"{len(sources)} arms were given; it should be from {least} to {MAX_ARMS}")
     arms = [read_arm(source, letter, threads, config) for source, letter in zip(sources, ascii_lowercase, strict=False)]
     called = _names(arms, names)
     if versus == "rest":
-        pairs = _against_the_rest(arms, called, config)
+        pairs = _against_the_rest(arms, called, config, readers)
     else:
         pairs = [
-            _pair((arms[i], arms[j]), (sources[i], sources[j]), (called[i], called[j]), config)
+            _pair((arms[i], arms[j]), (sources[i], sources[j]), (called[i], called[j]), config, readers)
             for i, j in combinations(range(len(arms)), 2)
         ]
     return PreparedArms(versus, tuple(pairs), tuple(arms), tuple(called), config)
 
 
 def _pair(
-    arms: tuple[Responses, Responses], sources: tuple[Any, Any], names: tuple[str, str], config: CompareConfig
+    arms: tuple[Responses, Responses],
+    sources: tuple[Any, Any],
+    names: tuple[str, str],
+    config: CompareConfig,
+    readers: AskedReaders | None,
 ) -> Prepared:
     named = config.model_copy(update={"name_a": names[0], "name_b": names[1]})
     try:
-        return prepare_pair(arms, sources, config=named)
+        return prepare_pair(arms, sources, config=named, readers=readers)
     except DataError as error:
         raise DataError(f"{names[0]} and {names[1]}: {error}") from error
 
@@ -246,7 +268,9 @@ def _names(arms: Sequence[Responses], given: Sequence[str] | None) -> Sequence[s
     return names
 
 
-def _against_the_rest(arms: Sequence[Responses], names: Sequence[str], config: CompareConfig) -> list[Prepared]:
+def _against_the_rest(
+    arms: Sequence[Responses], names: Sequence[str], config: CompareConfig, readers: AskedReaders | None
+) -> list[Prepared]:
     if REST in names:
         raise ConfigError(f"no arm can be called {REST!r} when each is compared with the others; give another --name")
     if not all(arm.has_ids for arm in arms):
@@ -254,7 +278,7 @@ def _against_the_rest(arms: Sequence[Responses], names: Sequence[str], config: C
     pairs = []
     for i, arm in enumerate(arms):
         rest, same = deal_rest(arm, [other for j, other in enumerate(arms) if j != i], config.seed)
-        pairs.append(_pair((rest, same), (rest, same), (REST, names[i]), config))
+        pairs.append(_pair((rest, same), (rest, same), (REST, names[i]), config, readers))
     return pairs
 
 

@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING, Any
 from diptych._types import Json
 from diptych.comparison.cluster_plots import plots_in, write_plots
 from diptych.comparison.cluster_table import table_files
-from diptych.comparison.folder import SCHEMA, Documents, findings_rows, read_object, read_run, write_run, writing
+from diptych.comparison.folder import (
+    SCHEMA,
+    Documents,
+    findings_rows,
+    identity_in,
+    read_object,
+    read_run,
+    to_write,
+    write_run,
+    writing,
+)
 from diptych.errors import RunError
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import write_atomic
 from diptych.utils.hashing import content_hash
 from diptych.utils.names import slug
 from diptych.utils.text import csv_text, json_text
@@ -82,13 +92,13 @@ def identity_of(manifests: Sequence[Json], versus: str) -> str:
 
 
 def write_arms(versus: str, documents: Sequence[Documents], folder: Path, joint: JointClusters | None = None) -> Path:
-    """Write the folder; it appears under its name only when it is complete.
+    """Write the folder; it appears under its name only when it is complete, or, where models were asked, file by file.
 
     Parameters
     ----------
     versus : which arms were compared
     documents : of each comparison
-    folder : new, or empty
+    folder : new, or empty, or begun with a ledger
     joint : what all arms answer, in one clustering, which is drawn here and not in each comparison's folder
 
     Raises
@@ -116,12 +126,13 @@ def write_arms(versus: str, documents: Sequence[Documents], folder: Path, joint:
         **(table_files(joint.table) | {"clusters.jsonl": joint.to_jsonl()} if joint else {}),
         "manifest.json": json_text(manifest) + "\n",
     }
-    with writing(folder), new_folder(folder) as temporary:
+    with writing(folder), to_write(folder) as place:
         for name, document in zip(manifest["comparisons"], documents, strict=True):
-            write_run(document, temporary / name, plots=False)
-        write_plots(pictures, temporary)
+            if identity_in(place / name) != document.manifest["identity"]:  # as an interrupted command left it
+                write_run(document, place / name, plots=False)
+        write_plots(pictures, place)
         for name, text in files.items():
-            write_atomic(temporary / name, text.encode())
+            write_atomic(place / name, text.encode())
     return folder
 
 

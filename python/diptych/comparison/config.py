@@ -12,7 +12,6 @@ from diptych.comparison.equivalence import Known, check_margins, parse_margins
 from diptych.comparison.lenses import DEFAULT_LENSES, LENSES
 from diptych.data.rejects import DEFAULT_MAX_BAD
 from diptych.embeddings.settings import EmbedderSettings
-from diptych.errors import ConfigError
 from diptych.stats.multiplicity import Fdr
 from diptych.utils.amounts import number_or_share
 from diptych.utils.names import check_name
@@ -208,22 +207,6 @@ class CompareConfig(EmbedderSettings):
     def _margins_are_for_something(self) -> CompareConfig:
         check_margins(self.equivalent_within, Known.before(self.lenses, self.score_fields))
         return self
-
-    def refuse_readers(self, where: str) -> None:
-        """Refuse models that help to read where none is asked.
-
-        Parameters
-        ----------
-        where : what does not ask them
-
-        Raises
-        ------
-        ConfigError
-            If the settings name one.
-        """
-        for role, name in (("labeller", self.labeller), ("judge", self.judge)):
-            if name not in (None, *LABELLERS):
-                raise ConfigError(f"{role} = {name!r}: {where} asks no model. Leave it out, or compare two arms.")
 
     @property
     def wants_simultaneous(self) -> bool:

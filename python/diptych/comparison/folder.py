@@ -7,7 +7,7 @@ import itertools
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,8 +146,7 @@ def write_run(documents: Documents, folder: Path, *, plots: bool = True) -> Path
     files["manifest.json"] = _json(documents.manifest)
     arrays = io.BytesIO()
     np.savez_compressed(arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters)
-    begun = _begun(folder) if (folder / LEDGER).exists() else new_folder(folder)
-    with writing(folder), begun as place:
+    with writing(folder), to_write(folder) as place:
         write_atomic(place / "measures.npz", arrays.getvalue())
         write_plots(pictures, place)
         for name, text in files.items():
@@ -231,6 +230,14 @@ def ledgers_beside(ledger: Path) -> tuple[Path, ...]:
     return tuple(path for path in sorted(here.parent.parent.glob(f"*/{LEDGER}")) if path != here)
 
 
+def identity_in(folder: Path) -> str | None:
+    """The identity of the comparison that lies in a folder; None where none does."""
+    try:
+        return str(json.loads((folder / "manifest.json").read_bytes())["identity"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def begin_folder(folder: Path) -> None:
     """Make the folder of a run that asks, unless it is there with its ledger.
 
@@ -248,6 +255,16 @@ def begin_folder(folder: Path) -> None:
             pass
     if not folder.is_dir() or (not (folder / LEDGER).exists() and any(folder.iterdir())):
         raise RunError(f"{folder} already exists and holds something else. Choose another --out.")
+
+
+def to_write(folder: Path) -> AbstractContextManager[Path]:
+    """Where the files of a run are written: a new folder that appears when it is complete, or one with a ledger.
+
+    Parameters
+    ----------
+    folder : of the run
+    """
+    return _begun(folder) if (folder / LEDGER).exists() else new_folder(folder)
 
 
 @contextmanager

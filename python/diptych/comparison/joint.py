@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from diptych._types import Json, Progress, Silent, Vectors
+from diptych.clustering import naming
 from diptych.comparison.cluster_plots import Drawn, draw
-from diptych.comparison.cluster_table import Answers, build_table
+from diptych.comparison.cluster_table import Answers, Said, build_table
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.groups import unit_names
 from diptych.comparison.lenses.clusters import cluster_responses
+from diptych.comparison.measures import Readers
 from diptych.comparison.overall import principal_axes
 from diptych.comparison.pairing import limit_prompts
 from diptych.comparison.prepare import given_vectors
+from diptych.comparison.themes import name_themes
 from diptych.data import Response, Responses
 from diptych.embeddings.service import EmbeddingService
 from diptych.models.spending import Purse
@@ -62,6 +65,7 @@ def cluster_together(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     purse: Purse | None = None,
+    readers: Readers | None = None,
 ) -> JointClusters | None:
     """Cluster the responses of all arms, whether or not others answered the same prompts; None without the lens.
 
@@ -72,6 +76,7 @@ def cluster_together(
     config : of the comparison
     threads, cache_dir, progress : as for ``compare``
     purse : pays for vectors, where an interface is asked for them
+    readers : models that help to read
     """
     from threadpoolctl import threadpool_limits
 
@@ -88,9 +93,12 @@ def cluster_together(
             purse=purse,
         )
         vectors = service.get_embeddings(texts)
-        found = cluster_responses(vectors, seed=derive_seed(config.seed, "joint clusters") % 2**32, threads=threads)
+        seed = derive_seed(config.seed, "joint clusters") % 2**32
+        found = cluster_responses(vectors, seed=seed, threads=threads)
         answers = Answers([row.arm for row in rows], units, [row.prompt for row in rows], texts, found.labels, vectors)
-        return JointClusters(rows, answers, principal_axes(vectors), build_table(answers, names))
+        names_of = name_themes(answers, readers or Readers(), ("responses",), seed=seed, n_held_out=naming.N_HELD_OUT)
+        names_of |= name_themes(answers, readers or Readers(), ("inputs", "interactions"), seed=seed)
+        return JointClusters(rows, answers, principal_axes(vectors), build_table(answers, names, Said(names_of)))
 
 
 def _rows(

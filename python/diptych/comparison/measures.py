@@ -15,6 +15,8 @@ from diptych.models.assistant import Assistant
 
 Kind = Literal["indicator", "number"]
 Half = Literal["first", "second"]
+Role = Literal["labeller", "judge", "assistant"]
+"""What a model that helps to read does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from diptych._types import Json, Progress
-from diptych.clustering import contrasting, naming
-from diptych.clustering.algorithms import number_of_clusters
-from diptych.comparison import themes
 from diptych.comparison.config import LABELLERS, CompareConfig
+from diptych.comparison.expected import Size, of_comparison, of_joint_table
 from diptych.comparison.folder import ledgers_beside
-from diptych.comparison.lenses.contrasting import MAX_KINDS
-from diptych.comparison.lenses.judge import MAX_SENTENCE, PAIRS_A_QUESTION
-from diptych.comparison.lenses.regions import MAX_REPORTED
-from diptych.comparison.measures import Readers
+from diptych.comparison.measures import Readers, Role
 from diptych.comparison.named_models import ledger_path
 from diptych.comparison.pairing import Table
 from diptych.models.assistant import Assistant
@@ -27,15 +21,12 @@ from diptych.models.ledger import Ledger
 from diptych.models.prices import Budget, Estimate, Price, estimate, sum_estimates
 from diptych.models.registry import ModelSpec, find_model
 from diptych.models.requests import Message, Model, Request, Sampling
-from diptych.models.untrusted import MAX_CHARACTERS, orders_in
+from diptych.models.untrusted import orders_in
 
-Role = Literal["labeller", "judge", "assistant"]
 SAMPLING = Sampling(max_tokens=2_000)
 """How answers of readers are drawn: long enough for one that thinks first."""
 _WORDS_OF_THE_QUESTION = 1_200
 """Characters of a question that are ours."""
-_CONTRASTING = {"contrast": 1, "contrast_halves": 2}
-"""Lenses that propose by two sides, and how often they do so."""
 _SHOWN = 3
 
 
@@ -164,41 +155,22 @@ class AskedReaders:
         with ledger_path(path) as place, Ledger(place, self.config) as ledger:
             yield self.on(ledger, progress=progress)
 
-    def expected(self, n_prompts: int, n_responses: int, n_characters: float) -> Iterator[tuple[Reader, Estimate]]:
+    def expected(self, *sizes: Size, joint: Size | None = None) -> Iterator[tuple[Reader, Estimate]]:
         """What each reader will be asked, at most, as far as it can be told before anything is read.
 
         Parameters
         ----------
-        n_prompts, n_responses : that are compared
-        n_characters : of a prompt and a response together, in the mean
+        joint : of all arms, where there is a table of clusters over several
+        *sizes : of each comparison
         """
-        counts: dict[Role, list[tuple[int, float]]] = {role: [] for role in self.readers}
-        if "assistant" in self.readers:
-            counts["assistant"] += self.checks
-        length = min(n_characters, 2.0 * MAX_CHARACTERS)
-        if "labeller" in self.readers:
-            n_clusters = number_of_clusters(n_responses) * ("clusters" in self.settings.lenses)
-            n_kinds = n_clusters + MAX_REPORTED * ("regions" in self.settings.lenses)
-            n_contrasts = 2 * min(n_clusters, themes.MAX_CONTRASTS)
-            n_by_contrast = MAX_KINDS * sum(_CONTRASTING.get(name, 0) for name in self.settings.lenses)
-            n_kinds += n_by_contrast
-            n_texts = naming.N_TYPICAL + naming.N_BOUNDARY + naming.N_OUTSIDE
-            counts["labeller"].append((n_kinds + 2 * n_clusters, n_texts * length))
-            counts["labeller"].append((n_contrasts, 2 * contrasting.N_SHOWN * length))
-            n_judged = (n_kinds + n_contrasts) * naming.N_HELD_OUT + 2 * n_clusters * themes.N_HELD_OUT
-            judge: Role = "judge" if "judge" in self.readers else "labeller"
-            counts[judge].append((4 * n_judged, length + 3 * naming.MAX_LABEL))
-            if n_by_contrast:  # each response is judged by the names that were confirmed, all in one question
-                counts[judge].append((n_responses, length + MAX_KINDS * naming.MAX_LABEL))
-        if "judge" in self.settings.lenses and "judge" in self.readers:
-            n_halves, share = (2, 1.0) if self.settings.cross_fit else (1, 1.0 - self.settings.discovery_fraction)
-            n_pairs = min(self.settings.judge_pairs, n_prompts // 2)
-            n_questions = n_halves * 2 * math.ceil(n_pairs / PAIRS_A_QUESTION)
-            counts["judge"].append((n_questions, 2 * PAIRS_A_QUESTION * length))
-            sentences = self.settings.judge_sentences * MAX_SENTENCE
-            counts["judge"].append((math.ceil(share * n_responses), length + sentences))
+        who = {"has_labeller": "labeller" in self.readers, "has_judge": "judge" in self.readers}
+        parts = [of_comparison(self.settings, size, **who) for size in sizes]
+        if joint is not None:
+            parts.append(of_joint_table(self.settings, joint, **who))
         for role, reader in self.readers.items():
-            yield reader, reader.estimate(counts[role])
+            asked = [(one.n, one.n_characters) for part in parts for one in part.get(role, ())]
+            asked += self.checks if role == "assistant" else ()
+            yield reader, reader.estimate(asked)
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from diptych.comparison.asked import AskedArms
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import DETERMINISTIC, LEDGER, read_run, write_run
 from diptych.comparison.generated import Generation
+from diptych.comparison.measures import Role
 from diptych.comparison.prepare import prepare
 from diptych.comparison.proposing import FILES, Proposing, read_proposing
-from diptych.comparison.readers import AskedReaders, Reader, Role
+from diptych.comparison.readers import AskedReaders, Reader
 from diptych.comparison.run import analyse
 from diptych.data.prompts import load_prompts
 from diptych.embeddings.encoders import is_asked

@@ -16,6 +16,10 @@ from diptych.models.standing import ArmStanding, Standing, read_standing
 Stage = Literal["asking", "comparing", "done"]
 
 
+_RESULTS = ("manifest.json", "aa.json")
+"""What stands in a folder that is complete."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """How a run stands.
@@ -71,7 +75,7 @@ def read_status(run: Path) -> Status:
         If its ledger cannot be read.
     """
     if run.is_dir():
-        ledger, is_written, is_comparison = run / LEDGER, (run / "manifest.json").is_file(), True
+        ledger, is_written, is_comparison = run / LEDGER, any((run / name).is_file() for name in _RESULTS), True
     else:
         ledger, is_written, is_comparison = ledger_of(run), run.is_file(), False
     if not ledger.is_file():
