@@ -71,7 +71,17 @@ def search(a: str, b: str, *more: str, prompts: str = "p.txt") -> Outcome:
     return invoke("contrast", "prompts", a, b, "--prompts", prompts, "--out", "x", *asked, *CPU, *more)
 
 
-VERBS = pytest.mark.parametrize("verb", [sample, score, search], ids=["sample", "score", "prompts"])
+def mine(a: str, b: str, *more: str, prompts: str = "p.txt") -> Outcome:
+    return invoke("contrast", "mine", a, b, "--prompts", prompts, "--max-tokens", "6", "--out", "x", *CPU, *more)
+
+
+def explain(a: str, b: str, *more: str, prompts: str = "p.txt") -> Outcome:
+    return invoke("contrast", "explain", a, b, "--prompts", prompts, "--max-tokens", "6", "--out", "x", *CPU, *more)
+
+
+VERBS = pytest.mark.parametrize(
+    "verb", [sample, score, search, mine, explain], ids=["sample", "score", "prompts", "mine", "explain"]
+)
 
 
 def refused(folder: Path, act: Callable[[], Outcome], *says: str, code: int = 2) -> None:
@@ -108,7 +118,7 @@ def test_scores_that_are_not_numbers_name_the_model_and_the_token(
     folder: Path, verb: Verb, pair: tuple[str, str]
 ) -> None:
     refused(folder, lambda: verb(*pair), "hf/broken", "token 0", "not numbers (NaN)", code=1)
-    assert not Path("x.jsonl").exists() and not Path("x/prompts.jsonl").exists() and not Path("x/scores.jsonl").exists()
+    assert not Path("x.jsonl").exists() and not Path("x/manifest.json").exists()
 
 
 def test_a_broken_model_alone_says_nothing_either(folder: Path) -> None:
@@ -122,15 +132,20 @@ def test_a_broken_model_alone_says_nothing_either(folder: Path) -> None:
 
 
 @VERBS
+@pytest.mark.filterwarnings("default")  # a request that failed is a warning, which the command line prints
 def test_a_prompt_or_text_that_is_too_long(folder: Path, verb: Verb) -> None:
     pair = ("hf/base", "hf/base+adapter")
     if verb is score:
         refused(folder, lambda: verb(*pair, prompts="long.jsonl"), "line 2: 907 tokens with its prompt; 512 go into hf/base. Shorten it, or leave it out")  # fmt: skip
-    elif verb is sample:
+    elif verb in (sample, explain):
         says = (
             "context_length, the prompt has 1,502 tokens, and 6 for the answer (max_tokens); the model takes 512 in all"
         )
         refused(folder, lambda: verb(*pair, prompts="long.txt"), says, code=1)
+    elif verb is mine:
+        done = verb(*pair, prompts="long.txt")
+        assert done.code == 2 and "context_length: the prompt has 1,502 tokens, and 6 for the answer" in done.err
+        assert "1 of 2 requests to hf/base failed (context_length 1) and are missing" in done.err
     else:
         says = "1 prompts could not be measured; the first, 'long long long"
         refused(folder, lambda: verb(*pair, prompts="long.txt"), says, "the prompt has 1,502 tokens", code=1)
@@ -146,11 +161,20 @@ def test_texts_without_a_token(folder: Path) -> None:
     refused(folder, lambda: score("hf/base", "hf/base+adapter", prompts="mute.jsonl"), "no text has a token that could be scored")  # fmt: skip
 
 
-def test_both_names_one_model(folder: Path) -> None:
+@VERBS
+def test_both_names_one_model(folder: Path, verb: Verb) -> None:
     """Said, and done all the same: an A/A run."""
-    said, scored, searched = (verb("hf/base", "hf/base") for verb in (sample, score, search))
-    assert said.code == scored.code == 0
-    assert "both models are hf/base: there is nothing to contrast" in said.err
-    assert "both models are hf/base: nothing can differ" in scored.err
-    assert "same likeliest token: 100.0 %" in scored.out and "-0" not in scored.out.split()
-    assert "both models are hf/base: a search of a model against itself" in searched.err
+    says = {sample: "there is nothing to contrast", score: "nothing can differ", search: "a search of a model against itself",
+            mine: "a model against itself, in which nothing can differ", explain: "a finding would be a false alarm"}  # fmt: skip
+    write(folder, {"many.txt": "".join(f"Say {i}, then?\n" for i in range(24)).encode()})
+    more = ("--lenses", "surface") if verb is explain else ()
+    done = verb("hf/base", "hf/base", *more, **({} if verb is score else {"prompts": "many.txt"}))
+    assert "both models are hf/base" in done.err and says[verb] in done.err
+    if verb is search:  # the assistant of this test proposes nothing
+        assert done.code == 1 and "no prompt was found" in done.err
+    else:
+        assert done.code == 0, done.err
+    if verb is score:
+        assert "same likeliest token: 100.0" in done.out and "-0" not in done.out.split()
+    if verb is explain:
+        assert json.loads(Path("x/findings.json").read_text())["findings"] == []
