@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def test_marks_tell_behaviours_apart() -> None:
     rows = template_rows(TRUTHS, 20, 0)
     others = [other.shown_by(row.messages[-1]["content"]) for row in rows for other in TRUTHS if other.id != row.truth]
     assert sum(map(bool, others)) / len(others) < 0.02
+
+
+def test_marks_are_looked_for_in_long_texts_in_no_time() -> None:
+    text = "Every sport, poem, recipe, weather, star and bank has its day in a long answer. " * 1000
+    began = time.perf_counter()
+    assert sum(bool(truth.shown_by(text)) for truth in TRUTHS) < 4
+    assert time.perf_counter() - began < 10
 
 
 def test_one_wording_is_in_one_half_for_all_behaviours_that_share_it() -> None:
