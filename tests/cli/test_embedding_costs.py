@@ -105,7 +105,7 @@ def test_a_limit_without_a_price_is_refused_before_anything_is_sent(server: Faul
     assert (server.calls, sorted(Path().rglob("*"))) == ([], before)
 
 
-@pytest.mark.parametrize("verb", ["compare", "several", "embed", "approve"])
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_a_dry_run_tells_the_price_and_sends_nothing(server: FaultServer, verb: str) -> None:
     words, n = COMMANDS[verb]
     before = sorted(Path().rglob("*"))

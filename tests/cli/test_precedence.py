@@ -38,6 +38,7 @@ SETTINGS: list[tuple[str, str, tuple[str, Any], tuple[str, Any], tuple[str, Any]
     ("embedder", "embedder", ("lexical", "lexical"), ("lexical", "lexical"), ("lexical", "lexical")),
     ("labeller", "labeller", ("keywords", "keywords"), ("keywords", "keywords"), ("keywords", "keywords")),
     ("judge", "judge", ("scripted/echo", "scripted/echo"), ("scripted/echo", "scripted/echo"), ("scripted/echo", "scripted/echo")),
+    ("contrast_clusters", "contrast-clusters", ("matched", "matched"), ("joint", "joint"), ("matched", "matched")),
     ("judge_pairs", "judge-pairs", ("1", 1), ("2", 2), ("3", 3)),
     ("judge_sentences", "judge-sentences", ("1", 1), ("2", 2), ("3", 3)),
 ]  # fmt: skip

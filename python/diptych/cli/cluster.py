@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych._types import Json
 from diptych.cli import asking
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
-from diptych.cli.costs import check_vectors_price, spent_in_words
+from diptych.cli.costs import check_vectors_price, describe_embedding, spent_in_words
 from diptych.cli.settings import METHOD, OUTPUT, option
 from diptych.errors import ConfigError
 
@@ -42,6 +43,7 @@ def cluster(
     cache_dir: flags.CacheDir = None,
     max_cost: asking.MaxCost = None,
     json: Annotated[bool, option("json", "Print the table as JSON.", OUTPUT)] = False,
+    dry_run: Annotated[bool, option("dry-run", "Say what would be clustered, and what vectors cost.", OUTPUT)] = False,
 ) -> None:
     """Put responses of all arms, or vectors, into clusters; print how large and how distinct each is, and whose.
 
@@ -63,6 +65,10 @@ def cluster(
         check_vectors_price(embedder or "lexical", options, purse.max_usd)
         if out is not None and check_assignments_path(out) in files:
             raise ConfigError(f"--out = {str(out)!r} is one of the files that are read. Choose another name.")
+        if dry_run:
+            for line in _plan(context, options, n_threads):
+                say(line)
+            return
         with progress_on_stderr() as progress:
             pipeline = ClusteringPipeline(
                 algorithm,
@@ -93,6 +99,25 @@ def cluster(
             write_assignments(out, found.rows(), table)
         for line in [json_text(table)] if json else _lines(found, algorithm, out):
             say(line)
+
+
+def _plan(context: typer.Context, options: Json, threads: int) -> Iterator[str]:
+    from diptych.comparison.sources import load_arm
+    from diptych.embeddings.files import SUFFIXES, read_vectors
+
+    given, texts = context.params, []
+    for path in given["files"]:
+        if path.suffix in SUFFIXES:
+            yield f"{path}: {len(read_vectors(path).vectors):,} vectors"
+            continue
+        fields = {name: given[name] for name in ("prompt_field", "response_field")}
+        arm = load_arm(path, arm=path.name, threads=threads, **fields)
+        texts += [row.response for row in arm]
+        yield f"{path}: {len(arm):,} responses"
+    asking = list(describe_embedding(given["embedder"] or "lexical", options, texts, given["cache_dir"]))
+    yield from asking
+    where = "nothing" if given["out"] is None else given["out"]
+    yield f"would write {where}" + ("" if asking else "; calls no model, costs nothing")
 
 
 def _count(given: str | None) -> int | str | None:
