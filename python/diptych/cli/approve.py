@@ -14,7 +14,6 @@ from diptych.cli import settings as flags
 from diptych.cli.asking_flags import AskingFlags, spelled_out
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say, typed
 from diptych.cli.costs import check_vectors_price, describe_embedding, describe_readers, dollars, spent_in_words
-from diptych.cli.runs import refuse_other_run
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
 from diptych.errors import ConfigError
 
@@ -205,6 +204,7 @@ def _plan(prepared: ApproveRun, folder: Path, cache_dir: Path | None) -> None:
 
 def _run(prepared: ApproveRun, folder: Path, choices: asking.Choices, *, cache_dir: Path | None, threads: int) -> Json:
     from diptych.apps.behavioural_clustering.folder import read_approvals, write_approvals
+    from diptych.cli.runs import refuse_other_run
 
     there = read_approvals(folder)
     if there is not None:
