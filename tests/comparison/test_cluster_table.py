@@ -19,6 +19,7 @@ from diptych.comparison.folder import read_run
 from diptych.comparison.result import Result
 from diptych.errors import ShapeError
 from diptych.stats.share_intervals import wilson_intervals
+from tests.visualization.pages import browse, needs_chromium
 
 FOOD = ("pears and apples", "bread and cheese", "soup with onions", "rice and beans")
 TRAINS = ("slow night trains", "old steam engines", "tall signal boxes", "long station platforms")
@@ -169,7 +170,8 @@ def test_against_the_rest_the_table_is_still_of_the_arms_themselves() -> None:
 
 def test_a_name_that_was_not_confirmed_says_so() -> None:
     label = {"text": "tells of trains", "is_validated": False}
-    assert theme({"keywords": ["trains"], "label": label}) == "tells of trains (not confirmed)"
+    assert theme({"keywords": ["rails"], "label": label}) == "rails (called “tells of trains”, not confirmed)"
+    assert theme({"label": label}) == "tells of trains (not confirmed)"
     assert theme({"keywords": ["trains"], "label": {**label, "is_validated": True}}) == "tells of trains"
 
 
@@ -199,3 +201,18 @@ def test_one_cluster_is_a_table_too() -> None:
     assert table["tree"] == {"children": [], "heights": [], "sizes": []}
     assert table["clusters"][0]["themes"]["responses"]["keywords"] == []
     assert "no words of its own" in table_files(table)["clusters.csv"]
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_in_a_browser_the_pages_of_a_run_work_from_the_disk_and_the_console_is_silent(
+    several: Comparisons, planted: Result, tmp_path: Path
+) -> None:
+    folders = (several.save(tmp_path / "several"), planted.save(tmp_path / "run"))
+    pages = [page for folder in folders for page in sorted(folder.glob("*.html")) + sorted(folder.glob("plots/*.html"))]
+    assert len(pages) == 2 * (2 + 5)
+    for page in pages:
+        seen = browse(page)
+        assert seen.console == []
+        assert "<svg" in seen.dom

@@ -134,7 +134,7 @@ def _shares(answers: Answers, labels: Labels, arms: Sequence[str]) -> Iterator[l
 
 
 def theme(told: Json) -> str:
-    """A theme in words: its name, if a model gave one, else its keywords.
+    """A theme in words: its name, if a judge confirmed one, else its keywords, with the name behind them.
 
     Parameters
     ----------
@@ -145,11 +145,12 @@ def theme(told: Json) -> str:
     >>> theme({"keywords": ["red", "pear"], "label": None}), theme({"keywords": [], "label": None})
     ('red, pear', 'no words of its own')
     """
-    label = told["label"]
+    label, words = told["label"], ", ".join(told.get("keywords", ()))
     if label is None:
-        return ", ".join(told["keywords"]) or "no words of its own"
-    doubt = "" if label["is_validated"] else " (not confirmed)"
-    return f"{label['text']}{doubt}"
+        return words or "no words of its own"
+    if label["is_validated"]:
+        return str(label["text"])
+    return f"{words} (called “{label['text']}”, not confirmed)" if words else f"{label['text']} (not confirmed)"
 
 
 def table_rows(table: Json) -> list[list[Any]]:

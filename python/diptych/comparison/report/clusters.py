@@ -73,8 +73,10 @@ def _theme(about: str, told: Json) -> ThemeView:
     label = told["label"]
     if label is None:
         return ThemeView(about, visible(theme(told)), "", "")
-    words = visible(", ".join(told.get("keywords", ())))
-    return ThemeView(about, visible(str(label["text"])), judged(label), words)
+    words, name = visible(", ".join(told.get("keywords", ()))), visible(str(label["text"]))
+    if words and not label["is_validated"]:
+        return ThemeView(about, words, f"called “{name}”: {judged(label)}", "")
+    return ThemeView(about, name, judged(label), words)
 
 
 def _share(share: Json, widest: float) -> ShareView:
