@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from benches.python.memory import peak_while
 
 from diptych import ClusteringPipeline
 from diptych._types import Labels, Vectors
@@ -119,15 +120,7 @@ def measure_peak(n: int, cloud: str) -> float:
     small = make_vectors(2_000, cloud)
     ours(small, np.zeros(len(small), np.int32))  # libraries are loaded
     vectors, other = make_vectors(n, cloud), (np.arange(n) % N_CLUSTERS).astype(np.int32)
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew
-    before = _status("VmRSS")
-    ours(vectors, other, is_shown=True)
-    return _status("VmHWM") - before + vectors.nbytes / 2**20
-
-
-def _status(name: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+    return peak_while(lambda: ours(vectors, other, is_shown=True)) + vectors.nbytes / 2**20
 
 
 def measure(n: int, cloud: str, threads: int) -> Figure:

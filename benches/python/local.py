@@ -25,12 +25,12 @@ N_PROMPTS, BATCH_SIZE, MAX_TOKENS, N_RUNS = 64, 32, 32, 5
 VOCABULARIES = (100, 32_000)  # what a token's random numbers cost grows with it
 
 
-def make_model(folder: Path, n_tokens: int) -> None:
+def make_model(folder: Path, n_tokens: int, *, seed: int = 0) -> None:
     """Eight layers, 7 million weights and the vocabulary's."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=n_tokens, hidden_size=288, intermediate_size=768, num_hidden_layers=8, num_attention_heads=6,
         num_key_value_heads=2, max_position_embeddings=1024, eos_token_id=1, bos_token_id=None, pad_token_id=0,
