@@ -22,7 +22,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from benches.python.memory import peak_while
 
 from diptych import ClusteringPipeline
 from diptych._types import Labels, Vectors
@@ -120,7 +119,7 @@ def measure_peak(n: int, cloud: str) -> float:
     small = make_vectors(2_000, cloud)
     ours(small, np.zeros(len(small), np.int32))  # libraries are loaded
     vectors, other = make_vectors(n, cloud), (np.arange(n) % N_CLUSTERS).astype(np.int32)
-    return peak_while(lambda: ours(vectors, other, is_shown=True)) + vectors.nbytes / 2**20
+    return machine.peak_while(lambda: ours(vectors, other, is_shown=True)) + vectors.nbytes / 2**20
 
 
 def measure(n: int, cloud: str, threads: int) -> Figure:

@@ -30,8 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benches.python.local import make_model
-from benches.python.memory import peak_while
+from tests.helpers.tiny_models import save_deep
 
 from diptych.bench import machine
 from diptych.models.contrast import Contrast
@@ -170,10 +169,10 @@ def measure_peak(name: str) -> float:
     pair = Pair()
     run: Callable[[], object] = getattr(pair, name)
     whole, pair.tokens = pair.tokens, pair.tokens[:4]
-    states, pair.states = pair.states, tuple(one[:4] for one in pair.states)  # type: ignore[assignment]
+    states, pair.states = pair.states, tuple(one[:4] for one in pair.states)
     run()  # libraries are loaded
     pair.states, pair.tokens = states, whole
-    return peak_while(run)
+    return machine.peak_while(run)
 
 
 def measure_generation() -> GenerationFigure:
@@ -193,7 +192,7 @@ def measure_generation() -> GenerationFigure:
 
     with tempfile.TemporaryDirectory() as folder, ModelManager("cpu", "float32") as manager:
         for name in "ab":
-            make_model(Path(folder) / name, 32_000, seed=ord(name))
+            save_deep(Path(folder) / name, 32_000, seed=ord(name))
         a, b = (manager.load(str(Path(folder) / name)) for name in "ab")
         runs = []
         for _ in range(N_RUNS + 1):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.tiny_models import make_tokenizer
+from tests.helpers.tiny_models import save_deep
 
 from diptych.models.manager import quiet
 from diptych.models.providers.hf import HFModel
@@ -23,21 +23,6 @@ from diptych.models.requests import Answer, Message, Reply, Request, Sampling
 
 N_PROMPTS, BATCH_SIZE, MAX_TOKENS, N_RUNS = 64, 32, 32, 5
 VOCABULARIES = (100, 32_000)  # what a token's random numbers cost grows with it
-
-
-def make_model(folder: Path, n_tokens: int, *, seed: int = 0) -> None:
-    """Eight layers, 7 million weights and the vocabulary's."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=n_tokens, hidden_size=288, intermediate_size=768, num_hidden_layers=8, num_attention_heads=6,
-        num_key_value_heads=2, max_position_embeddings=1024, eos_token_id=1, bos_token_id=None, pad_token_id=0,
-    )  # fmt: skip
-    with quiet():
-        LlamaForCausalLM(config).save_pretrained(folder)
-    make_tokenizer().save_pretrained(folder)
 
 
 def ours(model: HFModel, prompts: Sequence[str]) -> int:
@@ -91,7 +76,7 @@ def main() -> None:
     prompts = ["".join(rng.choices("abc def", k=rng.randint(5, 60))) for _ in range(N_PROMPTS)]
     for n_tokens in VOCABULARIES:
         with tempfile.TemporaryDirectory() as folder:
-            make_model(Path(folder), n_tokens)
+            save_deep(Path(folder), n_tokens)
             model = HFModel.open(folder, {"device": "cpu", "batch_size": BATCH_SIZE})
             with quiet():
                 peer = AutoModelForCausalLM.from_pretrained(folder).eval()

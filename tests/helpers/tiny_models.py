@@ -87,3 +87,18 @@ def reordered(folder: Path) -> Path:
     vocabulary["é"] = vocabulary.pop("e")
     path.write_text(json.dumps(content))
     return folder
+
+
+def save_deep(folder: Path, n_tokens: int, *, seed: int = 0) -> None:
+    """A Llama of eight layers, 7 million weights and the vocabulary's, for benchmarks."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=n_tokens, hidden_size=288, intermediate_size=768, num_hidden_layers=8, num_attention_heads=6,
+        num_key_value_heads=2, max_position_embeddings=1024, eos_token_id=1, bos_token_id=None, pad_token_id=0,
+    )  # fmt: skip
+    with quiet():
+        LlamaForCausalLM(config).save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
