@@ -56,7 +56,8 @@ def test_a_planted_token_is_found_and_nothing_in_a_model_against_itself(tmp_path
     rows = [Response(str(i), f"Question {i}?", f"It is {i} of them", GIVEN, place=f"row {i}") for i in range(30)]
     found = mine(a, b, rows, MineConfig(n_tokens=3))
     best = found.tokens[0]
-    assert best.text == "Z" and best.gain.low > 0 and best.log_ratio.low > 1 and best.wanted.mean == 1.0
+    assert best.text == "Z" and best.gain.low > 0 and best.log_ratio.low > 1 and best.wanted == Interval(1.0, 1.0, 1.0)
+    assert all(0 <= one.wanted.low <= one.wanted.mean <= one.wanted.high <= 1 for one in found.tokens)
     assert best.n_wanted == best.n_places == sum(len(row.response) for row in rows if row.prompt_id not in halve([r.prompt_id for r in rows], 0))  # fmt: skip
     assert found.n_prompts == (15, 15) and len(found.ranked) == 30 and not found.apart
     same = mine(a, a, rows)

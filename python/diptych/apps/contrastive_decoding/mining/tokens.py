@@ -103,6 +103,7 @@ def measure(
     """
     means = [by_prompt(values, gauge.n_places, prompt_ids) for values in (gauge.gain, gauge.ratio, gauge.wanted)]
     columns = [intervals(values, seed=seed, together=True) for values in means]
+    columns[2] = [Interval(one.mean, max(0.0, one.low), min(1.0, one.high)) for one in columns[2]]  # shares
     n_wanted, n_places = gauge.wanted.sum(0), int(gauge.n_places.sum())
     found = [
         Token(token, name, columns[0][i], columns[1][i], columns[2][i], int(n_wanted[i]), n_places)
