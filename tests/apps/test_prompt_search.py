@@ -229,7 +229,7 @@ def test_a_failure_that_passes_stops_and_one_that_does_not_is_counted(tmp_path: 
         one.new_prompts(2, [], 0)
     one.assistant.ledger.close()
     two = failing("context_length", tmp_path / "b")
-    assert two.new_prompts(2, [], 0) == () and two.counts["requests that failed"] == 1
+    assert two.new_prompts(2, [], 0) == () and two.counts["requests that failed (context_length)"] == 1
     two.assistant.ledger.close()
 
 

@@ -230,6 +230,14 @@ def test_an_assistant_that_gives_no_json_is_asked_again_and_counted(folder: Path
         assert any(one["answer"] == "Weather!" for one in rows(Path("some") / "interactions.jsonl"))
 
 
+@pytest.mark.filterwarnings("default")  # weights cannot be held to a form, which the command line prints
+def test_an_assistant_that_the_question_is_too_long_for_is_said(folder: Path) -> None:
+    asked = ("--assistant", "hf/base", "--assistant-arg", "device=cpu", "--rounds", "1", "--out", "run")
+    done = invoke(*PAIR, *asked, *QUICK, "--prompts", "seeds.txt", "--model-arg", "device=cpu")
+    assert (done.code, done.out) == (1, "")
+    assert "5 answers in a row gave nothing new" in done.err and "5 requests that failed (context_length)" in done.err
+
+
 def test_a_server_that_is_down_stops_and_the_same_command_goes_on(folder: Path) -> None:
     down = error(503, "service_unavailable")
     with FaultServer(lambda call: answering(call) if call.number < 1 else down) as server:
@@ -298,6 +306,7 @@ def test_hostile_prompts_stay_text(folder: Path) -> None:
         (("hf/base", "hf/base", "--prompts", "empty.txt"), "empty.txt is empty. Give a file with one record"),
         (("hf/base", "hf/base", "--instructions", "seeds.txt"), "seeds.txt: not JSON"),
         (("hf/base", "hf/base", "--assistant", "opnai/x"), "Did you mean 'openai'"),
+        (("hf/base", "hf/base", "--assistant", "hf/untaught"), "Give --assistant-arg raw=true"),
     ],
 )
 def test_what_cannot_work_is_named_before_anything_is_asked(

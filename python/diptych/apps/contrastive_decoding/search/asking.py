@@ -127,8 +127,8 @@ class Asker:
         answers = [said[question.prompt_id] for question in questions]
         self.interactions += [_as_json(*pair) for pair in zip(questions, answers, strict=True)]
         failures = [answer for answer in said.values() if isinstance(answer, Failure)]
-        self.counts["requests that failed"] += len(failures)
         for failure in failures:
+            self.counts[f"requests that failed ({failure.kind})"] += 1
             if failure.kind in _PASSING:
                 raise ModelError(
                     f"{self.assistant.model.name}: {failure.kind}: {failure.reason}.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,10 @@ class PromptSearch:
                 "custom_selection_criterion"
             )
         check_pair(self.a, self.b)
-        self.assistant.check(ASSISTANT_SAMPLING)
+        try:
+            self.assistant.check(ASSISTANT_SAMPLING)
+        except ConfigError as error:
+            raise ConfigError(str(error).replace("--model-arg", "--assistant-arg")) from None
 
     @property
     def identity(self) -> Json:
@@ -215,8 +219,7 @@ class PromptSearch:
         best = sorted(searched.found, key=lambda one: -one.divergence.mean)[: self.config.keep]
         if not best:
             reason = searched.stopped or "none of those proposed could be measured"
-            if searched.unmeasured:
-                reason += f"\n{_unmeasured(searched)}"
+            reason = "\n".join([reason, *_on_the_way(searched)])
             raise (BudgetError if searched.by_budget else ModelError)(f"no prompt was found: {reason}")
         progress.start("confirm", 1)
         draws = range(self.config.draws, self.config.draws + self.config.confirm_draws)
@@ -232,10 +235,7 @@ class PromptSearch:
         notices = [searched.stopped] if searched.stopped else []
         if self.is_same_model:
             notices.append(f"both models are {self.a.name}: every divergence is 0, and the prompts show nothing")
-        if searched.counts:
-            notices.append("on the way: " + "; ".join(f"{n} {what}" for what, n in searched.counts.items()))
-        if searched.unmeasured:
-            notices.append(_unmeasured(searched))
+        notices += _on_the_way(searched)
         return tuple(notices)
 
     def _manifest(self, searched: Searched, command: str | None) -> Json:
@@ -254,11 +254,14 @@ class PromptSearch:
         }
 
 
-def _unmeasured(searched: Searched) -> str:
-    """Prompts that a model did not go on with, in a sentence."""
-    first = searched.unmeasured[0]
-    n, which = len(searched.unmeasured), shorten(first.prompt, 50)
-    return f"{n} prompts could not be measured; the first, {which!r}: {first.reason}"
+def _on_the_way(searched: Searched) -> Iterator[str]:
+    """What was left out and what went wrong, in sentences."""
+    if searched.counts:
+        yield "on the way: " + "; ".join(f"{n} {what}" for what, n in searched.counts.items())
+    if searched.unmeasured:
+        first = searched.unmeasured[0]
+        n, which = len(searched.unmeasured), shorten(first.prompt, 50)
+        yield f"{n} prompts could not be measured; the first, {which!r}: {first.reason}"
 
 
 def with_criterion(instructions: Instructions, criterion: str | None) -> Instructions:
