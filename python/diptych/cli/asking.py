@@ -22,6 +22,8 @@ ASKING = "Asking models"
 
 Draws = Annotated[int, option("draws", "Answers to each prompt.", ASKING, "1")]
 System = Annotated[str | None, option("system", "System prompt, in place of the prompts' own.", ASKING, "each its own")]
+SystemA = Annotated[str | None, option("system-a", "System prompt of A.", ASKING, "the prompts' own")]
+SystemB = Annotated[str | None, option("system-b", "System prompt of B.", ASKING, "the prompts' own")]
 MaxTokens = Annotated[int | None, option("max-tokens", "Longest answer, in tokens.", ASKING, "512")]
 Temperature = Annotated[float | None, option("temperature", "0 is greedy.", ASKING, "the model's")]
 TopP = Annotated[float | None, option("top-p", "Share of probability that is drawn from.", ASKING, "the model's")]
@@ -30,6 +32,10 @@ Stop = Annotated[list[str] | None, option("stop", "Text at which an answer ends;
 SamplingSeed = Annotated[int | None, option("sampling-seed", "Of the answers, where a model takes one.", ASKING, "0")]
 BaseUrl = Annotated[str | None, option("base-url", "Address of an OpenAI-compatible server.", ASKING, "the provider's")]
 ModelArg = Annotated[list[str] | None, option("model-arg", "name=value for the provider; repeat for more.", ASKING)]
+BaseUrlA = Annotated[str | None, option("base-url-a", "--base-url of A alone.", ASKING)]
+BaseUrlB = Annotated[str | None, option("base-url-b", "--base-url of B alone.", ASKING)]
+ModelArgA = Annotated[list[str] | None, option("model-arg-a", "--model-arg of A alone; repeat for more.", ASKING)]
+ModelArgB = Annotated[list[str] | None, option("model-arg-b", "--model-arg of B alone; repeat for more.", ASKING)]
 Batch = Annotated[
     bool, option("batch", "Leave requests in the provider's batches: for less money, within a day.", ASKING)
 ]

@@ -27,8 +27,8 @@ def compare(
     more: Annotated[
         list[str] | None, typer.Argument(help="Files of more models: every pair is compared, as one family.")
     ] = None,
-    name_a: Annotated[str | None, option("name-a", "What to call A.", INPUT, "its model, or its file")] = None,
-    name_b: Annotated[str | None, option("name-b", "What to call B.", INPUT, "its model, or its file")] = None,
+    name_a: flags.NameA = None,
+    name_b: flags.NameB = None,
     name: Annotated[
         list[str] | None, option("name", "Of more than two: what to call each, in order.", INPUT, "model, or file")
     ] = None,
@@ -77,20 +77,12 @@ def compare(
         Path | None, option("prompts", "File of prompts for models.", asking.ASKING, "those of the other arm")
     ] = None,
     draws: asking.Draws = 1,
-    system_a: Annotated[
-        str | None, option("system-a", "System prompt of A.", asking.ASKING, "the prompts' own")
-    ] = None,
-    system_b: Annotated[
-        str | None, option("system-b", "System prompt of B.", asking.ASKING, "the prompts' own")
-    ] = None,
-    base_url_a: Annotated[str | None, option("base-url-a", "--base-url of A alone.", asking.ASKING)] = None,
-    base_url_b: Annotated[str | None, option("base-url-b", "--base-url of B alone.", asking.ASKING)] = None,
-    model_arg_a: Annotated[
-        list[str] | None, option("model-arg-a", "--model-arg of A alone; repeat for more.", asking.ASKING)
-    ] = None,
-    model_arg_b: Annotated[
-        list[str] | None, option("model-arg-b", "--model-arg of B alone; repeat for more.", asking.ASKING)
-    ] = None,
+    system_a: asking.SystemA = None,
+    system_b: asking.SystemB = None,
+    base_url_a: asking.BaseUrlA = None,
+    base_url_b: asking.BaseUrlB = None,
+    model_arg_a: asking.ModelArgA = None,
+    model_arg_b: asking.ModelArgB = None,
     batch: asking.Batch = False,
     max_failures: asking.MaxFailures = "10%",
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,

@@ -37,6 +37,8 @@ def option(
     )
 
 
+NameA = Annotated[str | None, option("name-a", "What to call A.", INPUT, "its model, or its file")]
+NameB = Annotated[str | None, option("name-b", "What to call B.", INPUT, "its model, or its file")]
 PromptField = Annotated[str | None, option("prompt-field", "Field that holds the prompt.", INPUT, "recognised")]
 ResponseField = Annotated[str | None, option("response-field", "Field that holds the response.", INPUT, "recognised")]
 OnBadLine = Annotated[

@@ -39,12 +39,7 @@ class Sides:
     @property
     def apart(self) -> FloatVector:
         """How far the shares of the sides differ, second minus first, in standard errors: float64 (k,)."""
-        total_a, total_b = self.n_a.sum(), self.n_b.sum()
-        pooled = (self.n_a + self.n_b) / (total_a + total_b)
-        error = np.sqrt(pooled * (1.0 - pooled) * (1.0 / total_a + 1.0 / total_b))
-        difference = self.n_b / total_b - self.n_a / total_a
-        apart: FloatVector = np.divide(difference, error, out=np.zeros_like(difference), where=error > 0)
-        return apart
+        return shares_apart(self.n_a, self.n_b, float(self.n_a.sum()), float(self.n_b.sum()))
 
     def holds(self, vectors: Vectors) -> Mask:
         """In which cluster other texts are: nearest to its centroid, and within its reach.
@@ -60,6 +55,29 @@ class Sides:
         nearest = nearest_centroid(vectors, self.centroids)
         within = _distances(vectors, self.centroids, nearest) <= self.radii[nearest] + 1e-6
         return np.asarray((nearest[:, None] == np.arange(len(self.radii))) & within[:, None])
+
+
+def shares_apart(n_a: FloatVector, n_b: FloatVector, total_a: float, total_b: float) -> FloatVector:
+    """How far two shares differ, second minus first, in standard errors: the z of two proportions, pooled.
+
+    Parameters
+    ----------
+    n_a, n_b : float64 (k,), how many texts of either side have something
+    total_a, total_b : texts of either side
+
+    Returns
+    -------
+    float64 (k,), 0 where all texts have it, or none
+
+    Examples
+    --------
+    >>> shares_apart(np.array([5.0, 0.0]), np.array([50.0, 0.0]), 100.0, 100.0).round(2).tolist()
+    [7.13, 0.0]
+    """
+    pooled = (n_a + n_b) / (total_a + total_b)
+    error = np.sqrt(pooled * (1.0 - pooled) * (1.0 / total_a + 1.0 / total_b))
+    apart: FloatVector = np.divide(n_b / total_b - n_a / total_a, error, out=np.zeros_like(n_a), where=error > 0)
+    return apart
 
 
 def cluster_sides(vectors: Vectors, is_b: Mask, *, way: Way = "joint", seed: int = 0, threads: int = 1) -> Sides:

@@ -16,11 +16,10 @@ from diptych.comparison.generated import Generation
 from diptych.comparison.proposing import LOG_RATIO, Proposing
 from diptych.data import Response, Responses
 from diptych.data.prompts import Prompts
-from diptych.errors import ConfigError
 from diptych.models.ledger import Ledger
 from diptych.models.providers.contrast import BETWEEN
 from diptych.models.providers.hf import HFModel
-from diptych.models.registry import find_model
+from diptych.models.registry import find_model, local_name
 from diptych.models.requests import Sampling
 from diptych.utils.hashing import derive_seed
 
@@ -96,10 +95,7 @@ def contrasts_of(
     ConfigError
         If the models are elsewhere, or a setting does not fit.
     """
-    for name in (a, b):
-        if not name.startswith(PREFIX):
-            raise ConfigError(f"{name}: only models whose weights are here can be contrasted; give hf/…, or texts")
-    names = {"a": a.removeprefix(PREFIX), "b": b.removeprefix(PREFIX)}
+    names = {"a": local_name(a), "b": local_name(b)}
     other = {"a": "b", "b": "a"}
     with ExitStack() as stack:
         generations = {}

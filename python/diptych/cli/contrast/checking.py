@@ -14,6 +14,7 @@ from diptych.apps.contrastive_decoding.explaining import log_ratios
 from diptych.apps.contrastive_decoding.rephrasing import AT_A_TIME, check_by_rephrasing, rephrase
 from diptych.apps.contrastive_decoding.writing import Described, check_by_writing, describe
 from diptych.cli.arms import Asking
+from diptych.cli.console import note
 from diptych.cli.runs import Check
 from diptych.cli.settings import check_threads, place_of
 from diptych.comparison.lenses.contrasting import MAX_KINDS, MAX_PHRASES
@@ -23,7 +24,7 @@ from diptych.comparison.proposed import LENSES, verdict
 from diptych.comparison.result import Result
 from diptych.data import Response
 from diptych.data.prompts import Prompts
-from diptych.errors import ConfigError
+from diptych.errors import ConfigError, DataError
 from diptych.models.ledger import Ledger
 from diptych.models.providers.hf import HFModel
 from diptych.utils.hashing import derive_seed, hex_digests
@@ -97,9 +98,13 @@ def checks_of(
         if given["rephrase"] and found:
             threads = check_threads(given["threads"])
             ids = [one.id for one in found]
-            done["rephrased"] = _by_rephrasing(
-                asked, ledger, prepared, ids, readers, given["rephrase"], progress, threads
-            )
+            try:
+                done["rephrased"] = _by_rephrasing(
+                    asked, ledger, prepared, ids, readers, given["rephrase"], progress, threads
+                )
+            except DataError as error:  # the comparison stands without this check
+                note(f"not tested on rephrased prompts: {error}")
+                done["notes"] = [f"Not tested on rephrased prompts: {error}."]
         return done
 
     return check

@@ -10,9 +10,10 @@ import typer
 from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
 from diptych.cli.console import Exit, errors_as_messages
-from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+from diptych.cli.contrast import flags as contrast_flags
+from diptych.cli.contrast.flags import CONTRAST
+from diptych.cli.settings import METHOD, OUTPUT, option
 
-CONTRAST = "The contrast"
 CHECKS = "Checks of what was found"
 
 
@@ -35,16 +36,16 @@ def explain(
     contrast_limit: Annotated[
         int | None, option("contrast-limit", "Contrast at most so many prompts.", CONTRAST, "all", least=1)
     ] = None,
-    rule: Annotated[str | None, option("rule", "amplify, contrastive, or difference.", CONTRAST, "amplify")] = None,
-    weight: Annotated[float | None, option("weight", "How much the foil counts.", CONTRAST, "1")] = None,
+    rule: contrast_flags.Rule = None,
+    weight: contrast_flags.Weight = None,
     plausibility: Annotated[
         float | None, option("plausibility", "Least share of the likeliest token's probability.", CONTRAST, "0.001")
     ] = None,
-    nucleus: Annotated[float | None, option("nucleus", "Share of the speaker's probability.", CONTRAST, "1")] = None,
-    gating: Annotated[float | None, option("gating", "Less contrast where both agree.", CONTRAST, "none")] = None,
+    nucleus: contrast_flags.Nucleus = None,
+    gating: contrast_flags.Gating = None,
     contrast_clusters: flags.ContrastClusters = None,
-    name_a: Annotated[str | None, option("name-a", "What to call A.", INPUT, "its model, or its file")] = None,
-    name_b: Annotated[str | None, option("name-b", "What to call B.", INPUT, "its model, or its file")] = None,
+    name_a: flags.NameA = None,
+    name_b: flags.NameB = None,
     prompt_field: flags.PromptField = None,
     response_field: flags.ResponseField = None,
     group_field: flags.GroupField = None,
@@ -76,12 +77,8 @@ def explain(
         Path | None, option("prompts", "File of prompts for models.", asking.ASKING, "those of the other arm")
     ] = None,
     draws: asking.Draws = 1,
-    system_a: Annotated[
-        str | None, option("system-a", "System prompt of A.", asking.ASKING, "the prompts' own")
-    ] = None,
-    system_b: Annotated[
-        str | None, option("system-b", "System prompt of B.", asking.ASKING, "the prompts' own")
-    ] = None,
+    system_a: asking.SystemA = None,
+    system_b: asking.SystemB = None,
     max_tokens: asking.MaxTokens = None,
     temperature: asking.Temperature = None,
     top_p: asking.TopP = None,
@@ -89,15 +86,11 @@ def explain(
     stop: asking.Stop = None,
     sampling_seed: asking.SamplingSeed = None,
     base_url: asking.BaseUrl = None,
-    base_url_a: Annotated[str | None, option("base-url-a", "--base-url of A alone.", asking.ASKING)] = None,
-    base_url_b: Annotated[str | None, option("base-url-b", "--base-url of B alone.", asking.ASKING)] = None,
+    base_url_a: asking.BaseUrlA = None,
+    base_url_b: asking.BaseUrlB = None,
     model_arg: asking.ModelArg = None,
-    model_arg_a: Annotated[
-        list[str] | None, option("model-arg-a", "--model-arg of A alone; repeat for more.", asking.ASKING)
-    ] = None,
-    model_arg_b: Annotated[
-        list[str] | None, option("model-arg-b", "--model-arg of B alone; repeat for more.", asking.ASKING)
-    ] = None,
+    model_arg_a: asking.ModelArgA = None,
+    model_arg_b: asking.ModelArgB = None,
     models: asking.Models = None,
     max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",

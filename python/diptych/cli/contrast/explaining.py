@@ -144,7 +144,8 @@ def _made(
     proposing = contrasts.run(ledger, progress=progress, max_failures=choices.max_failures)
     try:
         return with_log_ratios(proposing, *models_of(asked), progress=progress)
-    except ConfigError:  # two vocabularies, of which the texts are in what is in both
+    except ConfigError as error:  # two vocabularies, of which the texts are in what is in both
+        note(f"how likely either finds the texts stays unknown: {error}")
         return proposing
 
 

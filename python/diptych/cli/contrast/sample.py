@@ -12,11 +12,12 @@ from diptych.cli import asking, generate
 from diptych.cli import settings as flags
 from diptych.cli.asking_flags import SamplingFlags, spelled_out
 from diptych.cli.console import errors_as_messages, note
+from diptych.cli.contrast import flags as contrast_flags
+from diptych.cli.contrast.flags import CONTRAST
 from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.errors import ConfigError
 from diptych.models.registry import local_name
 
-CONTRAST = "The contrast"
 _OPTIONS = ("rule", "weight", "plausibility", "nucleus", "gating", "beams", "foil_system", "shared_vocab")
 
 
@@ -30,13 +31,13 @@ def sample(
     speaker: Annotated[
         str, option("speaker", "Who speaks: 'tuned' or 'base'; the other is its foil.", CONTRAST, "tuned")
     ] = "tuned",
-    rule: Annotated[str | None, option("rule", "amplify, contrastive, or difference.", CONTRAST, "amplify")] = None,
-    weight: Annotated[float | None, option("weight", "How much the foil counts.", CONTRAST, "1")] = None,
+    rule: contrast_flags.Rule = None,
+    weight: contrast_flags.Weight = None,
     plausibility: Annotated[
         float | None, option("plausibility", "Least share of the likeliest token's probability.", CONTRAST, "0.1")
     ] = None,
-    nucleus: Annotated[float | None, option("nucleus", "Share of the speaker's probability.", CONTRAST, "1")] = None,
-    gating: Annotated[float | None, option("gating", "Less contrast where both agree.", CONTRAST, "none")] = None,
+    nucleus: contrast_flags.Nucleus = None,
+    gating: contrast_flags.Gating = None,
     beams: Annotated[int | None, option("beams", "Texts that are followed at once.", CONTRAST, "1")] = None,
     foil_system: Annotated[
         str | None, option("foil-system", "System prompt of the foil.", CONTRAST, "the speaker's")

@@ -16,9 +16,9 @@ from diptych._types import FloatMatrix, FloatVector, Json, Labels, Mask, Span, V
 from diptych.clustering.judging import HeldOut, Item, Label, score_texts, validate_labels
 from diptych.clustering.labels import keywords
 from diptych.clustering.naming import Contrast, Shown, propose_labels, show_clusters
-from diptych.clustering.sides import Sides, Way, cluster_sides
+from diptych.clustering.sides import Sides, Way, cluster_sides, shares_apart
 from diptych.comparison.lenses.kinds import kind_measure, word_spans
-from diptych.comparison.lenses.log_odds import choose_phrases, log_odds
+from diptych.comparison.lenses.log_odds import choose_phrases
 from diptych.comparison.lenses.phrases import PhrasesProposal, Words, frequent_phrases, phrase_measure
 from diptych.comparison.measures import Measure, Proposal, Tools
 from diptych.comparison.proposing import LOG_RATIO
@@ -34,12 +34,12 @@ MAX_KINDS, MAX_PHRASES = 10, 20
 MIN_TEXTS = 5
 """A kind or a phrase in fewer texts is not proposed."""
 MIN_APART = 2.0
-"""Standard errors by which the shares of a kind differ between the sides; others are not proposed."""
-MAX_ALIKE = 0.95
+"""Standard errors by which the shares of a kind or a phrase differ between the sides; others are not proposed."""
+MAX_ALIKE = 0.9
 """Of two phrases that share more of their texts (Jaccard), the weaker is not proposed: one that stands in a few more
 texts may be common in the responses, where the other is rare."""
 SAME = 0.5
-"""Phrases are as strong where their log-odds differ by less, in standard errors."""
+"""Phrases are as strong where what sets the sides apart differs by less, in standard errors."""
 N_TYPICAL, MAX_TYPICAL = 3, 300
 """Texts that are shown with what they propose, and how long each may be."""
 
@@ -140,7 +140,7 @@ def propose_by_contrast(
 
 
 def _phrases(collections: Collections, lens: str, prefix: str) -> Proposal:
-    """Phrases by log-odds: does a response contain one? Of those that are as strong, the longest says most."""
+    """Phrases in more texts of one side: does a response contain one? Of those as strong, the longest says most."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     words = Words()
@@ -148,7 +148,8 @@ def _phrases(collections: Collections, lens: str, prefix: str) -> Proposal:
     if not phrases:
         return PhrasesProposal((), words)
     count_a, count_b = (np.asarray(matrix[rows].sum(axis=0), float) for rows in (~collections.is_b, collections.is_b))
-    scores = np.abs(np.where(count_a + count_b < len(collections.texts), log_odds(count_a, count_b), 0.0))
+    n_b = float(collections.is_b.sum())
+    scores = np.abs(shares_apart(count_a, count_b, len(collections.texts) - n_b, n_b))
     scores[[ENGLISH_STOP_WORDS.issuperset(phrase.split(" ")) for phrase in phrases]] = 0.0
     rounded = np.where(scores >= MIN_APART, np.round(scores / SAME) * SAME, 0.0)
     chosen = choose_phrases(phrases, matrix, rounded, most=MAX_PHRASES, max_overlap=MAX_ALIKE)
