@@ -1,7 +1,7 @@
 """Training soft prompts: memory and time of the loss against whole tables of scores, and steps a second against a loop.
 
 The loss: Jensen–Shannon of 512 places with its gradient to the hidden states, for a vocabulary of 151,936 and states
-128 wide, in float32; ``fused_divergence`` within 32 MiB and within 128, and ``log_softmax`` with autograd through both
+256 wide, in float32; ``fused_divergence`` within 32 MiB and within 128, and ``log_softmax`` with autograd through both
 tables. Each runs in a process of its own; memory is the most that it holds beyond what it held before. The steps: a
 model of eight layers and one made of it, 8 texts a step, against a loop written by hand of two forwards, one backward
 and AdamW on batches that are padded alike. Nothing is asserted; nothing is written unless ``--record`` asks for it.
@@ -36,11 +36,11 @@ from diptych.models.templates import Around
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = ("torch", "transformers")
-N_PLACES, VOCABULARY, WIDTH = 512, 151_936, 128
+N_PLACES, VOCABULARY, WIDTH = 512, 151_936, 256
 BUDGETS_MIB = (32, 128)
 TABLES = "tables"
 TABLE_MIB = N_PLACES * VOCABULARY * 4 / 2**20
-N_TEXTS, N_STEPS, N_RUNS, BATCH_SIZE, N_TOKENS = 32, 6, 5, 8, 8
+N_TEXTS, N_STEPS, N_RUNS, BATCH_SIZE, N_TOKENS = 32, 8, 5, 8, 8
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def test_the_divergence_of_answers_is_that_of_log_ratios_on_average_and_varies_l
 
 def test_a_trial_is_written_and_leaves_out_what_was_trained_on(folder: Path, tmp_path: Path) -> None:
     prompts = as_prompts([f"Question {i}?" for i in range(12)])
-    trained = SoftPrompt(soft().vectors, "prefix", details={"seen": [row.prompt_id for row in prompts.rows[:3]]})
+    trained = SoftPrompt(soft().vectors, "prefix", details={"trained_on": [row.prompt_id for row in prompts.rows[:3]]})
     options = TrialOptions(max_tokens=6)
     summary = try_prompt(trained, opened(folder), prompts, tmp_path / "out", options=options, progress=Silent())
     assert summary["n_prompts"] == 9 and summary["n_left_out"] == 3
@@ -81,8 +81,8 @@ def test_a_trial_is_written_and_leaves_out_what_was_trained_on(folder: Path, tmp
     for which in ("with", "without"):
         assert (tmp_path / "out" / which / "report.html").exists()
         assert summary["sequence"]["kl_ba"][which] > 100 * summary["noise_floor_a_token"][which]
-    with pytest.raises(DataError, match="7 of 12 prompts are new to the soft prompt; at least 8"):
-        more = SoftPrompt(soft().vectors, details={"seen": [row.prompt_id for row in prompts.rows[:5]]})
+    with pytest.raises(DataError, match="7 of 12 prompts were not trained on; at least 8"):
+        more = SoftPrompt(soft().vectors, details={"trained_on": [row.prompt_id for row in prompts.rows[:5]]})
         try_prompt(more, opened(folder), prompts, tmp_path / "x", options=options, progress=Silent())
     with pytest.raises(ModelError, match="reads vectors of width 96; .* width 8"):
         try_prompt(soft(8), opened(folder), prompts, tmp_path / "x", options=options, progress=Silent())

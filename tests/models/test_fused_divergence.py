@@ -144,17 +144,3 @@ def test_heads_of_unlike_vocabularies_are_refused() -> None:
     short = torch.nn.Linear(WIDTHS[1], 150, dtype=torch.float64)
     with pytest.raises(DataError, match="scores of 151 and 150 tokens"):
         fused_divergence((states[0], states[1]), (heads[0], short), tokens)
-
-
-@pytest.mark.parametrize("max_bytes", [1, 100_000, 1 << 27])
-def test_scores_are_never_made_for_more_places_than_the_budget_holds(max_bytes: int) -> None:
-    states, heads, tokens = example("float32")
-    made: list[int] = []
-
-    def watched(rows: Any) -> Any:
-        made.append(len(rows))
-        return heads[0](rows)
-
-    a, b = (one.clone().requires_grad_() for one in states)
-    fused_divergence((a, b), (watched, heads[1]), tokens, max_bytes=max_bytes).sum().backward()
-    assert max(made) == max(1, min(N, max_bytes // (10 * 4 * VOCABULARY))) and sum(made[1:]) == N

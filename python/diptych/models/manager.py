@@ -346,7 +346,10 @@ def _as_model_error(base: Checkpoint) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError, ValueError, KeyError, RuntimeError, SafetensorError,
+        AssertionError, ImportError, TypeError,  # of configurations of a quantisation
+    ) as error:  # fmt: skip
         first, *_ = str(error).splitlines() or [type(error).__name__]
         raise ModelError(f"hf/{base.name} cannot be loaded: {first}") from error
 

@@ -19,7 +19,7 @@ CHECKPOINTS = "checkpoints"
 WHOLE = "whole"
 """Lies in a checkpoint that was written to its end."""
 _PROVENANCE, _IDENTITY = "provenance.json", "training.json"
-_GOES_ON = "The same command goes on from the last checkpoint that is whole."
+GOES_ON = "The same command goes on from the last checkpoint that is whole."
 
 
 def begin(folder: Path, identity: Json) -> Json | None:
@@ -97,12 +97,13 @@ def write_trained(folder: Path, model: Any, tokenizer: Any, provenance: Json, *,
 
 
 @contextlib.contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
+def disk_errors(folder: Path, remedy: str = GOES_ON) -> Iterator[None]:
     """What the system says against writing, in whichever library it is met.
 
     Parameters
     ----------
     folder : that is written in the block
+    remedy : what can be done about it
 
     Raises
     ------
@@ -114,9 +115,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
     except DiptychError:
         raise
     except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}. {_GOES_ON}") from error
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}. {remedy}") from error
     except Exception as error:
         # safetensors and torch have errors of their own for a full disk
         if any(said in str(error) for said in ("No space left", "file write failed", "failed writing file")):
-            raise RunError(f"{folder} cannot be written: No space left on device. {_GOES_ON}") from error
+            raise RunError(f"{folder} cannot be written: No space left on device. {remedy}") from error
         raise

@@ -71,9 +71,7 @@ class TrainConfig(Settings):
     max_grad_norm: float = Field(default=1.0, gt=0.0)
     """A longer gradient is cut to this length."""
     held_out: float = Field(default=0.25, gt=0.0, lt=1.0)
-    """Share of prompts that the best step is chosen by."""
-    judged: float = Field(default=0.25, gt=0.0, lt=1.0)
-    """Share of prompts that nothing is chosen by: they say how far the result goes."""
+    """Share of prompts that are not trained on."""
     eval_every: int = Field(default=20, ge=1)
     """Steps between looks at those."""
     patience: int = Field(default=5, ge=0)
@@ -92,8 +90,6 @@ class TrainConfig(Settings):
     def _fits_together(self) -> TrainConfig:
         if (self.initial == "text") != (self.initial_text is not None):
             raise ValueError("initial: text and initial_text go together")
-        if self.held_out + self.judged >= 1:
-            raise ValueError(f"held_out and judged, {self.held_out} and {self.judged}, leave nothing to train on")
         if self.per_model and self.nearest_weight:
             raise ValueError("nearest_weight is for vectors that both models read")
         return self

@@ -39,7 +39,7 @@ class Gain:
     p_value: float
 
 
-def judge(
+def held_out_summary(
     bare: Pair,
     pair: Pair,
     seeds: Seeds,
@@ -49,7 +49,7 @@ def judge(
     config: TrainConfig,
     max_bytes: int,
 ) -> Json:
-    """How far the models differ on prompts that nothing was chosen by: without a prompt, under others, under this one.
+    """How far the models differ on held-out prompts: without a prompt, under random ones, under this one.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def judge(
         ``gain`` with interval and p; ``above_noise``, whether the gain's interval lies above the floor
     """
     measure = Measure(config.objective, config.temperature, max_bytes)
-    numbers, size = seeds.numbers("judged"), config.batch_size
+    numbers, size = seeds.numbers(held_out=True), config.batch_size
     ids = [seeds.rows[number].prompt_id for number in numbers]
 
     def under(vectors: Sequence[Vectors]) -> FloatVector:
@@ -86,7 +86,7 @@ def judge(
     gain = gain_of(none, found, seed=config.seed)
     return {
         "objective": config.objective,
-        "n_judged": len(none),
+        "n_held_out": len(none),
         "none": float(none.mean()),
         "random": {"mean": float(np.mean(drawn)), "max": max(drawn), "n": len(drawn)},
         "corpus": float(by_prompt(alone, [row.prompt_id for row in seeds.rows]).max()),

@@ -124,10 +124,10 @@ def _difference(kept: Json, wanted: Json) -> str:
 def _as_json(row: Seed) -> Json:
     messages = [{"role": message.role, "content": message.content} for message in row.messages]
     return {
-        "prompt_id": row.prompt_id, "messages": messages, "tokens": list(row.tokens), "part": row.part,
+        "prompt_id": row.prompt_id, "messages": messages, "tokens": list(row.tokens), "is_held_out": row.is_held_out,
     }  # fmt: skip
 
 
 def _from_json(row: Json) -> Seed:
     messages = tuple(Message(one["role"], one["content"]) for one in row["messages"])
-    return Seed(row["prompt_id"], messages, tuple(row["tokens"]), row["part"])
+    return Seed(row["prompt_id"], messages, tuple(row["tokens"]), row["is_held_out"])

@@ -64,9 +64,7 @@ def draw_by_tokens(summaries: Mapping[int, Json]) -> str | None:
         _line("best of random tokens", x, random, SOFT, 1.5, dash="dot"),
     ]
     title = "Divergence by number of vectors"
-    form = layout(
-        title, height=460, note=f"{first['objective']} on prompts that nothing was chosen by; bars: 95 % of the gain"
-    )
+    form = layout(title, height=460, note=f"{first['objective']} on held-out prompts; bars: 95 % of the gain")
     return page_of(figure(traces, form | _axes("vectors", first["objective"])), title)
 
 

@@ -26,7 +26,7 @@ def _lines(n: int, summary: Json) -> list[str]:
     random = summary["random"]
     return [
         f"{n} vectors, {ended}; best after {summary['best_step']}",
-        f"{summary['objective']} on {summary['n_judged']} prompts that nothing was chosen by:",
+        f"{summary['objective']} on {summary['n_held_out']} held-out prompts:",
         f"  without a prompt     {summary['none']:.6g}",
         f"  random tokens        {random['mean']:.6g} (at most {random['max']:.6g}, of {random['n']} prompts)",
         f"  strongest prompt     {summary['corpus']:.6g} (of the file, without vectors)",
@@ -43,7 +43,7 @@ def trial_lines(summary: Json) -> list[str]:
     ----------
     summary : of ``try_prompt``
     """
-    lines = [f"{summary['n_prompts']} prompts that are new to the soft prompt"]
+    lines = [f"{summary['n_prompts']} prompts that were not trained on"]
     for name, label in (("kl_ab", "KL(a ‖ b) of answers of a"), ("kl_ba", "KL(b ‖ a) of answers of b")):
         one = summary["sequence"][name]
         gain = one["gain"]

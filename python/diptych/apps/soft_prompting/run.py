@@ -11,7 +11,7 @@ from typing import Any
 from diptych._types import Json, Progress, Vectors
 from diptych.apps.soft_prompting import folder as files
 from diptych.apps.soft_prompting.config import TrainConfig
-from diptych.apps.soft_prompting.evaluation import judge
+from diptych.apps.soft_prompting.evaluation import held_out_summary
 from diptych.apps.soft_prompting.initial import initial_vectors
 from diptych.apps.soft_prompting.objective import Pair, check_pair, pair_up
 from diptych.apps.soft_prompting.seeds import Seeds, gather_seeds
@@ -85,7 +85,7 @@ def _train(
         seed=config.seed,
     )  # fmt: skip
     trainer = Trainer(
-        pair, control, seeds.numbers("trained"), seeds.numbers("held_out"),
+        pair, control, seeds.numbers(held_out=False), seeds.numbers(held_out=True),
         config=config, vectors=vectors, max_bytes=max_bytes,
     )  # fmt: skip
     lock = Lock(folder / "training.lock", str(folder))
@@ -138,8 +138,8 @@ def _finish(
 
     config = trainer.config
     about = tuple({"name": one.name, "identity": one.source.identity} for one in models)
-    seen = sorted({row.prompt_id for row in seeds.rows if row.part != "judged"})
-    details = {"step": trainer.best.step, "objective": config.objective, "seed": config.seed, "seen": seen}
+    trained_on = sorted({seeds.rows[number].prompt_id for number in seeds.numbers(held_out=False)})
+    details = {"step": trainer.best.step, "objective": config.objective, "seed": config.seed, "trained_on": trained_on}
     prompt = SoftPrompt(trainer.best_vectors, config.place, about, details)
     if not (folder / files.SOFT_PROMPT).exists():
         prompt.save(folder / files.SOFT_PROMPT)
@@ -151,7 +151,7 @@ def _finish(
         "n_steps": trainer.n_done,
         "best_step": trainer.best.step,
         "stopped_early": trainer.n_done < config.n_steps,
-        **judge(
+        **held_out_summary(
             bare, trainer.pair, seeds, prompt=trainer.best_vectors, initial=initial, config=config, max_bytes=max_bytes
         ),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 
@@ -21,10 +20,8 @@ from diptych.models.requests import Message, conversation
 from diptych.models.templates import continuation
 from diptych.utils.hashing import content_hash, hash_rows
 
-Part = Literal["trained", "held_out", "judged"]
-"""What a prompt is for: to train on; to choose the best step by; to say how far that goes, and nothing else."""
-_LEAST = 3
-"""Prompts: one of each part."""
+_LEAST = 2
+"""Prompts: one to train on, one to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +33,13 @@ class Seed:
     prompt_id : of the prompt
     messages : the conversation
     tokens : of the text; at least one
-    part : what it is for
+    is_held_out : whether it is not trained on
     """
 
     prompt_id: str
     messages: tuple[Message, ...]
     tokens: tuple[int, ...]
-    part: Part = "trained"
+    is_held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,14 @@ class Seeds:
     origin: Json
     notices: tuple[str, ...] = ()
 
-    def numbers(self, part: Part) -> list[int]:
-        """Numbers of those of a part.
+    def numbers(self, *, held_out: bool) -> list[int]:
+        """Numbers of those that are trained on, or of those that are not.
 
         Parameters
         ----------
-        part : which
+        held_out : which
         """
-        return [number for number, row in enumerate(self.rows) if row.part == part]
+        return [number for number, row in enumerate(self.rows) if row.is_held_out == held_out]
 
 
 def gather_seeds(config: TrainConfig, a: HFModel, b: HFModel) -> Seeds:
@@ -94,11 +91,10 @@ def gather_seeds(config: TrainConfig, a: HFModel, b: HFModel) -> Seeds:
             f"{config.prompts}: {len(ids)} of {len({row.prompt_id for row in rows})} prompts have a text that can be "
             f"scored; at least {_LEAST} are needed. Give more prompts, with responses that are not empty."
         )
-    parts = _parts(ids, config)
-    found = tuple(Seed(row.prompt_id, row.messages, row.tokens, parts[row.prompt_id]) for row in kept)
+    apart = _chosen(ids, config.held_out, config.seed)
+    found = tuple(Seed(row.prompt_id, row.messages, row.tokens, row.prompt_id in apart) for row in kept)
     said = [] if len(kept) == len(rows) else [f"{len(rows) - len(kept)} of {len(rows)} texts are empty and left out"]
-    origin |= {"n_prompts": len(ids), "n_texts": len(found), "sha256": _digest(found)}
-    origin |= {f"n_{part}": sum(one == part for one in parts.values()) for part in get_args(Part)}
+    origin |= {"n_prompts": len(ids), "n_held_out": len(apart), "n_texts": len(found), "sha256": _digest(found)}
     return Seeds(found, origin, tuple(said))
 
 
@@ -143,17 +139,16 @@ def _limited(ids: Sequence[str], config: TrainConfig) -> set[str]:
     return limit_prompts(set(ids), config.limit, config.seed, {name: name for name in ids})
 
 
-def _parts(ids: Sequence[str], config: TrainConfig) -> dict[str, Part]:
-    """By a seeded hash of their names; at least one for each part."""
-    digests = hash_rows("diptych/soft-prompt/1", [[str(config.seed)] * len(ids), list(ids)])
+def _chosen(ids: Sequence[str], share: float, seed: int) -> set[str]:
+    """By a seeded hash of their names: at least one, and not all."""
+    digests = hash_rows("diptych/soft-prompt/1", [[str(seed)] * len(ids), list(ids)])
     ranked = np.lexsort(digests.T[::-1])
-    n_judged = min(max(round(config.judged * len(ids)), 1), len(ids) - 2)
-    n_held_out = min(max(round(config.held_out * len(ids)), 1), len(ids) - 1 - n_judged)
-    parts: dict[str, Part] = dict.fromkeys(ids, "trained")
-    parts |= dict.fromkeys([ids[i] for i in ranked[:n_judged]], "judged")
-    return parts | dict.fromkeys([ids[i] for i in ranked[n_judged : n_judged + n_held_out]], "held_out")
+    n = min(max(round(share * len(ids)), 1), len(ids) - 1)
+    return {ids[i] for i in ranked[:n]}
 
 
 def _digest(rows: Sequence[Seed]) -> str:
-    told = [[row.prompt_id, [[m.role, m.content] for m in row.messages], list(row.tokens), row.part] for row in rows]
+    told = [
+        [row.prompt_id, [[m.role, m.content] for m in row.messages], list(row.tokens), row.is_held_out] for row in rows
+    ]
     return content_hash("diptych/soft-prompt-seeds/1", told)

@@ -72,24 +72,24 @@ class Condition:
 
 
 def usable(prompts: Prompts, soft: SoftPrompt) -> list[Prompt]:
-    """The prompts that a soft prompt was not trained on nor chosen by.
+    """The prompts that a soft prompt was not trained on.
 
     Parameters
     ----------
     prompts : all
-    soft : knows what it has seen
+    soft : knows what it was trained on
 
     Raises
     ------
     DataError
         If too few are left.
     """
-    seen = set(soft.details.get("seen", ()))
+    seen = set(soft.details.get("trained_on", ()))
     left = [prompt for prompt in prompts.rows if prompt.prompt_id not in seen]
     if len(left) < N_LEAST:
         raise DataError(
-            f"{prompts.source}: {len(left)} of {len(prompts)} prompts are new to the soft prompt; at least {N_LEAST} "
-            "are needed. Give others than it was trained on."
+            f"{prompts.source}: {len(left)} of {len(prompts)} prompts were not trained on; at least {N_LEAST} are "
+            "needed. Give prompts that are new to the soft prompt."
         )
     return left
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from diptych.cli.intervene.change import change
 from diptych.cli.intervene.data import data
 from diptych.cli.intervene.plan import plan
 from diptych.cli.intervene.train import train
@@ -13,4 +14,5 @@ app = typer.Typer(help="Plant a known change in a model, and see whether it is f
 app.command("plan")(plan)
 app.command("data")(data)
 app.command("train")(train)
+app.command("change")(change)
 app.command("weights")(weights)

@@ -57,12 +57,7 @@ def train(
     learning_rate: Annotated[
         float | None, option("learning-rate", "In units of the scale of tokens' vectors.", TRAINING, "0.05")
     ] = None,
-    held_out: Annotated[
-        float | None, option("held-out", "Share of prompts that choose the step.", TRAINING, "0.25")
-    ] = None,
-    judged: Annotated[
-        float | None, option("judged", "Share of prompts that judge the result.", TRAINING, "0.25")
-    ] = None,
+    held_out: Annotated[float | None, option("held-out", "Share of prompts not trained on.", TRAINING, "0.25")] = None,
     patience: Annotated[int | None, option("patience", "Looks without gain; 0 never stops.", TRAINING, "5")] = None,
     seed: flags.Seed = None,
     model_arg: asking.ModelArg = None,
