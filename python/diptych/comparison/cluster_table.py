@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from diptych._types import Json, Labels, Vectors
 from diptych.clustering.hierarchy import grow_hierarchy
-from diptych.clustering.labels import keywords
+from diptych.clustering.labels import find_words, keywords
 from diptych.clustering.shares import arm_shares
 from diptych.errors import ShapeError
 from diptych.utils.markdown import as_markdown
@@ -98,7 +99,7 @@ def build_table(answers: Answers, arms: Sequence[str], said: Said | None = None)
     place = np.zeros(int(used.max()) + 1, dtype=np.int32)
     place[numbers] = np.arange(len(numbers))
     labels = place[answers.labels]
-    words = {kind: keywords(answers.texts(kind), labels, len(numbers)) for kind in KINDS}
+    words = _words(answers, labels, len(numbers))
     shares, said = list(_shares(answers, labels, arms)), said or Said()
     clusters = [
         {
@@ -117,6 +118,14 @@ def build_table(answers: Answers, arms: Sequence[str], said: Said | None = None)
     tree = grow_hierarchy(centroids, sizes[order].astype(np.int64))
     grown = {"children": tree.children.tolist(), "heights": tree.heights.tolist(), "sizes": tree.sizes.tolist()}
     return {"schema": SCHEMA, "arms": list(arms), "clusters": clusters, "tree": grown}
+
+
+def _words(answers: Answers, labels: Labels, k: int) -> dict[Kind, list[tuple[str, ...]]]:
+    """Keywords of each kind; each text is looked through once."""
+    once = cache(find_words)
+    parts = dict(zip(answers.texts("interactions"), zip(answers.prompts, answers.responses, strict=True), strict=True))
+    both = {"interactions": lambda text: [word for part in parts[text] for word in once(part)]}
+    return {kind: keywords(answers.texts(kind), labels, k, words_of=both.get(kind, once)) for kind in KINDS}
 
 
 def _shares(answers: Answers, labels: Labels, arms: Sequence[str]) -> Iterator[list[Json]]:
