@@ -65,6 +65,8 @@ def test_a_planted_token_is_found_and_nothing_in_a_model_against_itself(tmp_path
     with pytest.raises(DataError, match="3 prompts: at least 4"):
         mine(a, b, rows[:3])
     assert "no token gains under b" in as_lines(same, summarise_mined(same))
+    assert not any("likes most" in line for line in as_lines(same, summarise_mined(same)))
+    assert {one.per_token > 0 for one in found.liked_by("b")} <= {True} and found.liked_by("a")[0] is found.ranked[-1]
     json.dumps(summarise_mined(found), allow_nan=False)
 
 

@@ -16,7 +16,7 @@ from diptych.utils.text import printable
 from diptych.visualization.pages import Picture
 
 MAX_TEXTS = 40
-"""Texts at either end of the ranking that the page shows."""
+"""Texts at either end of the ranking that the page shows, at most."""
 
 
 def render_mined(mined: Mined, summary: Json, pictures: Sequence[Picture]) -> str:
@@ -35,7 +35,6 @@ def render_mined(mined: Mined, summary: Json, pictures: Sequence[Picture]) -> st
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     style = pages.get_template("mine.css").render()
-    n_shown = min(MAX_TEXTS, (len(mined.ranked) + 1) // 2)
     return pages.get_template("mine.html.j2").render(
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         a=printable(mined.a),
@@ -47,8 +46,7 @@ def render_mined(mined: Mined, summary: Json, pictures: Sequence[Picture]) -> st
         divergence=divergence_lines(summary),
         statistics="\n".join(statistics_lines(summary)).strip(),
         ends=[
-            {"model": "b", "texts": [_text(one) for one in mined.ranked[:n_shown]]},
-            {"model": "a", "texts": [_text(one) for one in mined.ranked[::-1][:n_shown]]},
+            {"model": side, "texts": [_text(one) for one in mined.liked_by(side)[:MAX_TEXTS]]} for side in ("b", "a")
         ],
         words=cloud(mined.terms),
         terms=[{**term, "phrase": printable(term["phrase"])} for term in summary["terms"]],

@@ -68,6 +68,17 @@ class Mined:
     n_prompts: tuple[int, int]
     notices: Sequence[str] = field(default=())
 
+    def liked_by(self, side: str) -> list[RankedText]:
+        """Texts that one model finds likelier than the other does, the most so first.
+
+        Parameters
+        ----------
+        side : ``"a"`` or ``"b"``
+        """
+        if side == "b":
+            return [one for one in self.ranked if one.per_token > 0]
+        return [one for one in reversed(self.ranked) if one.per_token < 0]
+
     @property
     def statistics(self) -> dict[str, Json]:
         """Divergences by writer in a few lines each; prompts are the units of their errors."""

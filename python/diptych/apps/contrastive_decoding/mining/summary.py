@@ -71,8 +71,8 @@ def as_lines(mined: Mined, summary: Json) -> list[str]:
         *token_lines(summary),
         "",
         *divergence_lines(summary),
-        *(f"{line}" for line in _texts("texts that b likes most, by token", mined.ranked[:_TEXTS_TOLD])),
-        *(f"{line}" for line in _texts("texts that a likes most", mined.ranked[::-1][:_TEXTS_TOLD])),
+        *_texts("texts that b likes most, by token", mined.liked_by("b")),
+        *_texts("texts that a likes most, by token", mined.liked_by("a")),
         *_terms(summary),
         *statistics_lines(summary),
         "",
@@ -151,8 +151,10 @@ def statistics_lines(summary: Json) -> list[str]:
 
 
 def _texts(title: str, ranked: Sequence[RankedText]) -> Iterator[str]:
+    if not ranked:
+        return
     yield f"{title}:"
-    for one in ranked:
+    for one in ranked[:_TEXTS_TOLD]:
         yield f"  {one.per_token:+.3f}  {shorten(one.scored.response.response, 90)}"
     yield ""
 
