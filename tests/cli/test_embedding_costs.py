@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,7 +148,9 @@ def test_what_an_interrupted_comparison_paid_still_counts(server: FaultServer) -
     paid = TOKENS_A_TEXT * USD_A_TOKEN * n
     done(invoke(*words, *embedder(server, PRICE)))
     for path in Path("run").iterdir():
-        if "ledger" not in path.name:
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif "ledger" not in path.name:
             path.unlink()
     again = done(invoke(*words, *embedder(server, PRICE), "--max-cost", f"{paid * 1.5}"), 3)
     assert f"{paid:.4f} US dollars are spent" in again.err
