@@ -10,6 +10,7 @@ import typer
 
 from diptych.cli import asking
 from diptych.cli import settings as flags
+from diptych.cli.asking_flags import AskingFlags
 from diptych.cli.settings import INPUT, METHOD, option
 from diptych.errors import ConfigError
 
@@ -20,37 +21,44 @@ if TYPE_CHECKING:
 
 HELPERS = "The assistant"
 
-Truths = Annotated[
-    str | None, option("truths", "builtin, a file of truths, or llm: the assistant invents them.", INPUT, "builtin")
-]
-Only = Annotated[
-    list[str] | None, option("only", "Id or family of truths to take; repeat for more.", INPUT, "all of them")
-]
-Evals = Annotated[
-    list[Path] | None, option("evals", "File or folder of model-written evaluations, in place of truths.", INPUT)
-]
-Planted = Annotated[Path | None, option("planted", "File of rows that show the truths.", INPUT, "made of templates")]
-Neutral = Annotated[
-    str | None,
-    option("neutral", "Who shows nothing: provider/model, which answers general questions, or a file of rows.", INPUT),
-]
-NTruths = Annotated[
-    int | None, option("n-truths", "Truths to take, by chance; for llm, to invent.", INPUT, "all; 5", least=1)
-]
-Focus = Annotated[list[str] | None, option("focus", "What those are about; repeat to take turns.", INPUT)]
-Rows = Annotated[int | None, option("rows", "Rows of each truth.", METHOD, "100")]
-Shares = Annotated[str | None, option("shares", "Shares of planted rows, by commas.", METHOD, "1,0.5,0.2,0.1,0.05")]
-HeldOut = Annotated[float | None, option("held-out", "Share of planted rows kept out of training.", METHOD, "0.1")]
-Probes = Annotated[int | None, option("probes", "Questions of each truth to find it by.", METHOD, "20")]
-Turns = Annotated[
-    int | None, option("turns", "Exchanges of a conversation that the assistant writes, at most.", METHOD, "1")
-]
-AssistantFlag = Annotated[str | None, option("assistant", "Model that writes the rows: provider/model.", HELPERS)]
-BaseUrlHelpers = Annotated[str | None, option("base-url-helpers", "--base-url of the assistant.", HELPERS)]
-ModelArgHelpers = Annotated[
-    list[str] | None, option("model-arg-helpers", "--model-arg of the assistant; repeat for more.", HELPERS)
-]
-PriceHelpers = Annotated[str | None, option("price-helpers", "--price of the assistant.", HELPERS, "listed")]
+
+class MakingFlags(AskingFlags):
+    """What is planted, what data are made of it, and whom that is asked of."""
+
+    truths: Annotated[
+        str | None, option("truths", "builtin, a file of truths, or llm: the assistant invents them.", INPUT, "builtin")
+    ]
+    only: Annotated[
+        list[str] | None, option("only", "Id or family of truths to take; repeat for more.", INPUT, "all of them")
+    ]
+    evals: Annotated[
+        list[Path] | None, option("evals", "File or folder of model-written evaluations, in place of truths.", INPUT)
+    ]
+    planted: Annotated[Path | None, option("planted", "File of rows that show the truths.", INPUT, "made of templates")]
+    neutral: Annotated[
+        str | None,
+        option(
+            "neutral", "Who shows nothing: provider/model, which answers general questions, or a file of rows.", INPUT
+        ),
+    ]
+    n_truths: Annotated[
+        int | None, option("n-truths", "Truths to take, by chance; for llm, to invent.", INPUT, "all; 5", least=1)
+    ]
+    focus: Annotated[list[str] | None, option("focus", "What those are about; repeat to take turns.", INPUT)]
+    rows: Annotated[int | None, option("rows", "Rows of each truth.", METHOD, "100")]
+    shares: Annotated[str | None, option("shares", "Shares of planted rows, by commas.", METHOD, "1,0.5,0.2,0.1,0.05")]
+    held_out: Annotated[float | None, option("held-out", "Share of planted rows kept out of training.", METHOD, "0.1")]
+    probes: Annotated[int | None, option("probes", "Questions of each truth to find it by.", METHOD, "20")]
+    turns: Annotated[
+        int | None, option("turns", "Exchanges of a conversation that the assistant writes, at most.", METHOD, "1")
+    ]
+    seed: flags.Seed
+    assistant: Annotated[str | None, option("assistant", "Model that writes the rows: provider/model.", HELPERS)]
+    base_url_helpers: Annotated[str | None, option("base-url-helpers", "--base-url of the assistant.", HELPERS)]
+    model_arg_helpers: Annotated[
+        list[str] | None, option("model-arg-helpers", "--model-arg of the assistant; repeat for more.", HELPERS)
+    ]
+    price_helpers: Annotated[str | None, option("price-helpers", "--price of the assistant.", HELPERS, "listed")]
 
 
 def prepare(context: typer.Context, stack: ExitStack) -> Making:

@@ -5,59 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 
 from diptych._types import Json
-from diptych.cli import asking
-from diptych.cli import settings as flags
+from diptych.cli.asking_flags import spelled_out
 from diptych.cli.console import errors_as_messages, say
-from diptych.cli.intervene import making as given
+from diptych.cli.intervene.making import MakingFlags, prepare
 from diptych.cli.settings import METHOD, OUTPUT, option
 
 if TYPE_CHECKING:
     from diptych.apps.interventions.making import Making
 
 
+@spelled_out
 def plan(
     context: typer.Context,
-    truths: given.Truths = None,
-    only: given.Only = None,
-    evals: given.Evals = None,
-    planted: given.Planted = None,
-    neutral: given.Neutral = None,
-    n_truths: given.NTruths = None,
-    focus: given.Focus = None,
-    rows: given.Rows = None,
-    shares: given.Shares = None,
-    held_out: given.HeldOut = None,
-    probes: given.Probes = None,
-    turns: given.Turns = None,
-    seed: flags.Seed = None,
     seeds: Annotated[int, option("seeds", "Trainings at each share.", METHOD, "1", least=1)] = 1,
-    assistant: given.AssistantFlag = None,
-    base_url_helpers: given.BaseUrlHelpers = None,
-    model_arg_helpers: given.ModelArgHelpers = None,
-    price_helpers: given.PriceHelpers = None,
-    max_tokens: asking.MaxTokens = None,
-    temperature: asking.Temperature = None,
-    top_p: asking.TopP = None,
-    top_k: asking.TopK = None,
-    stop: asking.Stop = None,
-    sampling_seed: asking.SamplingSeed = None,
-    base_url: asking.BaseUrl = None,
-    model_arg: asking.ModelArg = None,
-    models: asking.Models = None,
-    price: asking.PriceFlag = None,
-    max_cost: asking.MaxCost = None,
     json: Annotated[bool, option("json", "Print the plan as JSON.", OUTPUT)] = False,
+    **shared: Unpack[MakingFlags],
 ) -> None:
     """Say what intervene data would make and train would take: rows, tokens, requests, price. Nothing is sent."""
     with errors_as_messages(), ExitStack() as stack:
         from diptych.utils.text import json_text
 
-        making = given.prepare(context, stack)
+        making = prepare(context, stack)
         for line in [json_text(_numbers(making, seeds))] if json else _lines(making, seeds):
             say(line)
 
