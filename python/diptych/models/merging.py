@@ -30,6 +30,7 @@ def load_merged(source: Source, *, dtype: Dtype = "float32") -> Any:
         if not weight.is_floating_point():
             raise ModelError(f"hf/{source.name}: {weight_name} is quantised ({weight.dtype}): codes, not weights")
     # a checkpoint may still name the quantisation that it was read from; its weights are plain numbers now
-    merged.hf_quantizer = None
+    for mark in ("hf_quantizer", "is_quantized", "quantization_method"):
+        vars(merged).pop(mark, None)
     vars(merged.config).pop("quantization_config", None)
     return merged

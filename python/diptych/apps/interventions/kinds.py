@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from diptych.apps.interventions.perturbing import add_noise, round_weights
+from diptych.apps.interventions.training import TrainConfig, Training, open_for_training
 from diptych.config import Settings
 from diptych.errors import ConfigError
 from diptych.models.manager import Source, quiet, read_tokenizer
@@ -113,11 +114,8 @@ class Nothing(Settings):
         source = Source.find(local_name(base))
         if source.adapter is not None:
             raise ConfigError(f"{base}: an adapter on an adapter cannot be loaded. Give the base alone.")
-        from peft import LoraConfig, get_peft_model
-
-        lora = LoraConfig(r=1, target_modules="all-linear", task_type="CAUSAL_LM")
         with quiet(), new_folder(folder / ADAPTER) as adapter:
-            adapted = get_peft_model(load_merged(source), lora)  # starts at zero
+            adapted = open_for_training(Training(source, TrainConfig(rank=1), ()))  # starts at zero
             adapted.peft_config["default"].base_model_name_or_path = source.base.name
             adapted.save_pretrained(adapter, save_embedding_layers=False)
         return Entry(name=AFTER, model=f"{base}+{place / ADAPTER}", original=base)

@@ -96,6 +96,9 @@ def write_trained(folder: Path, model: Any, tokenizer: Any, provenance: Json, *,
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
+_FULL = ("No space left", "file write failed", "failed writing file", "inline_container.cc")
+
+
 @contextlib.contextmanager
 def disk_errors(folder: Path, remedy: str = GOES_ON) -> Iterator[None]:
     """What the system says against writing, in whichever library it is met.
@@ -118,6 +121,6 @@ def disk_errors(folder: Path, remedy: str = GOES_ON) -> Iterator[None]:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}. {remedy}") from error
     except Exception as error:
         # safetensors and torch have errors of their own for a full disk
-        if any(said in str(error) for said in ("No space left", "file write failed", "failed writing file")):
+        if any(said in str(error) for said in _FULL):
             raise RunError(f"{folder} cannot be written: No space left on device. {remedy}") from error
         raise

@@ -190,6 +190,7 @@ def open_for_training(training: Training) -> Any:
     if config.method == "full":
         return model.train()
     from peft import LoraConfig, get_peft_model
+    from transformers.pytorch_utils import Conv1D
 
     targets: Any = config.targets[0] if config.targets == ("all-linear",) else list(config.targets)
     lora = LoraConfig(
@@ -197,6 +198,7 @@ def open_for_training(training: Training) -> Any:
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
         target_modules=targets,
+        fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in model.modules()),
         task_type="CAUSAL_LM",
     )
     try:
