@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
 from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
+from diptych.cli.asking_flags import AskingFlags, spelled_out
 from diptych.cli.console import Exit, errors_as_messages
 from diptych.cli.contrast import flags as contrast_flags
 from diptych.cli.contrast.flags import CONTRAST
@@ -17,6 +18,7 @@ from diptych.cli.settings import METHOD, OUTPUT, option
 CHECKS = "Checks of what was found"
 
 
+@spelled_out
 def explain(
     context: typer.Context,
     a: Annotated[str, typer.Argument(help="hf/<id or folder>: the model before; or a file of its natural answers.")],
@@ -79,20 +81,10 @@ def explain(
     draws: asking.Draws = 1,
     system_a: asking.SystemA = None,
     system_b: asking.SystemB = None,
-    max_tokens: asking.MaxTokens = None,
-    temperature: asking.Temperature = None,
-    top_p: asking.TopP = None,
-    top_k: asking.TopK = None,
-    stop: asking.Stop = None,
-    sampling_seed: asking.SamplingSeed = None,
-    base_url: asking.BaseUrl = None,
     base_url_a: asking.BaseUrlA = None,
     base_url_b: asking.BaseUrlB = None,
-    model_arg: asking.ModelArg = None,
     model_arg_a: asking.ModelArgA = None,
     model_arg_b: asking.ModelArgB = None,
-    models: asking.Models = None,
-    max_cost: asking.MaxCost = None,
     max_failures: asking.MaxFailures = "10%",
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,
     fork: asking.Fork = False,
@@ -101,6 +93,7 @@ def explain(
         bool, option("fail-on-difference", "Exit with 100 when there are findings.", OUTPUT)
     ] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be asked; ask nothing.", OUTPUT)] = False,
+    **shared: Unpack[AskingFlags],
 ) -> None:
     """Say what a contrast of two models brings out, and how often each does it by itself.
 
