@@ -18,15 +18,17 @@ from diptych.bench.planted import plot, table
 from diptych.bench.planted.plants import KINDS, Pair, parse_kinds, plant
 from diptych.bench.planted.rules import Compared, by_bootstrap, by_diptych, by_margin, by_raw_z, by_separate_clusters
 from diptych.bench.planted.run import Bench, run
-from diptych.bench.planted.scoring import Claim, agreement, carried, score_claims
+from diptych.bench.planted.scoring import Claim, carried, score_claims
 from diptych.bench.planted.sources import N_PERSONAS, Generated, Statements
-from diptych.bench.planted.summary import median, share, summarise
+from diptych.bench.planted.summary import summarise
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.pairing import Table
 from diptych.comparison.prepare import prepare
 from diptych.comparison.run import compare
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import ConfigError, DataError, UnknownNameError
+from diptych.stats.agreement import agreement
+from diptych.stats.summaries import median, share
 from tests.helpers.cli import invoke
 
 

@@ -7,6 +7,8 @@ import typer
 from diptych.cli.intervene.change import change
 from diptych.cli.intervene.data import data
 from diptych.cli.intervene.plan import plan
+from diptych.cli.intervene.recover import recover
+from diptych.cli.intervene.score import score
 from diptych.cli.intervene.train import train
 from diptych.cli.intervene.weights import weights
 
@@ -15,4 +17,6 @@ app.command("plan")(plan)
 app.command("data")(data)
 app.command("train")(train)
 app.command("change")(change)
+app.command("recover")(recover)
+app.command("score")(score)
 app.command("weights")(weights)

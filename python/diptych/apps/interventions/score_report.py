@@ -1,0 +1,183 @@
+"""Scores of many runs in tables and a picture: recall, precision and rank by dose, false discoveries on controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from diptych import __version__
+from diptych._types import Json
+from diptych.apps.interventions.scoring import FALSE_MATCHES, LEAST_OF_EACH, RunScore
+from diptych.comparison.folder import writing
+from diptych.stats.agreement import AGREES
+from diptych.stats.summaries import median, share
+from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.latex import as_latex
+from diptych.utils.markdown import as_markdown
+from diptych.utils.text import csv_text, json_text, printable
+from diptych.visualization.doses import dose_response
+from diptych.visualization.pages import page_of
+
+CONTROL = 0.0
+_DOSES = ("dose", "runs", "recall", "precision", "rank", "runs with a finding", "hypotheses a run")
+_TRUTHS = ("run", "dose", "truth", "recovered", "rank", "finding", "agreement", "threshold", "by", "before", "after")
+
+
+def summary_of(scores: Sequence[RunScore]) -> Json:
+    """``score.json``: the rule, what came of each dose, and of each truth in each run.
+
+    Parameters
+    ----------
+    scores : of all runs
+    """
+    doses = sorted({score.dose for score in scores if score.dose is not None})
+    known: list[float | None] = [*doses, *([None] if any(score.dose is None for score in scores) else [])]
+    return {
+        "schema": 1,
+        "diptych_version": __version__,
+        "rule": {"agreement": AGREES, "least_of_each": LEAST_OF_EACH, "false_matches": FALSE_MATCHES},
+        "doses": [_of_dose(dose, [score for score in scores if score.dose == dose]) for dose in known],
+        "runs": [asdict(score) for score in scores],
+    }
+
+
+def _of_dose(dose: float | None, scores: Sequence[RunScore]) -> Json:
+    """Recall over truths and runs; precision over hypotheses; all with 95 % intervals."""
+    truths = [truth for score in scores for truth in score.truths]
+    n_hypotheses = sum(score.n_hypotheses for score in scores)
+    ranks = [truth.rank for truth in truths if truth.rank is not None]
+    return {
+        "dose": dose,
+        "n_runs": len(scores),
+        "recall": share(_share(len(ranks), len(truths)), len(truths)),
+        "precision": share(_share(sum(score.n_true for score in scores), n_hypotheses), n_hypotheses),
+        "rank": median(ranks),
+        "any": share(_share(sum(score.n_findings > 0 for score in scores), len(scores)), len(scores)),
+        "n_hypotheses": n_hypotheses / len(scores),
+    }
+
+
+def _share(n: int, of: int) -> float:
+    return n / of if of else 0.0
+
+
+def dose_rows(summary: Json) -> list[list[Any]]:
+    """A row for each dose, names of columns first.
+
+    Parameters
+    ----------
+    summary : of ``summary_of``
+    """
+    rows = [
+        [dose_name(one["dose"]), one["n_runs"], *(_said(one[name]) for name in ("recall", "precision")),
+         "–" if one["rank"]["value"] is None else f"{one['rank']['value']:g}", _said(one["any"]),
+         f"{one['n_hypotheses']:.1f}"]
+        for one in summary["doses"]
+    ]  # fmt: skip
+    return [list(_DOSES), *rows]
+
+
+def as_lines(rows: Sequence[Sequence[Any]]) -> list[str]:
+    """A table for a terminal, in columns.
+
+    Parameters
+    ----------
+    rows : names of columns first
+
+    Examples
+    --------
+    >>> as_lines([["dose", "runs"], ["5 %", 20]])
+    ['dose  runs', '5 %   20']
+    """
+    texts = [[printable(str(value)) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in texts]
+
+
+def truth_rows(scores: Sequence[RunScore]) -> list[list[Any]]:
+    """A row for each truth in each run, names of columns first.
+
+    Parameters
+    ----------
+    scores : of all runs
+    """
+    rows = [
+        [score.run, score.dose, one.truth, "yes" if one.rank is not None else "no", one.rank, one.finding,
+         one.agreement, one.threshold, one.by, one.before, one.after]
+        for score in scores
+        for one in score.truths
+    ]  # fmt: skip
+    return [list(_TRUTHS), *rows]
+
+
+def dose_name(dose: float | None) -> str:
+    """A dose in words.
+
+    Parameters
+    ----------
+    dose : share of planted rows; 0 for a control, None where it is not known
+
+    Examples
+    --------
+    >>> dose_name(0.05), dose_name(0.0), dose_name(None)
+    ('5 %', 'control', 'not given')
+    """
+    if dose is None:
+        return "not given"
+    return "control" if dose == CONTROL else f"{100 * dose:g} %"
+
+
+def write_scores(folder: Path, scores: Sequence[RunScore]) -> Json:
+    """Write ``score.json``, ``doses.csv``, ``truths.csv``, ``score.md``, ``score.tex``, and a picture of the doses.
+
+    The picture, ``score.html``, is there where plotly is installed and a run has a dose.
+
+    Parameters
+    ----------
+    folder : that is made
+    scores : of all runs
+
+    Returns
+    -------
+    dict
+        what ``score.json`` holds
+
+    Raises
+    ------
+    RunError
+        If the folder is not empty or cannot be written.
+    """
+    summary = summary_of(scores)
+    doses, truths = dose_rows(summary), truth_rows(scores)
+    files = {
+        "score.json": json_text(summary) + "\n",
+        "doses.csv": csv_text(doses),
+        "truths.csv": csv_text(truths),
+        "score.md": f"{as_markdown(doses)}\n{as_markdown(truths)}",
+        "score.tex": f"{as_latex(doses)}\n{as_latex(truths)}",
+        **_picture(summary),
+    }
+    with new_folder(folder) as made, writing(folder):
+        for name, text in files.items():
+            write_atomic(made / name, text.encode())
+    return summary
+
+
+def _picture(summary: Json) -> dict[str, str]:
+    dosed = [one for one in summary["doses"] if one["dose"] is not None]
+    if not dosed or find_spec("plotly") is None:
+        return {}
+    names = {"recall": "recall", "precision": "precision", "any": "runs with a finding"}
+    drawn = dose_response(
+        [one["dose"] for one in dosed],
+        {name: [one[key] for one in dosed] for key, name in names.items()},
+        note="of a control, runs with a finding are false alarms",
+    )
+    return {"score.html": page_of(drawn, "Dose and response")}
+
+
+def _said(one: Json) -> str:
+    return "–" if one["value"] is None else f"{one['value']:.2f} ({one['low']:.2f}–{one['high']:.2f})"
