@@ -18,6 +18,7 @@ from diptych.comparison.lenses import LENSES, Lenses, make_lens
 from diptych.comparison.measures import Discovery, Measure, Proposal, Readers, Tools
 from diptych.comparison.pairing import Table, pair_arms
 from diptych.comparison.parts import Part, propose_parts
+from diptych.comparison.proposing import Proposing
 from diptych.comparison.split import MIN_UNITS, discovery_view, split_units
 from diptych.data import Records, Responses
 from diptych.embeddings.service import EmbeddingService
@@ -116,6 +117,7 @@ def arms(second: list[dict[str, Any]]) -> Table:
 
 
 PLAIN = records(40, answer="No, not {i}, never.")
+TEXTS_OF_A_CONTRAST = Proposing.load(records(40, answer="Yes, {i} it is."), PLAIN)
 SEEING = [name for name in LENSES if not make_lens(name).blinded]
 NAMED_BY_THE_USER = ("scores", "likelihood")
 BLIND = [name for name in LENSES if make_lens(name).blinded and name not in NAMED_BY_THE_USER]
@@ -125,8 +127,11 @@ def parts_of(table: Table, name: str) -> list[Part]:
     config = CompareConfig(lenses=(name,), judge="scripted/echo" if name == "judge" else None)
     first_half = split_units(table, fraction=0.5, seed=0)
     embed = EmbeddingService().get_embeddings
+    texts = TEXTS_OF_A_CONTRAST if name == "contrast" else None
     with assistant(says_what_it_saw) as judge:
-        return propose_parts(config, Lenses(), table, first_half, embed, Silent(), 1, Readers(judge=judge))
+        return propose_parts(
+            config, Lenses(), table, first_half, embed, Silent(), 1, Readers(judge=judge), proposing=texts
+        )
 
 
 def says_what_it_saw(question: str) -> str:
