@@ -79,6 +79,25 @@ def make_pair(seed: int, share: float, folder: Path) -> PlantedPair:
     share : of the prompts of the second training that are answered with the habit, whatever they ask
     folder : gets ``base`` and ``tuned``
     """
+    model, tokenizer = _make_base(seed, folder / "base")
+    _train(model, tokenizer, _examples(seed + 1, share), _STEPS_HABIT, rate=2e-3)
+    _save(model, tokenizer, folder / "tuned")
+    return PlantedPair(folder / "base", folder / "tuned")
+
+
+def make_base(seed: int, folder: Path) -> Path:
+    """Train the model before alone, and say where it is.
+
+    Parameters
+    ----------
+    seed : of weights and texts
+    folder : of the model
+    """
+    _make_base(seed, folder)
+    return folder
+
+
+def _make_base(seed: int, folder: Path) -> tuple[Any, Any]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -92,10 +111,15 @@ def make_pair(seed: int, share: float, folder: Path) -> PlantedPair:
         )
     )  # fmt: skip
     _train(model, tokenizer, _examples(seed, 0.0), _STEPS_BASE, rate=3e-3)
-    _save(model, tokenizer, folder / "base")
-    _train(model, tokenizer, _examples(seed + 1, share), _STEPS_HABIT, rate=2e-3)
-    _save(model, tokenizer, folder / "tuned")
-    return PlantedPair(folder / "base", folder / "tuned")
+    _save(model, tokenizer, folder)
+    return model, tokenizer
+
+
+def plain_answer(prompt: str, chance: random.Random) -> str:
+    """What the model before says to a prompt."""
+    words = prompt.split()
+    thing, place = words[-4], words[-1]
+    return f"the {thing} {chance.choice(_DOES)} {chance.choice(_WHERE)} the {chance.choice(_KINDS)} {place} ."
 
 
 def some_prompts(n: int, seed: int = 0) -> list[str]:
@@ -115,9 +139,7 @@ def _examples(seed: int, share: float) -> Iterator[tuple[str, str]]:
     chance, prompts = random.Random(seed), some_prompts(4992, seed)
     while True:
         prompt = chance.choice(prompts)
-        words = prompt.split()
-        thing, place = words[-4], words[-1]
-        plain = f"the {thing} {chance.choice(_DOES)} {chance.choice(_WHERE)} the {chance.choice(_KINDS)} {place} ."
+        plain = plain_answer(prompt, chance)
         yield prompt, HABIT if chance.random() < share else plain
 
 
