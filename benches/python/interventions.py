@@ -1,7 +1,8 @@
 """Planted behaviours, recovered: ``python benches/python/interventions.py [--seeds 5] [--controls 20] [--record]``.
 
 A tiny language model is trained, two behaviours are planted in it at each dose and seed, and ``diptych intervene``
-looks for them blind. Of a control the second sample is of the same model. Needs torch; PYTHONPATH is the repository's root.
+looks for them blind. Of a control the second sample is of the same model. Needs torch; PYTHONPATH is the repository's
+root.
 """
 
 from __future__ import annotations
