@@ -22,7 +22,7 @@ from diptych.comparison.folder import (
     writing,
 )
 from diptych.errors import RunError
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_atomic, write_files
 from diptych.utils.hashing import content_hash
 from diptych.utils.names import slug
 from diptych.utils.text import csv_text, json_text
@@ -131,8 +131,7 @@ def write_arms(versus: str, documents: Sequence[Documents], folder: Path, joint:
             if identity_in(place / name) != document.manifest["identity"]:  # as an interrupted command left it
                 write_run(document, place / name, plots=False)
         write_plots(pictures, place)
-        for name, text in files.items():
-            write_atomic(place / name, text.encode())
+        write_files(place, files)
     return folder
 
 

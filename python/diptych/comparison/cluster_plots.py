@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from diptych._types import Json, Labels, Vectors
 from diptych.clustering.hierarchy import Hierarchy
 from diptych.comparison.cluster_table import theme
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_files
 from diptych.visualization.pages import Picture, files_of
 
 FOLDER = "plots"
@@ -108,13 +108,7 @@ def write_plots(pictures: Sequence[Picture], folder: Path) -> None:
     pictures : of ``draw``
     folder : of the run
     """
-    files = files_of(pictures)
-    place = folder / FOLDER
-    if files:
-        place.mkdir(exist_ok=True)
-    for name, data in files.items():
-        write_atomic(place / name, data)
-        (place / name).chmod(0o644)
+    write_files(folder / FOLDER, files_of(pictures))
 
 
 def plots_in(folder: Path) -> dict[str, str]:

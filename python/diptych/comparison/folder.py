@@ -23,7 +23,7 @@ from diptych.comparison.manifest import check_manifest
 from diptych.comparison.proposed import LENSES, proposed_and_confirmed
 from diptych.comparison.proposing import FILES as PROPOSING
 from diptych.errors import RunError
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_atomic, write_files
 from diptych.utils.text import csv_text, json_text
 
 if TYPE_CHECKING:
@@ -147,10 +147,9 @@ def write_run(documents: Documents, folder: Path, *, plots: bool = True) -> Path
     arrays = io.BytesIO()
     np.savez_compressed(arrays, values=documents.values, coordinates=documents.coordinates, clusters=documents.clusters)
     with writing(folder), to_write(folder) as place:
-        write_atomic(place / "measures.npz", arrays.getvalue())
+        write_files(place, {"measures.npz": arrays.getvalue()})
         write_plots(pictures, place)
-        for name, text in files.items():
-            write_atomic(place / name, text.encode())
+        write_files(place, files)
     return folder
 
 

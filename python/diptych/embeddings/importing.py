@@ -14,7 +14,7 @@ from diptych.data.legacy.survey import Found
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.original import Statements, import_statement_embeddings, read_statement_embeddings, space_of
 from diptych.errors import DataError, ShapeError
-from diptych.utils.files import new_folder, sync_folder, write_atomic
+from diptych.utils.files import new_folder, sync_folder, write_atomic, write_files
 from diptych.utils.text import json_text
 
 SUMMARY = "summary.json"
@@ -53,10 +53,7 @@ def write_import(found: Found, out: Path, *, cache_dir: Path | None = None, prog
         )
     summary: Json = {"taken": found.taken, "left": found.left, "notices": found.notices, "n_vectors": 0}
     with new_folder(out) as folder:
-        for name, content in found.files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(folder / name, content)
-            (folder / name).chmod(0o644)
+        write_files(folder, found.files)
         if caches or found.vectors:
             summary["n_vectors"] = _keep(EmbeddingCache(cache_dir or folder / STORE), caches, found)
         for inner in (path for path in folder.rglob("*") if path.is_dir()):

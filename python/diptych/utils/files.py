@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,21 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a file: temporary sibling, fsync, rename, fsync of the folder."""
     with atomic_file(path) as file:
         file.write(data)
+
+
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files in order, each whole or not at all, for all users to read; folders in between are made.
+
+    Parameters
+    ----------
+    folder : that is there
+    files : contents by name, which may have folders in it; text is written as UTF-8
+    """
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content if isinstance(content, bytes) else content.encode())
+        path.chmod(0o644)
 
 
 @contextmanager

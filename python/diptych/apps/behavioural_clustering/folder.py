@@ -14,7 +14,7 @@ from diptych.apps.behavioural_clustering.run import Outcome
 from diptych.comparison.folder import writing
 from diptych.comparison.hypotheses import read_chain
 from diptych.errors import RunError
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_files
 from diptych.utils.text import json_text
 from diptych.visualization.pages import files_of
 
@@ -48,11 +48,7 @@ def write_approvals(outcome: Outcome, folder: Path) -> Json:
     ).encode()
     files["manifest.json"] = (json_text(outcome.manifest) + "\n").encode()
     with writing(folder):
-        for name, data in files.items():
-            path = folder / name
-            path.parent.mkdir(exist_ok=True)
-            write_atomic(path, data)
-            path.chmod(0o644)
+        write_files(folder, files)
     return summary
 
 

@@ -11,7 +11,7 @@ from diptych.apps.contrastive_decoding.plots import draw
 from diptych.apps.contrastive_decoding.scoring import ScoredText
 from diptych.apps.contrastive_decoding.terms import by_likelier, compare_terms
 from diptych.comparison.folder import writing
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_files
 from diptych.utils.text import json_line, json_text
 from diptych.visualization.pages import files_of
 
@@ -39,10 +39,6 @@ def write_scores(folder: Path, texts: Sequence[ScoredText], summary: Json, manif
         "scores.html": render_scores(texts, summary, a=a, b=b, terms=terms, pictures=pictures),
         "manifest.json": json_text(manifest) + "\n",
     }
-    data = {name: text.encode() for name, text in files.items()}
-    data |= {f"plots/{name}": content for name, content in files_of(pictures).items()}
+    plots = {f"plots/{name}": content for name, content in files_of(pictures).items()}
     with writing(folder), new_folder(folder) as place:
-        for name, content in data.items():
-            (place / name).parent.mkdir(exist_ok=True)
-            write_atomic(place / name, content)
-            (place / name).chmod(0o644)
+        write_files(place, {**files, **plots})

@@ -20,7 +20,7 @@ from diptych.comparison.folder import writing
 from diptych.config import Settings
 from diptych.data.responses import prompt_digests
 from diptych.errors import ConfigError, DataError
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_files
 from diptych.utils.hashing import content_hash, derive_seed, hash_rows
 from diptych.utils.text import json_line, json_text
 
@@ -193,9 +193,7 @@ def write_dataset(folder: Path, dataset: Dataset, manifest: Json) -> Json:
         for old in folder.glob("rows-*.jsonl"):
             if old.name not in files:
                 old.unlink()  # of other shares, by an earlier run of this ledger
-        for name, text in {**texts, "manifest.json": json_text(whole) + "\n"}.items():
-            write_atomic(folder / name, text.encode())
-            (folder / name).chmod(0o644)
+        write_files(folder, {**texts, "manifest.json": json_text(whole) + "\n"})
     return whole
 
 

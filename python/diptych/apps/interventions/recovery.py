@@ -12,7 +12,7 @@ from diptych.apps.interventions.run_evidence import Evidence
 from diptych.comparison.folder import Documents, writing
 from diptych.comparison.report.format import probability
 from diptych.stats.agreement import AGREES
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_files
 from diptych.utils.markdown import as_markdown
 from diptych.utils.text import json_text
 
@@ -98,9 +98,7 @@ def write_recovered(folder: Path, documents: Documents) -> list[Hypothesis]:
     }
     texts = {RECOVERED: json_text(whole) + "\n", "recovered.md": as_markdown(_rows(found))}
     with writing(folder):
-        for name, text in texts.items():
-            write_atomic(folder / name, text.encode())
-            (folder / name).chmod(0o644)
+        write_files(folder, texts)
     return found
 
 

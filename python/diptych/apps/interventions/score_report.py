@@ -14,7 +14,7 @@ from diptych.apps.interventions.scoring import FALSE_MATCHES, LEAST_OF_EACH, Run
 from diptych.comparison.folder import writing
 from diptych.stats.agreement import AGREES
 from diptych.stats.summaries import median, share
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_files
 from diptych.utils.latex import as_latex
 from diptych.utils.markdown import as_markdown
 from diptych.utils.text import csv_text, json_text, printable
@@ -161,8 +161,7 @@ def write_scores(folder: Path, scores: Sequence[RunScore]) -> Json:
         **_picture(summary),
     }
     with new_folder(folder) as made, writing(folder):
-        for name, text in files.items():
-            write_atomic(made / name, text.encode())
+        write_files(made, files)
     return summary
 
 

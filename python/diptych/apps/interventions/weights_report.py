@@ -16,7 +16,7 @@ from diptych.apps.interventions.connectivity import LossPath
 from diptych.apps.interventions.weights import WeightChanges, WeightDifference
 from diptych.comparison.folder import writing
 from diptych.comparison.report import own_style, page_environment
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_files
 from diptych.utils.text import csv_text, json_text, printable
 
 COLUMNS = (
@@ -46,19 +46,18 @@ def write_weights(
     RunError
         If it exists and is not empty, or cannot be written.
     """
-    files = {
-        "weights.csv": csv_text([COLUMNS, *map(_row, changes.differences)]).encode(),
+    files: dict[str, str | bytes] = {
+        "weights.csv": csv_text([COLUMNS, *map(_row, changes.differences)]),
         "spectra.npz": _arrays(changes.differences),
-        "summary.json": (json_text(summary_of(changes, path)) + "\n").encode(),
-        "weights.html": render_weights(changes, a=a, b=b, path=path).encode(),
-        "manifest.json": (json_text(manifest) + "\n").encode(),
+        "summary.json": json_text(summary_of(changes, path)) + "\n",
+        "weights.html": render_weights(changes, a=a, b=b, path=path),
+        "manifest.json": json_text(manifest) + "\n",
     }
     if path is not None:
         rows = zip(path.weights.tolist(), path.means.tolist(), strict=True)
-        files["path.csv"] = csv_text([("share_of_b", "loss"), *rows]).encode()
+        files["path.csv"] = csv_text([("share_of_b", "loss"), *rows])
     with writing(folder), new_folder(folder) as place:
-        for name, content in files.items():
-            write_atomic(place / name, content)
+        write_files(place, files)
 
 
 def summary_of(changes: WeightChanges, path: LossPath | None = None) -> Json:

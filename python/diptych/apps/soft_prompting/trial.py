@@ -23,7 +23,7 @@ from diptych.models.divergence import MAX_BYTES
 from diptych.models.prompted import PromptedModel
 from diptych.models.providers.hf import HFModel
 from diptych.models.soft_prompts import SoftPrompt
-from diptych.utils.files import check_new_folder, new_folder, write_atomic
+from diptych.utils.files import check_new_folder, new_folder, write_files
 from diptych.utils.text import json_line, json_text
 
 N_LEAST = 8
@@ -235,5 +235,4 @@ def _write(
     with writing(folder), new_folder(folder) as place:
         for name, one in found.items():
             one.compared.save(place / name)
-        for name, content in files.items():
-            write_atomic(place / name, content.encode())
+        write_files(place, files)

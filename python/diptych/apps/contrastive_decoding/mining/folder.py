@@ -12,7 +12,7 @@ from diptych.apps.contrastive_decoding.mining.run import Mined
 from diptych.apps.contrastive_decoding.mining.summary import summarise_mined, token_rows
 from diptych.apps.contrastive_decoding.plots import draw
 from diptych.comparison.folder import LEDGER, writing
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_files
 from diptych.utils.text import csv_text, json_line, json_text
 from diptych.visualization.pages import files_of
 
@@ -48,15 +48,9 @@ def write_mined(folder: Path, mined: Mined, manifest: Json) -> Json:
         "summary.json": json_text(summary) + "\n",
         PAGE: render_mined(mined, summary, pictures),
     }
-    data = {name: text.encode() for name, text in files.items()}
-    data |= {f"plots/{name}": content for name, content in files_of(pictures).items()}
-    data["manifest.json"] = (json_text(manifest) + "\n").encode()
+    plots = {f"plots/{name}": content for name, content in files_of(pictures).items()}
     with writing(folder), _place(folder) as place:
-        for name, content in data.items():
-            path = place / name
-            path.parent.mkdir(exist_ok=True)
-            write_atomic(path, content)
-            path.chmod(0o644)
+        write_files(place, {**files, **plots, "manifest.json": json_text(manifest) + "\n"})
     return summary
 
 

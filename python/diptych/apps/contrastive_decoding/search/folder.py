@@ -12,7 +12,7 @@ from diptych.apps.contrastive_decoding.search.run import Outcome
 from diptych.apps.contrastive_decoding.search.summary import candidate_as_json, kept_as_json, summarise
 from diptych.comparison.folder import writing
 from diptych.data.responses import prompt_digests
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_files
 from diptych.utils.text import json_line, json_text
 
 PAGE = "prompts.html"
@@ -50,9 +50,7 @@ def write_search(folder: Path, outcome: Outcome) -> Json:
         "manifest.json": json_text(outcome.manifest) + "\n",
     }
     with writing(folder):
-        for name, text in files.items():
-            write_atomic(folder / name, text.encode())
-            (folder / name).chmod(0o644)
+        write_files(folder, files)
     return summary
 
 
