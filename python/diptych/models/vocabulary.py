@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from diptych.errors import ConfigError
+
 _SHOWN = 5
 
 
@@ -62,6 +64,25 @@ def compare_vocabularies(tokenizer_a: Any, tokenizer_b: Any) -> Vocabularies:
         only_a=tuple(sorted(a.keys() - b.keys())[:10]),
         only_b=tuple(sorted(b.keys() - a.keys())[:10]),
     )
+
+
+def check_one_vocabulary(names: str, tokenizer_a: Any, tokenizer_b: Any, purpose: str) -> None:
+    """Refuse two models whose vocabularies differ.
+
+    Parameters
+    ----------
+    names : of the models, for the message
+    tokenizer_a, tokenizer_b : of transformers
+    purpose : what only models with one vocabulary can be, such as ``"mixed."``
+
+    Raises
+    ------
+    ConfigError
+        Says what differs.
+    """
+    shared = compare_vocabularies(tokenizer_a, tokenizer_b)
+    if not shared.same:
+        raise ConfigError(f"{names}: {shared.describe()}\nOnly models with one vocabulary can be {purpose}")
 
 
 def names_in(tokenizer_a: Any, tokenizer_b: Any) -> list[int]:

@@ -10,14 +10,14 @@ import numpy as np
 
 from diptych._types import Json, Progress
 from diptych.data import Response
-from diptych.errors import ConfigError, ModelError
+from diptych.errors import ModelError
 from diptych.models.divergence import MAX_BYTES, Divergences
 from diptych.models.manager import read_tokenizer
 from diptych.models.pair_scoring import Onlooker, TokensToScore, divergences
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Sampling, conversation
 from diptych.models.templates import continuation, render
-from diptych.models.vocabulary import compare_vocabularies
+from diptych.models.vocabulary import check_one_vocabulary
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,8 @@ def check_pair(a: HFModel, b: HFModel) -> None:
     """
     for model in (a, b):
         model.check(Sampling())
-    shared = compare_vocabularies(*(read_tokenizer(model.source.base) for model in (a, b)))
-    if not shared.same:
-        raise ConfigError(f"{a.name} and {b.name}: {shared.describe()}\nOnly models with one vocabulary can be scored.")
+    first, second = (read_tokenizer(model.source.base) for model in (a, b))
+    check_one_vocabulary(f"{a.name} and {b.name}", first, second, "scored.")
 
 
 def score_responses(

@@ -15,7 +15,7 @@ from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Sampling
 from diptych.models.soft_prompts import around
 from diptych.models.templates import Around, render
-from diptych.models.vocabulary import compare_vocabularies
+from diptych.models.vocabulary import check_one_vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +166,8 @@ def check_pair(a: HFModel, b: HFModel, *, per_model: bool) -> None:
     for model in (a, b):
         model.check(Sampling())
     first, second = a.load(), b.load()
-    shared = compare_vocabularies(first.tokenizer, second.tokenizer)
-    if not shared.same:
-        raise ConfigError(
-            f"{a.name} and {b.name}: {shared.describe()}\n"
-            "Only models with one vocabulary can be told apart token by token."
-        )
+    names = f"{a.name} and {b.name}"
+    check_one_vocabulary(names, first.tokenizer, second.tokenizer, "told apart token by token.")
     if first.n_outputs != second.n_outputs:
         raise ConfigError(f"{a.name} scores {first.n_outputs:,} tokens and {b.name} {second.n_outputs:,}")
     if first.width != second.width and not per_model:

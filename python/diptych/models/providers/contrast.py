@@ -19,7 +19,7 @@ from diptych.models.providers.hf import HFModel, LocalOptions
 from diptych.models.requests import Message, Request, Sampling, draw_seed
 from diptych.models.sampling import Draw
 from diptych.models.templates import Prompt, check_template, render
-from diptych.models.vocabulary import compare_vocabularies, names_in
+from diptych.models.vocabulary import check_one_vocabulary, compare_vocabularies, names_in
 from diptych.utils.extras import require_extra
 
 BETWEEN = "~"
@@ -118,12 +118,9 @@ class ContrastModel(HFModel):
         check_template(self._foil_tokenizer, self.foil.name, raw=self.options.raw)
         if self._how.beams > 1 and sampling.temperature != 0:
             raise ConfigError(f"beams = {self._how.beams}: nothing is drawn with beams; give temperature 0")
-        shared = compare_vocabularies(self._tokenizer, self._foil_tokenizer)
-        if not shared.same and not self._how.shared_vocab:
-            raise ConfigError(
-                f"{self.name}: {shared.describe()}\nOnly models with one vocabulary can be contrasted; "
-                "shared_vocab=true says only what is in both."
-            )
+        if not self._how.shared_vocab:
+            purpose = "contrasted; shared_vocab=true says only what is in both."
+            check_one_vocabulary(self.name, self._tokenizer, self._foil_tokenizer, purpose)
 
     def close(self) -> None:
         """Let go of both."""
@@ -138,7 +135,6 @@ class ContrastModel(HFModel):
             ContrastJob(prompts[index].tokens, self._as_foil_reads(asked[index]), draw_seed(sampling, asked[index]))
             for index in order
         ]
-        same = compare_vocabularies(self._tokenizer, self._foil_tokenizer).same
         for number, written in write_contrasts(
             self.load(),
             self.foil.load(),
@@ -147,7 +143,7 @@ class ContrastModel(HFModel):
             draw,
             Limits(sampling.max_tokens, sampling.stop, self._how.beams),
             batch_size=self.options.batch_size,
-            in_foil=None if same else names_in(self._tokenizer, self._foil_tokenizer),
+            in_foil=self._in_foil,
         ):
             yield order[number], written
 
@@ -161,3 +157,9 @@ class ContrastModel(HFModel):
     @functools.cached_property
     def _foil_tokenizer(self) -> Any:
         return read_tokenizer(self.foil.source.base)
+
+    @functools.cached_property
+    def _in_foil(self) -> list[int] | None:
+        """The foil's number of each token; None where both have one vocabulary."""
+        same = compare_vocabularies(self._tokenizer, self._foil_tokenizer).same
+        return None if same else names_in(self._tokenizer, self._foil_tokenizer)

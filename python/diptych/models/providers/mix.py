@@ -14,7 +14,7 @@ from diptych.models.merging import load_merged
 from diptych.models.mixing import interpolate
 from diptych.models.providers.hf import HFModel, LocalOptions
 from diptych.models.requests import Sampling
-from diptych.models.vocabulary import compare_vocabularies
+from diptych.models.vocabulary import check_one_vocabulary
 from diptych.utils.device import Dtype
 from diptych.utils.extras import require_extra
 
@@ -89,9 +89,7 @@ class MixModel(HFModel):
             Says what differs.
         """
         super().check(sampling)
-        shared = compare_vocabularies(self._tokenizer, read_tokenizer(self.other.base))
-        if not shared.same:
-            raise ConfigError(f"{self.name}: {shared.describe()}\nOnly models with one vocabulary can be mixed.")
+        check_one_vocabulary(self.name, self._tokenizer, read_tokenizer(self.other.base), "mixed.")
 
     def load(self) -> Loaded:
         """The mixture in memory, where nobody shares it."""
