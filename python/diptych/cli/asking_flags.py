@@ -32,6 +32,17 @@ class AskingFlags(SamplingFlags):
     max_cost: asking.MaxCost
 
 
+class ArmsFlags(AskingFlags):
+    """The same, and what each of two models gets for itself."""
+
+    system_a: asking.SystemA
+    system_b: asking.SystemB
+    base_url_a: asking.BaseUrlA
+    base_url_b: asking.BaseUrlB
+    model_arg_a: asking.ModelArgA
+    model_arg_b: asking.ModelArgB
+
+
 def spelled_out(verb: Verb) -> Verb:
     """Show the flags of a verb's last parameter, ``**shared: Unpack[AskingFlags]``, where typer looks for flags.
 

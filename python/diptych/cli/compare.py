@@ -9,7 +9,7 @@ import typer
 
 from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
-from diptych.cli.asking_flags import AskingFlags, spelled_out
+from diptych.cli.asking_flags import ArmsFlags, spelled_out
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, OUTPUT, option
 
@@ -77,12 +77,6 @@ def compare(
         Path | None, option("prompts", "File of prompts for models.", asking.ASKING, "those of the other arm")
     ] = None,
     draws: asking.Draws = 1,
-    system_a: asking.SystemA = None,
-    system_b: asking.SystemB = None,
-    base_url_a: asking.BaseUrlA = None,
-    base_url_b: asking.BaseUrlB = None,
-    model_arg_a: asking.ModelArgA = None,
-    model_arg_b: asking.ModelArgB = None,
     batch: asking.Batch = False,
     max_failures: asking.MaxFailures = "10%",
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,
@@ -92,7 +86,7 @@ def compare(
         bool, option("fail-on-difference", "Exit with 100 when there are findings.", OUTPUT)
     ] = False,
     dry_run: Annotated[bool, option("dry-run", "Read, pair and split; then say what would be done.", OUTPUT)] = False,
-    **shared: Unpack[AskingFlags],
+    **shared: Unpack[ArmsFlags],
 ) -> None:
     """Say how the responses of two models differ, with statistics that hold.
 

@@ -9,7 +9,7 @@ import typer
 
 from diptych.cli import asking, asking_file
 from diptych.cli import settings as flags
-from diptych.cli.asking_flags import AskingFlags, spelled_out
+from diptych.cli.asking_flags import ArmsFlags, spelled_out
 from diptych.cli.console import Exit, errors_as_messages
 from diptych.cli.contrast import flags as contrast_flags
 from diptych.cli.contrast.flags import CONTRAST
@@ -79,12 +79,6 @@ def explain(
         Path | None, option("prompts", "File of prompts for models.", asking.ASKING, "those of the other arm")
     ] = None,
     draws: asking.Draws = 1,
-    system_a: asking.SystemA = None,
-    system_b: asking.SystemB = None,
-    base_url_a: asking.BaseUrlA = None,
-    base_url_b: asking.BaseUrlB = None,
-    model_arg_a: asking.ModelArgA = None,
-    model_arg_b: asking.ModelArgB = None,
     max_failures: asking.MaxFailures = "10%",
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,
     fork: asking.Fork = False,
@@ -93,7 +87,7 @@ def explain(
         bool, option("fail-on-difference", "Exit with 100 when there are findings.", OUTPUT)
     ] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be asked; ask nothing.", OUTPUT)] = False,
-    **shared: Unpack[AskingFlags],
+    **shared: Unpack[ArmsFlags],
 ) -> None:
     """Say what a contrast of two models brings out, and how often each does it by itself.
 

@@ -9,7 +9,7 @@ import typer
 
 from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.asking_flags import AskingFlags, spelled_out
+from diptych.cli.asking_flags import ArmsFlags, spelled_out
 from diptych.cli.console import errors_as_messages
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
 
@@ -44,18 +44,12 @@ def recover(
     threads: flags.Threads = None,
     cache_dir: flags.CacheDir = None,
     draws: asking.Draws = 1,
-    system_a: asking.SystemA = None,
-    system_b: asking.SystemB = None,
-    base_url_a: asking.BaseUrlA = None,
-    base_url_b: asking.BaseUrlB = None,
-    model_arg_a: asking.ModelArgA = None,
-    model_arg_b: asking.ModelArgB = None,
     max_failures: asking.MaxFailures = "10%",
     out: Annotated[Path | None, option("out", "Folder of the run.", OUTPUT, "runs/A-vs-B")] = None,
     fork: asking.Fork = False,
     json: Annotated[bool, option("json", "Print recovered.json.", OUTPUT)] = False,
     dry_run: Annotated[bool, option("dry-run", "Say what would be asked; ask nothing.", OUTPUT)] = False,
-    **shared: Unpack[AskingFlags],
+    **shared: Unpack[ArmsFlags],
 ) -> None:
     """Ask the model before and the model after, and say how they differ, without knowing what was changed.
 
