@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
 from collections import Counter
@@ -88,7 +89,7 @@ class Training:
     rows: Sequence[Row]
     held_out: Sequence[Row] = ()
 
-    @property
+    @functools.cached_property
     def identity(self) -> Json:
         """What another run would have to share to be the same."""
         return {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych._types import Json
-from diptych.data.legacy.decodings import convert_table, is_decodings, number
+from diptych.data.legacy.decodings import convert_table, header_of, is_decodings, number
 from diptych.data.legacy.results import PICKLED, array_file
 from diptych.data.legacy.searches import (
     convert_instructions,
@@ -82,8 +82,7 @@ def convert_csv(file: Path) -> Converted | None:
     """
     if file.suffix == ".tsv":
         return convert_prompt_table(file)
-    with file.open("rb") as handle:
-        header = handle.readline(4096).decode("utf-8-sig", "replace").strip().split(",")
+    header = header_of(file)
     if is_decodings(header):
         return convert_table(file)
     if [name.strip().lower() for name in header[:2]] == ["prompt", "divergence"]:

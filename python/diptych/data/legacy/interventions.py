@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych._types import Json
-from diptych.data.legacy.decodings import number
+from diptych.data.legacy.decodings import header_of, number
 from diptych.data.legacy.stages import Converted
 from diptych.errors import DataError
 from diptych.utils.names import slug
@@ -43,9 +43,7 @@ def convert_table(file: Path) -> Converted | None:
     DataError
         If it is of these kinds and cannot be taken.
     """
-    delimiter = "\t" if file.suffix == ".tsv" else ","
-    with file.open("rb") as handle:
-        header = handle.readline(4096).decode("utf-8-sig", "replace").strip().split(delimiter)
+    header = header_of(file)
     if header[:2] == ["model", "text"]:
         return _texts(file)
     if header == _TRUTHS:
