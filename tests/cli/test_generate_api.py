@@ -64,7 +64,15 @@ def test_whatever_fails_and_passes_each_prompt_is_answered_once_and_counted(
     forge: Forge, tmp_path: Path, provider: str
 ) -> None:
     prompts(tmp_path, 40)
-    with FaultServer(lambda call: FAILURES[call.number // 3 % len(FAILURES)] if call.number % 3 == 2 else Step()) as server:  # fmt: skip
+    failed: Counter[str] = Counter()
+
+    def every_third_fails_but_no_prompt_too_often(call: Call) -> Step:
+        if call.number % 3 < 2 or failed[call.sha256] == 4:
+            return Step()
+        failed[call.sha256] += 1
+        return FAILURES[call.number // 3 % len(FAILURES)]
+
+    with FaultServer(every_third_fails_but_no_prompt_too_often) as server:
         done = forge.run(*ask(provider, server, "--json"), cwd=tmp_path, env=environment_of(provider))
         assert done.code == 0, done.err
         n_calls = len(server.calls)
