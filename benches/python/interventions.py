@@ -1,8 +1,8 @@
 """Planted behaviours, recovered: ``python benches/python/interventions.py [--seeds 5] [--controls 20] [--record]``.
 
 A tiny language model is trained, two behaviours are planted in it at each dose and seed, and ``diptych intervene``
-looks for them blind. Of a control the second sample is of the same model. ``--base-seed 1`` makes another tiny model,
-``--folder F`` keeps the models and runs there, and goes on where an earlier call stopped. Needs torch; PYTHONPATH is the
+looks for them blind. Of a control the second sample is of the same model. ``--base-seed 1`` makes another tiny model;
+``--folder F`` keeps models and runs there, and goes on where an earlier call stopped. Needs torch; PYTHONPATH is the
 repository's root.
 """
 
