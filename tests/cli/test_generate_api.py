@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import signal
@@ -65,12 +66,13 @@ def test_whatever_fails_and_passes_each_prompt_is_answered_once_and_counted(
 ) -> None:
     prompts(tmp_path, 40)
     failed: Counter[str] = Counter()
+    failures = itertools.cycle(FAILURES)
 
     def every_third_fails_but_no_prompt_too_often(call: Call) -> Step:
         if call.number % 3 < 2 or failed[call.sha256] == 4:
             return Step()
         failed[call.sha256] += 1
-        return FAILURES[call.number // 3 % len(FAILURES)]
+        return next(failures)
 
     with FaultServer(every_third_fails_but_no_prompt_too_often) as server:
         done = forge.run(*ask(provider, server, "--json"), cwd=tmp_path, env=environment_of(provider))
