@@ -17,6 +17,9 @@ FloatVector: TypeAlias = NDArray[np.float64]
 Vectors: TypeAlias = NDArray[np.float32]
 """float32, shape (n, d): one embedding per row."""
 
+Tokens: TypeAlias = NDArray[np.int64]
+"""int64: numbers of tokens."""
+
 Labels: TypeAlias = NDArray[np.int32]
 """int32, shape (n,): cluster of each row, -1 for noise."""
 

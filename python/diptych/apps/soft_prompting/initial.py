@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from diptych._types import Vectors
+from diptych.apps.soft_prompting.allowed import usual_tokens
 from diptych.apps.soft_prompting.config import Initial
 from diptych.errors import ConfigError
 from diptych.models.prompted import PromptedModel
@@ -43,9 +44,7 @@ def initial_vectors(
             raise ConfigError(f"initial_text = {text!r}: it has no token to begin with")
         chosen = np.resize(np.array(tokens), n_tokens)
     else:
-        special = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
-        usual = np.array(sorted(set(tokenizer.get_vocab().values()) - special))
-        chosen = rng.choice(usual, n_tokens)
+        chosen = rng.choice(usual_tokens(tokenizer), n_tokens)
     return tuple(embedded(one, chosen.tolist()) for one in models)
 
 
