@@ -123,3 +123,21 @@ def test_bad_input_is_refused_in_words_and_leaves_nothing(
     outcome = forge.run("intervene", *arguments, cwd=folder)
     check_message(outcome, message)
     assert listing(folder) == before
+
+
+def test_clusters_of_a_run_are_a_graph(forge: Forge, folder: Path) -> None:
+    """Recommending tea is a kind of answer that the base model has not."""
+    done(forge.run(*BLIND, "--lenses", "clusters", "--resamples", "2000", "--out", "on", cwd=folder))
+    said = done(forge.run("intervene", "graph", "on", "--out", "g", "--clusters", "kmeans", cwd=folder))
+    assert "new:" in said.out and "tea" in said.out and "g/graph.md" in said.out
+    found = json.loads((folder / "g/graph.json").read_bytes())
+    assert [node["arm"] for node in found["nodes"] if node["case"] == "new"] == ["B", "B"]
+    assert {path.name for path in (folder / "g").iterdir()} >= {"graph.json", "nodes.csv", "edges.csv", "graph.md"}
+    assert "already exists and is not empty" in forge.run("intervene", "graph", "on", "--out", "g", cwd=folder).err
+    for flags, named in (
+        (("--cutoff", "1.5"), "--cutoff = 1.5: it should be between 0 and 1"),
+        (("--clusters", "nope"), "clusters by 'nope'"),
+        (("--n-clusters", "3"), "only an algorithm takes a number"),
+    ):
+        check_message(forge.run("intervene", "graph", "on", "--out", "h", *flags, cwd=folder), named)
+        assert not (folder / "h").exists()

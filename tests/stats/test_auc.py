@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, permutation_test
 
 from diptych.errors import ShapeError
-from diptych.stats.auc import auc
+from diptych.stats.auc import Auc, auc, auc_of_pairs, joined
 
 scores = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=6)
 
@@ -58,3 +58,55 @@ def test_p_is_uniform_under_the_null_or_larger() -> None:
 def test_an_empty_group_has_no_area() -> None:
     with pytest.raises(ShapeError, match="groups of 0 and 2"):
         auc(np.empty(0), np.zeros(2), seed=0)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0, np.nan]), st.sampled_from([0.0, 0.5, 1.0, np.nan])), max_size=7)
+)
+def test_pairs_are_exchanged_within_units_in_all_ways(pairs: list[tuple[float, float]]) -> None:
+    from itertools import product
+
+    first, second = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
+    if np.isnan(first).all() or np.isnan(second).all():
+        with pytest.raises(ShapeError, match="needs one of each"):
+            auc_of_pairs(first, second, seed=0)
+        return
+
+    def area(x: np.ndarray, y: np.ndarray) -> float:
+        x, y = x[~np.isnan(x)], y[~np.isnan(y)]
+        return float(np.mean((x[:, None] > y) + (x[:, None] == y) / 2)) if len(x) and len(y) else 0.5
+
+    found = auc_of_pairs(first, second, seed=0)
+    assert found.value == pytest.approx(area(first, second))
+    null = [
+        area(np.where(flips, second, first), np.where(flips, first, second))
+        for flips in product([False, True], repeat=len(first))
+    ]
+    assert found.p_value == pytest.approx(np.mean(np.array(null) >= found.value - 1e-9))
+
+
+def test_pairs_that_go_together_are_told_apart_where_groups_are_not() -> None:
+    rng = np.random.default_rng(0)
+    level = rng.normal(0.0, 3.0, 60)
+    paired = auc_of_pairs(level + 0.8 + rng.normal(0, 0.5, 60), level + rng.normal(0, 0.5, 60), seed=0)
+    assert paired.p_value == 1e-4
+    assert paired.low < 0.5  # the interval takes no advantage of it
+
+
+def test_pairs_give_a_uniform_p_under_the_null_whatever_they_have_in_common() -> None:
+    rng = np.random.default_rng(1)
+    p = []
+    for i in range(300):
+        level = rng.normal(size=16)
+        first, second = (level + rng.normal(size=16) for _ in range(2))
+        first[rng.random(16) < 0.2] = np.nan
+        p.append(auc_of_pairs(first, second, seed=i).p_value)
+    for cut in (0.05, 0.2, 0.5):
+        assert np.mean(np.array(p) <= cut) == pytest.approx(cut, abs=3.5 * (cut * (1 - cut) / 300) ** 0.5)
+
+
+def test_areas_of_two_halves_are_weighed_by_their_pairs() -> None:
+    both = joined([Auc(1.0, 0.9, 1.0, 0.004, 30, 30), Auc(0.5, 0.2, 0.8, 0.9, 10, 10)])
+    assert both.value == pytest.approx(0.95) and both.p_value == 0.008 and (both.n_first, both.n_second) == (40, 40)
+    assert 0.85 < both.low < 0.95 < both.high < 1.0
+    assert joined([Auc(0.5, 0.2, 0.8, 0.9, 10, 10)]).p_value == 0.9
