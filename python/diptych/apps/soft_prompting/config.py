@@ -15,8 +15,8 @@ Initial = Literal["vocabulary", "random", "text"]
 Schedule = Literal["cosine", "linear", "constant"]
 
 
-class TrainConfig(Settings):
-    """Settings of ``diptych softprompt train``; every one changes the vectors, so every one stands in the manifest."""
+class TextSettings(Settings):
+    """The two models, and the texts along which they are told apart."""
 
     a: str
     """``hf/…``: the first model."""
@@ -32,6 +32,15 @@ class TrainConfig(Settings):
     """Longest text, in tokens; a longer one is cut."""
     continuation_temperature: float = Field(default=1.0, ge=0.0, le=100.0)
     """How they are drawn; 0 is greedy."""
+    held_out: float = Field(default=0.25, gt=0.0, lt=1.0)
+    """Share of prompts that nothing is trained or searched on."""
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Of all that is random."""
+
+
+class TrainConfig(TextSettings):
+    """Settings of ``diptych softprompt train``; every one changes the vectors, so every one stands in the manifest."""
+
     place: str = "prefix"
     """Where the vectors stand: ``start``, ``prefix``, ``suffix``, or a text with ``{soft}`` and ``{prompt}``."""
     n_tokens: int = Field(default=8, ge=1)
@@ -70,16 +79,12 @@ class TrainConfig(Settings):
     """Of AdamW."""
     max_grad_norm: float = Field(default=1.0, gt=0.0)
     """A longer gradient is cut to this length."""
-    held_out: float = Field(default=0.25, gt=0.0, lt=1.0)
-    """Share of prompts that are not trained on."""
     eval_every: int = Field(default=20, ge=1)
     """Steps between looks at those."""
     patience: int = Field(default=5, ge=0)
     """Looks without gain before training stops; 0 never stops it."""
     save_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; what comes after one is done again, and comes out the same."""
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    """Of all that is random."""
 
     @field_validator("place")
     @classmethod

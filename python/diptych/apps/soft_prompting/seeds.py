@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych._types import Json
-from diptych.apps.soft_prompting.config import TrainConfig
+from diptych.apps.soft_prompting.config import TextSettings
 from diptych.apps.soft_prompting.writing import Question, write_answers
 from diptych.comparison.pairing import limit_prompts
 from diptych.comparison.sources import load_arm
@@ -67,12 +67,12 @@ class Seeds:
         return [number for number, row in enumerate(self.rows) if row.is_held_out == held_out]
 
 
-def gather_seeds(config: TrainConfig, a: HFModel, b: HFModel) -> Seeds:
+def gather_seeds(config: TextSettings, a: HFModel, b: HFModel) -> Seeds:
     """Read the file, have continuations written where it gives none, and set some prompts apart.
 
     Parameters
     ----------
-    config : of the training
+    config : of the training or the search
     a, b : models with one vocabulary
 
     Raises
@@ -98,7 +98,7 @@ def gather_seeds(config: TrainConfig, a: HFModel, b: HFModel) -> Seeds:
     return Seeds(found, origin, tuple(said))
 
 
-def _given(config: TrainConfig, a: HFModel) -> tuple[list[Seed], Json]:
+def _given(config: TextSettings, a: HFModel) -> tuple[list[Seed], Json]:
     read = load_arm(Path(config.prompts), arm="a", prompt_field=None, response_field=None, threads=1)
     wanted = _limited([row.prompt_id for row in read], config)
     tokenizer = a.load().tokenizer
@@ -114,7 +114,7 @@ def _given(config: TrainConfig, a: HFModel) -> tuple[list[Seed], Json]:
     return rows, {"source": read.source, "continuations": "given"}
 
 
-def _written(config: TrainConfig, models: dict[str, HFModel]) -> tuple[list[Seed], Json]:
+def _written(config: TextSettings, models: dict[str, HFModel]) -> tuple[list[Seed], Json]:
     prompts = load_prompts(Path(config.prompts))
     wanted = _limited([row.prompt_id for row in prompts.rows], config)
     asked = [row for row in prompts.rows if row.prompt_id in wanted]
@@ -135,7 +135,7 @@ def _written(config: TrainConfig, models: dict[str, HFModel]) -> tuple[list[Seed
     return rows, {"source": prompts.source, "continuations": config.continuations}
 
 
-def _limited(ids: Sequence[str], config: TrainConfig) -> set[str]:
+def _limited(ids: Sequence[str], config: TextSettings) -> set[str]:
     return limit_prompts(set(ids), config.limit, config.seed, {name: name for name in ids})
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from diptych._types import FloatVector, Mask, Tokens, Vectors
 from diptych.apps.soft_prompting.objective import Measure, Pair
 from diptych.apps.soft_prompting.optimiser import Candidate
+from diptych.errors import BudgetError
 
 GRADIENT_PASSES = 3
 """Forward passes that a gradient counts as: one there, and twice its work back."""
@@ -36,7 +37,10 @@ class Target:
     Attributes
     ----------
     spent : forward passes of texts; a text through both models is one, and a gradient counts as three
+    budget : most that may be spent; None for no end
     """
+
+    budget: int | None = None
 
     def __init__(
         self,
@@ -84,18 +88,23 @@ class Target:
         Parameters
         ----------
         tokens : int64, shape (candidates, n)
+
+        Raises
+        ------
+        BudgetError
+            If that costs more than is left, as every method does that makes forward passes.
         """
         import torch
 
         alone, which = np.unique(tokens, axis=0, return_inverse=True)
         n_texts, sums = len(self.numbers), np.zeros(len(alone))
+        self.pay(len(alone) * n_texts)
         with torch.no_grad():
             for start in range(0, len(alone) * n_texts, self.batch_size):
                 rows = np.arange(start, min(start + self.batch_size, len(alone) * n_texts))
                 of, text = np.divmod(rows, n_texts)
                 found = self.pair.divergence([self.numbers[i] for i in text], self._embedded(alone[of]), self.measure)
                 np.add.at(sums, of, found.double().cpu().numpy())
-        self.spent += len(alone) * n_texts
         means: FloatVector = sums / n_texts
         self._seen += [Candidate(tuple(one), value) for one, value in zip(alone.tolist(), means.tolist(), strict=True)]
         return means[which.reshape(-1)]
@@ -109,10 +118,10 @@ class Target:
         """
         import torch
 
+        self.pay(GRADIENT_PASSES * len(self.numbers))
         both = tuple(one[0].float().requires_grad_() for one in self._embedded(tokens[None]))
         for batch in self._batches():
             (self.pair.divergence(batch, (both[0], both[1]), self.measure).sum() / len(self.numbers)).backward()
-        self.spent += GRADIENT_PASSES * len(self.numbers)
         whole = np.zeros((len(tokens), self.n_vocabulary), np.float32)
         with torch.no_grad():
             for model, own in zip(self.pair.models, both, strict=True):
@@ -130,14 +139,33 @@ class Target:
         """
         import torch
 
+        is_followed = torch.is_grad_enabled() and mix.requires_grad
+        self.pay(len(self.numbers) * (GRADIENT_PASSES if is_followed else 1))
         under = []
         for model in self.pair.models:
             parts = [mix[:, some.to(mix.device)].to(model.device) @ model.embed(some).float()
                      for some in self._vocabulary(model.device)]  # fmt: skip
             under.append(torch.stack(parts).sum(0))
         by_text = [self.pair.divergence(batch, (under[0], under[1]), self.measure) for batch in self._batches()]
-        self.spent += len(self.numbers) * (GRADIENT_PASSES if torch.is_grad_enabled() and mix.requires_grad else 1)
         return torch.cat(by_text).mean()
+
+    def pay(self, n_passes: int) -> None:
+        """Count forward passes that are about to be made.
+
+        Parameters
+        ----------
+        n_passes : of texts
+
+        Raises
+        ------
+        BudgetError
+            If that is more than is left; nothing is counted then.
+        """
+        if self.budget is not None and self.spent + n_passes > self.budget:
+            raise BudgetError(
+                f"{self.spent:,} of {self.budget:,} passes are spent; {n_passes:,} more are too many"
+            )
+        self.spent += n_passes
 
     def take_seen(self) -> list[Candidate]:
         """Every candidate whose value was asked for since this was last called."""
