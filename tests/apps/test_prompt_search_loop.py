@@ -20,6 +20,7 @@ from diptych.apps.contrastive_decoding.search.search import Search, Searched
 from diptych.data.instructions import Instructions
 from diptych.embeddings.encoders import LexicalEncoder
 from diptych.models.assistant import Assistant
+from diptych.models.interview import Interview
 from diptych.models.ledger import Ledger
 from diptych.models.requests import Deliver, Reply, Request, Sampling
 from diptych.utils.text import json_text
@@ -86,7 +87,8 @@ def search(folder: Path, climber: Any = None, seeds: Sequence[str] = SEEDS, budg
     config = SearchConfig.parse(settings)
     told = Instructions.load().model_copy(update={"custom_selection_criterion": "Does it fly?"})
     with closing(Ledger(folder / f"{len(list(folder.iterdir()))}.sqlite", {})) as ledger:
-        asker = Asker(Assistant(climber or Climber(), ledger, Sampling()), told, budget, config.seed)
+        interview = Interview(Assistant(climber or Climber(), ledger, Sampling()), budget)
+        asker = Asker(interview, told, config.seed)
         return Search(config, cast(Pair, KnownPair()), asker, embed, Silent()).run(seeds)
 
 

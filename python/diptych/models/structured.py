@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +15,9 @@ from diptych.models.requests import Answer, Failure
 
 M = TypeVar("M", bound=BaseModel)
 
+_MAX_CHARACTERS = 200_000
+_MAX_STARTS = 200
+"""Places at which a value is looked for: an answer of opening braces would otherwise take for ever."""
 _KEPT = {"$defs", "$ref", "anyOf", "const", "description", "enum", "items", "properties", "type"}
 
 
@@ -100,3 +105,28 @@ def _bare(text: str) -> str:
     """What stands inside a fence of Markdown: servers that ignore the schema often answer so."""
     fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", text, re.DOTALL)
     return fenced[1] if fenced else text
+
+
+def values_in(text: str) -> Iterator[Any]:
+    """What begins at each brace or bracket of an answer, from the first on, whatever a model put around it.
+
+    Parameters
+    ----------
+    text : of the answer; what is inside a value that was read is not read again
+
+    Examples
+    --------
+    >>> list(values_in('Sure! {"a": [1]} or {this}, or [2].'))
+    [{'a': [1]}, [2]]
+    """
+    text, decoder, at = text[:_MAX_CHARACTERS], json.JSONDecoder(strict=False), 0
+    for _ in range(_MAX_STARTS):
+        start = min((place for mark in "{[" if (place := text.find(mark, at)) >= 0), default=-1)
+        if start < 0:
+            return
+        try:
+            value, at = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            at = start + 1
+        else:
+            yield value

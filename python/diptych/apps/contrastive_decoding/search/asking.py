@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from diptych._types import Json
 from diptych.apps.contrastive_decoding.search.reading import read_prompts
 from diptych.data.answers import Approval, parse_approval
 from diptych.data.instructions import Instructions
-from diptych.errors import BudgetError, ModelError
-from diptych.models.assistant import Assistant
 from diptych.models.generation import Question
-from diptych.models.requests import Answer, Failure, Message, Reply
+from diptych.models.interview import Interview
+from diptych.models.requests import Answer, Message, Reply
 from diptych.models.structured import strict_schema
 from diptych.models.untrusted import Fence, orders_in
 from diptych.utils.hashing import content_hash
 
-_PASSING = ("rate_limit", "server", "timeout", "connection")
-"""Failures that say nothing about the question: the same command asks it again."""
 _REPAIR = (
     'Below is an answer that should have been one JSON object, {"prompts": ["…", "…"]}. Answer with the object that '
     "was meant, and nothing else; with an empty list where the answer holds no prompts. "
@@ -38,26 +33,20 @@ class NewPrompts(BaseModel):
     prompts: list[str]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Asker:
-    """The assistant, with a limit to what it is asked, and a record of all of it.
+    """The assistant as one that proposes prompts.
 
     Parameters
     ----------
-    assistant : asked through the ledger of the search
+    interview : of the search
     instructions : what it is told
-    budget : requests that it may get, those that the ledger holds included; None for any number
     seed : of the marks round texts that it reads
-    interactions : every question and its answer, in order
-    counts : of what went wrong
     """
 
-    assistant: Assistant
+    interview: Interview
     instructions: Instructions
-    budget: int | None
     seed: int
-    interactions: list[Json] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
 
     def new_prompts(self, n: int, shown: Sequence[tuple[str, float | None]], n_failed: int) -> tuple[str, ...]:
         """Ask for prompts; where the answer holds none that can be read, have it put right once.
@@ -80,18 +69,18 @@ class Asker:
         ModelError
             If the assistant cannot be asked, or a request failed for a reason that passes.
         """
-        answer = self._ask(_question_for(self.instructions, n, shown, n_failed, self.seed))
+        answer = self.interview.ask(_question_for(self.instructions, n, shown, n_failed, self.seed))
         if not isinstance(answer, Reply):
             return ()
         found = read_prompts(answer.text)
         if found is None and answer.finish_reason in ("stop", "length") and answer.text.strip():
-            self.counts["answers without JSON, asked to be put right"] += 1
-            put_right = self._ask(_repair(answer.text, self.seed))
+            self.interview.counts["answers without JSON, asked to be put right"] += 1
+            put_right = self.interview.ask(_repair(answer.text, self.seed))
             found = read_prompts(put_right.text) if isinstance(put_right, Reply) else None
         if found is None:
-            self.counts["answers that held no prompts"] += 1
+            self.interview.counts["answers that held no prompts"] += 1
             return ()
-        self.counts["prompts beyond those asked for"] += max(0, len(found) - n)
+        self.interview.counts["prompts beyond those asked for"] += max(0, len(found) - n)
         return found[:n]
 
     def meets(self, pairs: Sequence[tuple[str, str]]) -> list[bool | None]:
@@ -106,35 +95,13 @@ class Asker:
         BudgetError, ModelError
             As ``new_prompts`` does.
         """
-        answers = self._ask_all([_criterion_question(self.instructions, pair, self.seed) for pair in pairs])
+        answers = self.interview.ask_all([_criterion_question(self.instructions, pair, self.seed) for pair in pairs])
         found = [_verdict(answer, self.instructions) for answer in answers]
-        self.counts["texts shown that look as if they gave orders"] += sum(bool(orders_in(text)) for _, text in pairs)
-        self.counts["answers that are neither yes nor no"] += sum(one is None for one in found)
+        self.interview.counts["texts shown that look as if they gave orders"] += sum(
+            bool(orders_in(text)) for _, text in pairs
+        )
+        self.interview.counts["answers that are neither yes nor no"] += sum(one is None for one in found)
         return found
-
-    def _ask(self, question: Question) -> Answer:
-        return self._ask_all([question])[0]
-
-    def _ask_all(self, questions: Sequence[Question]) -> list[Answer]:
-        n_asked = len(self.interactions)
-        if self.budget is not None and n_asked + len(questions) > self.budget:
-            raise BudgetError(
-                f"--budget = {self.budget}: {n_asked} requests were made of {self.assistant.model.name}, the next step "
-                f"takes {len(questions)}.\nThe same command with a greater --budget goes on."
-            )
-        different = {question.prompt_id: question for question in questions}
-        said = dict(zip(different, self.assistant.ask(list(different.values())), strict=True))
-        answers = [said[question.prompt_id] for question in questions]
-        self.interactions += [_as_json(*pair) for pair in zip(questions, answers, strict=True)]
-        failures = [answer for answer in said.values() if isinstance(answer, Failure)]
-        for failure in failures:
-            self.counts[f"requests that failed ({failure.kind})"] += 1
-            if failure.kind in _PASSING:
-                raise ModelError(
-                    f"{self.assistant.model.name}: {failure.kind}: {failure.reason}.\n"
-                    "What was answered is kept; the same command goes on."
-                )
-        return answers
 
 
 def _question_for(
@@ -201,13 +168,3 @@ def _verdict(answer: Answer, instructions: Instructions) -> bool | None:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.casefold())
-
-
-def _as_json(question: Question, answer: Answer) -> Json:
-    asked = {
-        "id": question.prompt_id,
-        "messages": [{"role": message.role, "content": message.content} for message in question.messages],
-    }
-    if isinstance(answer, Failure):
-        return {**asked, "failure": answer.kind, "reason": answer.reason}
-    return {**asked, "answer": answer.text, "finish_reason": answer.finish_reason}

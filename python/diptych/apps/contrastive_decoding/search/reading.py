@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-_MAX_CHARACTERS = 200_000
-_MAX_STARTS = 200
-"""Places at which an object is looked for: an answer of opening braces would otherwise take for ever."""
+from diptych.models.structured import values_in
+
 _NAME = re.compile(r"prompt|response|input|text|question", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
 
@@ -31,26 +28,11 @@ def read_prompts(text: str) -> tuple[str, ...] | None:
     >>> read_prompts("I would rather not.") is None
     True
     """
-    for value in _values(text[:_MAX_CHARACTERS]):
+    for value in values_in(text):
         found = _texts(value)
         if found:
             return found
     return None
-
-
-def _values(text: str) -> Iterator[Any]:
-    """What begins at each brace or bracket, from the first on; what is inside one that was read is not read again."""
-    decoder, at = json.JSONDecoder(strict=False), 0
-    for _ in range(_MAX_STARTS):
-        start = min((place for mark in "{[" if (place := text.find(mark, at)) >= 0), default=-1)
-        if start < 0:
-            return
-        try:
-            value, at = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            at = start + 1
-        else:
-            yield value
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from diptych.data.instructions import Instructions
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import BudgetError, ConfigError, ModelError
 from diptych.models.assistant import Assistant
+from diptych.models.interview import Interview
 from diptych.models.ledger import Ledger
 from diptych.models.prices import Estimate as Cost
 from diptych.models.prices import Price, estimate
@@ -201,7 +202,8 @@ class PromptSearch:
                 purse=Purse(max_cost, ledger),
             )
             assistant = Assistant(self.assistant, ledger, ASSISTANT_SAMPLING, self.price, max_cost)
-            asker = Asker(assistant, self.instructions, budget, self.config.seed)
+            interview = Interview(assistant, budget)
+            asker = Asker(interview, self.instructions, self.config.seed)
             journal = Journal.open(folder / JOURNAL)
             pair = Pair(self.a, self.b, self.config.sampling, self.config.system, ledger, journal)
 
@@ -210,7 +212,7 @@ class PromptSearch:
 
             searched = Search(self.config, pair, asker, embed, progress).run(self.seeds)
             kept = self._confirm(searched, pair, progress)
-            interactions, spent = tuple(asker.interactions), ledger.spent()
+            interactions, spent = tuple(interview.interactions), ledger.spent()
         manifest = self._manifest(searched, command)
         return Outcome(searched, kept, interactions, self._notices(searched), manifest, spent)
 

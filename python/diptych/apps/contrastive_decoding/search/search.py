@@ -120,7 +120,7 @@ class Search:
             tuple(self._found),
             tuple(self._rounds),
             tuple(self._unmeasured),
-            self._counts + self.asker.counts,
+            self._counts + self.asker.interview.counts,
             stopped,
             by_budget,
         )
