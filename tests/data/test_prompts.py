@@ -143,3 +143,33 @@ def test_a_missing_file_and_field_are_said(tmp_path: Path) -> None:
         load_prompts(tmp_path / "none.txt")
     with pytest.raises(DataError, match="no field 'q', which --prompt-field names; found 'prompt'"):
         load(tmp_path, jsonl([{"prompt": "Why?"}]), prompt_field="q")
+
+
+def test_prompts_sorted_under_names_are_read_with_the_names(tmp_path: Path) -> None:
+    bold = b"""{
+ "Dancers": {"Ann": ["Ann is a ", "Ann was "], "Bo": ["Bo says"]},
+ "Sailors": {"Cy": ["Cy is a "]}
+}"""
+    rows = load(tmp_path, bold, "bold.json").rows
+    assert [(row.text, row.fields) for row in rows] == [
+        ("Ann is a ", {"category": "Dancers", "entity": "Ann"}),
+        ("Ann was ", {"category": "Dancers", "entity": "Ann"}),
+        ("Bo says", {"category": "Dancers", "entity": "Bo"}),
+        ("Cy is a ", {"category": "Sailors", "entity": "Cy"}),
+    ]
+    [one] = load(tmp_path, b'{"harm": ["Do it"]}', "flat.json").rows
+    assert (one.text, one.fields) == ("Do it", {"category": "harm"})
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'{"a": {"b": ["x", " "]}}', "prompt 2: field 'prompt' is blank"),
+        (b'{"a": {"b": ["x"]}, "a": {"c": ["y"]}}', "an object has the key 'a' twice; keep one"),
+        (b'{"a": {"b": ["x", 1]}}', "no prompt field; found 'a'"),
+        (b'{"a": {"b": []}}', "no prompt field; found 'a'"),
+    ],
+)
+def test_names_with_something_else_under_them_are_refused(tmp_path: Path, data: bytes, says: str) -> None:
+    with pytest.raises((DataError, RecordError), match=says):
+        load(tmp_path, data, "bold.json")

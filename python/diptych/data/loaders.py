@@ -20,6 +20,7 @@ from diptych._types import Json
 from diptych.data import parsing
 from diptych.data.cache import JsonCache
 from diptych.data.fields import no_field
+from diptych.data.prompt_trees import parse_tree
 from diptych.data.records import Records
 from diptych.data.rejects import DEFAULT_MAX_BAD, BadLines, tolerated
 from diptych.errors import ConfigError, DataError, RecordError
@@ -263,7 +264,8 @@ class DataLoader:
         """Records of a file of any format we read, recognised by its content and name.
 
         ``.parquet``, ``.csv`` and ``.txt`` (a prompt a line) go by name; else a file that begins with ``[`` is a JSON
-        array, any other is JSON lines. Compression is recognised by content.
+        array, one object of lists of prompts under names is read as BOLD's, any other is JSON lines. Compression is
+        recognised by content.
 
         Parameters
         ----------
@@ -297,6 +299,8 @@ class DataLoader:
             records = parsing.parse_text(data, name)
         elif data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[":
             records = parsing.parse_array(data, name)
+        elif ".json" in suffixes and (tree := parse_tree(data, name)) is not None:
+            records = tree
         else:
             records = self._parse_lines(data, name, **options)
         if data.startswith(b"\xef\xbb\xbf"):

@@ -76,7 +76,7 @@ def parse_array(data: bytes, name: str) -> Records:
     """
     text = decode_utf8(data, name)
     try:
-        items = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse, parse_float=_finite)
+        items = json.loads(text, object_pairs_hook=unique_keys, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
         column = len(error.doc[error.pos - error.colno + 1 : error.pos].encode()) + 1
         raise RecordError(name, error.lineno, column, f"not valid JSON: {error.msg}") from error
@@ -155,7 +155,14 @@ def parse_parquet(data: bytes, name: str) -> Records:
     return Records(rows, name, range(1, len(rows) + 1), "row")
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> Json:
+def unique_keys(pairs: list[tuple[str, Any]]) -> Json:
+    """For ``json.loads`` as ``object_pairs_hook``: an object, whose keys are each there once.
+
+    Raises
+    ------
+    ValueError
+        If a key stands twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]

@@ -81,7 +81,8 @@ def load_prompts(path: str | Path, *, prompt_field: str | None = None, threads: 
     """Read the prompts of a file: text (``.txt``, one a line), JSON lines, a JSON array, CSV, Parquet.
 
     A record has a prompt (``prompt``, ``instruction``, ``question``, ``input``, ``statement``) and may have
-    ``prompt_id`` and ``system``. A prompt that stands twice is asked once.
+    ``prompt_id`` and ``system``. A prompt that stands twice is asked once. One object of lists of prompts, under names,
+    is read too, as BOLD's files are.
 
     Parameters
     ----------
