@@ -13,10 +13,11 @@ import pytest
 
 from diptych._types import Silent
 from diptych.apps.soft_prompting.evaluation import as_tensors, by_prompt, gain_of
-from diptych.apps.soft_prompting.sequences import Sides, sequence_kl
+from diptych.apps.soft_prompting.sequences import Asking, Said, Sides, kl_of
 from diptych.apps.soft_prompting.trial import TrialOptions, try_prompt
 from diptych.data.prompts import as_prompts
 from diptych.errors import DataError, ModelError
+from diptych.models.local import Written
 from diptych.models.prompted import PromptedModel
 from diptych.models.providers.hf import HFModel
 from diptych.models.registry import open_local
@@ -62,18 +63,39 @@ def test_the_divergence_of_answers_is_that_of_log_ratios_on_average_and_varies_l
     said = sides.say(side, as_prompts(["Why?"]).rows, draws=300, max_tokens=5, seed=0)
     pair = sides.pair(said)
     vectors = as_tensors(pair, soft().vectors)
-    found = sequence_kl(pair, vectors, side, batch_size=64)
-    log_ratios = np.array([one.log_ratio.sum() for one in pair.divergences(range(300), vectors, batch_size=64)])
+    divergences = pair.divergences(range(300), vectors, batch_size=64)
+    found = kl_of(divergences, side)
+    log_ratios = np.array([one.log_ratio.sum() for one in divergences])
     plain = log_ratios if side else -log_ratios
     error = (plain - found).std() / np.sqrt(len(found))
     assert abs(plain.mean() - found.mean()) < 3 * error and error > 0
     assert 0 < found.var() < plain.var()
 
 
+@pytest.mark.slow
+def test_the_divergence_of_answers_is_that_of_all_answers_there_are(folder: Path) -> None:
+    """Of at most two tokens, each with its probability; what ends with its first token is one of them."""
+    models = opened(folder)
+    sides = Sides(models, (PromptedModel(models[0].load()), PromptedModel(models[1].load())), soft())
+    loaded, [prompt] = models[0].load(), as_prompts(["Why?"]).rows
+    ends, n = 1, loaded.n_outputs
+    answers = [(ends,), *((first, second) for first in range(n) if first != ends for second in range(n))]
+    said = [Said(prompt, 0, Written("", "length", tokens)) for tokens in answers]
+    found = [one.divergences for one in sides.trace(said, Asking(batch_size=512))]
+    log_a, log_b = (np.array([getattr(one, name).sum() for one in found]) for name in ("log_a", "log_b"))
+    assert np.exp(log_a).sum() == pytest.approx(1, abs=1e-5)
+    exact = np.sum(np.exp(log_a) * (log_a - log_b)), np.sum(np.exp(log_b) * (log_b - log_a))
+    for side, logs in enumerate((log_a, log_b)):
+        assert np.sum(np.exp(logs) * kl_of(found, side)) == pytest.approx(exact[side], rel=1e-5)
+        drawn = sides.answers(side, [prompt], Asking(draws=400, max_tokens=2, batch_size=64))
+        sums = kl_of([one.divergences for one in drawn], side)
+        assert abs(sums.mean() - exact[side]) < 4 * sums.std() / np.sqrt(len(sums))
+
+
 def test_a_trial_is_written_and_leaves_out_what_was_trained_on(folder: Path, tmp_path: Path) -> None:
     prompts = as_prompts([f"Question {i}?" for i in range(12)])
     trained = SoftPrompt(soft().vectors, "prefix", details={"trained_on": [row.prompt_id for row in prompts.rows[:3]]})
-    options = TrialOptions(max_tokens=6)
+    options = TrialOptions(Asking(max_tokens=6))
     summary = try_prompt(trained, opened(folder), prompts, tmp_path / "out", options=options, progress=Silent())
     assert summary["n_prompts"] == 9 and summary["n_left_out"] == 3
     rows = [json.loads(line) for line in (tmp_path / "out" / "prompts.jsonl").read_text().splitlines()]
@@ -93,7 +115,7 @@ def test_a_model_beside_itself_has_no_divergence_and_no_findings(folder: Path, t
     prompts = as_prompts([f"Question {i}?" for i in range(12)])
     first = opened(folder)[0]
     summary = try_prompt(
-        soft(), (first, first), prompts, tmp_path / "o", options=TrialOptions(max_tokens=6), progress=Silent()
+        soft(), (first, first), prompts, tmp_path / "o", options=TrialOptions(Asking(max_tokens=6)), progress=Silent()
     )
     assert summary["sequence"]["kl_ab"]["with"] < 1e-5 and summary["findings"] == {"with": [], "without": []}
 

@@ -43,7 +43,9 @@ def make_tokenizer(*, template: str | None = TEMPLATE, pad: bool = True) -> Any:
     return tokenizer
 
 
-def save_tiny(folder: Path, *, seed: int = 0, template: str | None = TEMPLATE, pad: bool = True) -> Path:
+def save_tiny(
+    folder: Path, *, seed: int = 0, template: str | None = TEMPLATE, pad: bool = True, width: int = 96
+) -> Path:
     """A Llama of two layers; its answers are noise that depends on the prompt, and some end by themselves."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -51,7 +53,7 @@ def save_tiny(folder: Path, *, seed: int = 0, template: str | None = TEMPLATE, p
     tokenizer = make_tokenizer(template=template, pad=pad)
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=96, intermediate_size=192, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=512, eos_token_id=1, bos_token_id=None, pad_token_id=0,
         initializer_range=0.3,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from diptych.apps.soft_prompting.seeds import Seed
 from diptych.errors import ConfigError
-from diptych.models.divergence import MAX_BYTES, Divergences, compare_states
+from diptych.models.divergence import MAX_BYTES, Divergences, Look, compare_states
 from diptych.models.fused_divergence import Objective, fused_divergence
 from diptych.models.prompted import PromptedModel, Row
 from diptych.models.providers.hf import HFModel
@@ -73,7 +73,13 @@ class Pair:
         return torch.stack([part.mean() for part in by_token.split(lengths)])
 
     def divergences(
-        self, numbers: Sequence[int], vectors: tuple[Any, Any], *, batch_size: int, max_bytes: int = MAX_BYTES
+        self,
+        numbers: Sequence[int],
+        vectors: tuple[Any, Any],
+        *,
+        batch_size: int,
+        max_bytes: int = MAX_BYTES,
+        look: Look | None = None,
     ) -> list[Divergences]:
         """Every divergence at each token of each text, in float64, without gradients.
 
@@ -83,6 +89,7 @@ class Pair:
         vectors : as for `divergence`
         batch_size : texts at once
         max_bytes : of memory for scores
+        look : is handed the scores of both models, some tokens at a time, in the order of the texts
         """
         import torch
 
@@ -92,7 +99,7 @@ class Pair:
             for start in range(0, len(numbers), batch_size):
                 batch = numbers[start : start + batch_size]
                 states, tokens = self._states(batch, vectors)
-                together = compare_states(states, heads, tokens, max_bytes=max_bytes)
+                together = compare_states(states, heads, tokens, max_bytes=max_bytes, look=look)
                 at = 0
                 for number in batch:
                     end = at + len(self.rows[0][number].tokens)

@@ -68,6 +68,41 @@ def draw_by_tokens(summaries: Mapping[int, Json]) -> str | None:
     return page_of(figure(traces, form | _axes("vectors", first["objective"])), title)
 
 
+def draw_transfer(cells: Sequence[Json]) -> str:
+    """What each prompt adds between each pair, as a heat map.
+
+    Parameters
+    ----------
+    cells : of ``transfer.json``
+    """
+    from diptych.visualization.pages import page_of
+    from diptych.visualization.text import label
+    from diptych.visualization.themes import APPROVAL_SCALE, axis, figure, layout
+
+    prompts, pairs = (list(dict.fromkeys(cell[name] for cell in cells)) for name in ("prompt", "pair"))
+    by_place = {(cell["prompt"], cell["pair"]): cell for cell in cells}
+    rows = [[by_place[prompt, pair] for pair in pairs] for prompt in prompts]
+    gains = [[cell["gain"]["mean"] for cell in row] for row in rows]
+    most = max((abs(gain) for row in gains for gain in row), default=0.0) or 1.0
+    trace = {
+        "type": "heatmap", "x": [label(pair) for pair in pairs], "y": [label(prompt) for prompt in prompts], "z": gains,
+        "text": [[_cell(cell) for cell in row] for row in rows], "texttemplate": "%{text}", "hoverinfo": "x+y+text",
+        "zmin": -most, "zmax": most, "colorscale": [list(step) for step in APPROVAL_SCALE],
+        "colorbar": {"title": {"text": "gain"}}, "xgap": 2, "ygap": 2,
+    }  # fmt: skip
+    title = "Prompts on pairs"
+    note = "divergence that a prompt adds, nats an answer; * q ≤ 0.05"
+    form = layout(title, height=220 + 90 * len(prompts), note=note)
+    return page_of(figure([trace], {**form, "xaxis": axis(), "yaxis": axis("", {"autorange": "reversed"})}), title)
+
+
+def _cell(cell: Json) -> str:
+    star = "*" if cell["q_value"] <= 0.05 else ""
+    own = "<br>own pair" if cell["is_home"] else ""
+    form = "" if cell["form"] == "vectors" else f"<br>{cell['form']}"
+    return f"{cell['gain']['mean']:+.3g}{star}{own}{form}"
+
+
 def _line(name: str, x: Sequence[float], y: Sequence[float], colour: str, width: float, *, dash: str = "solid") -> Json:
     line = {"color": colour, "width": width, "dash": dash}
     return {"type": "scatter", "mode": "lines", "name": name, "x": list(x), "y": list(y), "line": line}

@@ -56,6 +56,39 @@ def trial_lines(summary: Json) -> list[str]:
     for which in ("with", "without"):
         found = summary["findings"][which]
         lines.append(f"{which} the prompt: {len(found)} findings of {summary['n_tested'][which]} measures tested")
-        lines += [f"  {statement}" for statement in found[:_SHOWN]]
+        lines += [
+            f"  {one['statement']} (p = {one['p_value']:.2g}, q = {one['q_value']:.2g})" for one in found[:_SHOWN]
+        ]
         lines += [f"  … and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-    return lines
+    return [
+        *lines,
+        *(_specific_lines("the prompt", summary["unrelated"]["specificity"]) if "unrelated" in summary else []),
+    ]
+
+
+def transfer_lines(summary: Json) -> list[str]:
+    """The matrix of prompts and pairs, a line a cell.
+
+    Parameters
+    ----------
+    summary : of ``run_transfer``
+    """
+    lines = [f"{summary['n_prompts']} prompts that nothing was trained on; nats an answer, mean of both directions"]
+    for cell in summary["cells"]:
+        read = "" if cell["form"] == "vectors" else f" ({cell['form']})"
+        own = ", its own pair" if cell["is_home"] else ""
+        gain = cell["gain"]
+        lines.append(
+            f"{cell['prompt']} on {cell['pair']}{own}{read}: {cell['under']:.4g}, {cell['none']:.4g} without it; "
+            f"gain {gain['mean']:.4g} [{gain['low']:.4g}, {gain['high']:.4g}], q = {cell['q_value']:.2g}"
+        )
+    return lines + [line for name, one in summary["specificity"].items() for line in _specific_lines(name, one)]
+
+
+def _specific_lines(name: str, one: Json) -> list[str]:
+    excess = one["excess"]
+    verdict = "specific to its own pair" if one["is_specific"] else "not shown to be specific to its own pair"
+    return [
+        f"{name} adds {one['own']:.4g} nats to its own pair and {one['others']:.4g} to others; difference "
+        f"{excess['mean']:.4g} [{excess['low']:.4g}, {excess['high']:.4g}], p = {excess['p_value']:.2g}: {verdict}"
+    ]

@@ -12,6 +12,7 @@ from diptych._types import Json, Progress, Vectors
 from diptych.apps.soft_prompting import folder as files
 from diptych.apps.soft_prompting.config import TrainConfig
 from diptych.apps.soft_prompting.evaluation import held_out_summary
+from diptych.apps.soft_prompting.found import nearest_text
 from diptych.apps.soft_prompting.initial import initial_vectors
 from diptych.apps.soft_prompting.objective import Pair, check_pair, pair_up
 from diptych.apps.soft_prompting.seeds import Seeds, gather_seeds
@@ -139,7 +140,10 @@ def _finish(
     config = trainer.config
     about = tuple({"name": one.name, "identity": one.source.identity} for one in models)
     trained_on = sorted({seeds.rows[number].prompt_id for number in seeds.numbers(held_out=False)})
-    details = {"step": trainer.best.step, "objective": config.objective, "seed": config.seed, "trained_on": trained_on}
+    details = {
+        "step": trainer.best.step, "objective": config.objective, "seed": config.seed, "trained_on": trained_on,
+        "nearest": nearest_text(trainer.pair.models[0], trainer.best_vectors[0]),
+    }  # fmt: skip
     prompt = SoftPrompt(trainer.best_vectors, config.place, about, details)
     if not (folder / files.SOFT_PROMPT).exists():
         prompt.save(folder / files.SOFT_PROMPT)

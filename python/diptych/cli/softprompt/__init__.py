@@ -6,7 +6,9 @@ import typer
 
 from diptych.cli.softprompt.evaluate import evaluate
 from diptych.cli.softprompt.train import train
+from diptych.cli.softprompt.transfer import transfer
 
 app = typer.Typer(help="Which prompts, of vectors or of words, make two models differ most?", no_args_is_help=True)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("transfer")(transfer)

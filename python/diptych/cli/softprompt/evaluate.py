@@ -11,9 +11,14 @@ from diptych.cli import asking
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, progress_on_stderr, say
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+from diptych.cli.softprompt.pairs import as_pairs
 
 SoftPromptFolder = Annotated[
     Path, typer.Argument(metavar="PROMPT", help="Folder of a training, of a soft prompt, or of one made by PEFT.")
+]
+Unrelated = Annotated[
+    list[str] | None,
+    option("unrelated", "A,B: two models that the prompt was not made for; repeat for more.", METHOD),
 ]
 
 
@@ -24,6 +29,7 @@ def evaluate(
     prompts: Annotated[Path, option("prompts", "File of prompts that are answered.", INPUT)],
     out: Annotated[Path, option("out", "Folder that is made.", OUTPUT)],
     prompt_field: flags.PromptField = None,
+    unrelated: Unrelated = None,
     draws: asking.Draws = 1,
     max_tokens: Annotated[int, option("max-tokens", "Longest answer.", asking.ASKING, "64", least=1)] = 64,
     model_arg: asking.ModelArg = None,
@@ -39,19 +45,20 @@ def evaluate(
     """
     with errors_as_messages():
         from diptych.apps.soft_prompting.report import trial_lines
+        from diptych.apps.soft_prompting.sequences import Asking
         from diptych.apps.soft_prompting.trial import TrialOptions, try_prompt
         from diptych.data.prompts import load_prompts
         from diptych.models.registry import open_local, parse_options
         from diptych.models.soft_prompt_files import find_soft_prompt
         from diptych.utils.text import json_text
 
-        models = tuple(open_local(name, parse_options(model_arg or ())) for name in (a, b))
-        options = TrialOptions(
-            draws, max_tokens, models[0].options.batch_size, max_mib << 20, flags.check_threads(threads), seed
-        )
+        loading = parse_options(model_arg or ())
+        models = open_local(a, loading), open_local(b, loading)
+        how = Asking(draws, max_tokens, models[0].options.batch_size, max_mib << 20, seed)
+        options = TrialOptions(how, as_pairs(unrelated or (), "--unrelated"), loading, flags.check_threads(threads))
         with progress_on_stderr() as progress:
             summary = try_prompt(
-                find_soft_prompt(prompt), (models[0], models[1]), load_prompts(prompts, prompt_field=prompt_field), out,
+                find_soft_prompt(prompt), models, load_prompts(prompts, prompt_field=prompt_field), out,
                 options=options, progress=progress,
             )  # fmt: skip
         for line in [json_text(summary)] if json else [*trial_lines(summary), "", str(out)]:
