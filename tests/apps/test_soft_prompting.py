@@ -122,7 +122,8 @@ def test_every_place_can_be_trained(folder: Path, tmp_path: Path, place: str) ->
 
 
 def test_one_training_at_a_time(folder: Path, tmp_path: Path) -> None:
-    run(folder, tmp_path / "run", n_steps=1)
+    with pytest.raises(Killed):
+        run(folder, tmp_path / "run", Axe(0), n_steps=1)
     assert not (tmp_path / "run" / "training.lock").exists()
     lock = Lock(tmp_path / "run" / "training.lock", "x")
     with pytest.raises(LedgerError, match="run is in use: process"):
@@ -288,7 +289,9 @@ def test_files_without_usable_texts_are_refused(folder: Path, tmp_path: Path) ->
     with pytest.raises(DataError, match=r"empty\.jsonl: 0 of 5 prompts have a text that can be scored; at least 2"):
         run(folder, tmp_path / "run", prompts=str(tmp_path / "empty.jsonl"))
     with pytest.raises(DataError, match=r"text 0: .* tokens with its prompt and 4 vectors; 512 go into hf/base"):
-        run(folder, tmp_path / "run", prompts=str(tmp_path / "long.jsonl"))
+        run(folder, tmp_path / "run", prompts=str(tmp_path / "long.jsonl"), max_prompt_tokens=1000)
+    with pytest.raises(DataError, match=r"long\.jsonl: 2 of 3 prompts have more than 1 tokens; at least 2"):
+        run(folder, tmp_path / "run", prompts=str(tmp_path / "long.jsonl"), max_prompt_tokens=1)
     assert not (tmp_path / "run").exists()
 
 

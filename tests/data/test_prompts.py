@@ -173,3 +173,30 @@ def test_prompts_sorted_under_names_are_read_with_the_names(tmp_path: Path) -> N
 def test_names_with_something_else_under_them_are_refused(tmp_path: Path, data: bytes, says: str) -> None:
     with pytest.raises((DataError, RecordError), match=says):
         load(tmp_path, data, "bold.json")
+
+
+def test_a_folder_is_all_its_files_each_with_its_name(tmp_path: Path) -> None:
+    files = {
+        "evals/persona/calm.jsonl": jsonl([{"question": "Are you?", "statement": "I am."}, {"question": "Both?"}]),
+        "evals/risk.v2.json": array([{"question": "Both?"}, {"question": "Off?", "category": "own"}]),
+        "evals/scores.csv": b"score\n1\n",
+        "evals/README.md": b"# none",
+    }
+    write(tmp_path, files)
+    loaded = load_prompts(tmp_path / "evals")
+    assert [(row.text, row.fields["category"]) for row in loaded.rows] == [
+        ("Are you?", "calm"), ("Both?", "calm"), ("Off?", "own"),
+    ]  # fmt: skip
+    assert loaded.rows[2].place.endswith("risk.v2.json, item 2") and not loaded.has_ids
+    assert [notice.partition(" ")[0] for notice in loaded.notices] == ["1", "1"]
+    assert loaded.digest == load_prompts(tmp_path / "evals").digest
+
+
+def test_a_folder_without_prompts_is_refused_and_a_mistake_in_one_file_is_not_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, {"none/a.csv": b"score\n1\n", "blank/a.jsonl": jsonl([{"prompt": "x"}, {"prompt": " "}])})
+    (tmp_path / "empty").mkdir()
+    for name, said in (("none", "none of 1 files has prompts"), ("empty", "no file in this folder ends in")):
+        with pytest.raises(DataError, match=said):
+            load_prompts(tmp_path / name)
+    with pytest.raises(RecordError, match=r"a\.jsonl:2:"):
+        load_prompts(tmp_path / "blank")

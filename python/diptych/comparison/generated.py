@@ -20,7 +20,7 @@ from diptych.models.ledger import Ledger
 from diptych.models.prices import Estimate, Price, estimate, parse_price
 from diptych.models.registry import find_model
 from diptych.models.requests import Failure, Model, Reply, Request, Sampling, conversation, request_key
-from diptych.utils.hashing import file_sha256
+from diptych.utils.hashing import source_sha256
 
 _FAILURES_TOLD = 3
 _CUT_SHARE = 0.05
@@ -199,7 +199,7 @@ class Generation:
         returned = {one.answer.model for one in answered if isinstance(one.answer, Reply) and one.answer.model}
         prompts = {
             "source": self.prompts.source,
-            "sha256": file_sha256(Path(self.prompts.source)),
+            "sha256": source_sha256(Path(self.prompts.source)),
             "n_rows": len(self.prompts),
             "digest": self.prompts.digest,
             "n_prompts": len(self.asked),

@@ -28,7 +28,7 @@ from diptych.models.ledger import Ledger, copy_ledger, read_config
 from diptych.models.recorded import RecordedModel
 from diptych.models.requests import Sampling
 from diptych.utils.files import new_folder
-from diptych.utils.hashing import file_sha256
+from diptych.utils.hashing import file_sha256, source_sha256
 
 Outcome = Literal["same", "different", "missing", "new"]
 
@@ -167,7 +167,7 @@ def _sources(manifest: Json, recorded: Path, ledger: Ledger | None, config: Comp
 
 
 def _file(source: str, sha256: str) -> str:
-    found = file_sha256(Path(source))
+    found = source_sha256(Path(source))
     if found is None:
         raise RunError(f"{source}: there is no such file. Go to the folder where the run was made, or bring it back.")
     if found != sha256:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
 from diptych.errors import ConfigError
 
+DEFAULT = "default"
+"""The group of settings that every other group of a file stands on."""
+Section: TypeAlias = tuple[dict[str, Any], dict[str, str]]
+"""Settings by name, and the place of each."""
+
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML 1.1 that refuses duplicate keys and aliases (an alias bomb is a small file)."""
+    """Plain YAML 1.1 whose keys are texts, each once; no aliases (an alias bomb is a small file)."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -24,10 +29,13 @@ class _Loader(yaml.SafeLoader):
         seen: dict[str, int] = {}
         for key_node, _ in node.value:
             key, line = str(key_node.value), key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.YAMLError(f"line {line}: a list or a mapping stands where a name should")
             if key in seen:
                 raise yaml.YAMLError(f"line {line}: key {key!r} was given before, on line {seen[key]}; keep one")
             seen[key] = line
-        return super().construct_mapping(node, deep)
+        self.flatten_mapping(node)
+        return {str(key.value): self.construct_object(value, deep=deep) for key, value in node.value}
 
 
 # YAML 1.1 takes 1e-4 for a text, for want of a point; 1.2 takes it for the number that everybody means.
@@ -48,7 +56,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return values, _places(path, node)
 
 
-def read_sections(path: Path) -> dict[str, tuple[dict[str, Any], dict[str, str]]]:
+def read_sections(path: Path) -> dict[str, Section]:
     """Named groups of settings of a YAML file, each as ``read_yaml`` gives it.
 
     Raises
@@ -64,6 +72,23 @@ def read_sections(path: Path) -> dict[str, tuple[dict[str, Any], dict[str, str]]
             raise ConfigError(f"{place}: expected settings under this name, as 'name: value' lines")
         found[str(key.value)] = (values[key.value], _places(path, inner))
     return found
+
+
+def over_default(sections: dict[str, Section], name: str) -> Section:
+    """The settings of a named group on top of those of ``default``, and the place of each.
+
+    Parameters
+    ----------
+    sections : from ``read_sections``
+    name : of the group; one that is not there has no settings of its own
+
+    Examples
+    --------
+    >>> over_default({"default": ({"draws": 2}, {}), "quick": ({"limit": 10}, {})}, "quick")[0]
+    {'draws': 2, 'limit': 10}
+    """
+    (values, places), (own, own_places) = (sections.get(one, ({}, {})) for one in (DEFAULT, name))
+    return {**values, **own}, {**places, **own_places}
 
 
 def _compose(path: Path) -> tuple[dict[str, Any], yaml.MappingNode | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.data import fields as usual
+from diptych.data.folders import files_under
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.data.responses import prompt_digests
@@ -78,15 +79,16 @@ class Prompts:
 
 
 def load_prompts(path: str | Path, *, prompt_field: str | None = None, threads: int = 1) -> Prompts:
-    """Read the prompts of a file: text (``.txt``, one a line), JSON lines, a JSON array, CSV, Parquet.
+    """Read the prompts of a file: text (``.txt``, one a line), JSON lines, a JSON array, CSV, Parquet; or of a folder.
 
     A record has a prompt (``prompt``, ``instruction``, ``question``, ``input``, ``statement``) and may have
     ``prompt_id`` and ``system``. A prompt that stands twice is asked once. One object of lists of prompts, under names,
-    is read too, as BOLD's files are.
+    is read too, as BOLD's files are. Prompts of a folder have the name of their file, without endings, in the field
+    ``category``, unless their record has one.
 
     Parameters
     ----------
-    path : the file; gzip and zstandard are recognised by content
+    path : the file, or a folder of such files; gzip and zstandard are recognised by content
     prompt_field : field that holds the prompt, where it is not among the usual ones
     threads : for parsing
 
@@ -105,6 +107,8 @@ def load_prompts(path: str | Path, *, prompt_field: str | None = None, threads: 
     >>> [prompt.text for prompt in load_prompts(path).rows]
     ['Why?', 'How?']
     """
+    if Path(path).is_dir():
+        return _load_folder(Path(path), prompt_field, threads)
     try:
         records = DataLoader(threads=threads).load_records(path)
     except FileNotFoundError as error:
@@ -112,8 +116,37 @@ def load_prompts(path: str | Path, *, prompt_field: str | None = None, threads: 
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if not len(records):
-        raise DataError(f"{records.source} has no prompts. Give at least one.")
+        raise _NoPrompts(f"{records.source} has no prompts. Give at least one.")
     return _from_records(records, prompt_field)
+
+
+class _NoPrompts(DataError):  # noqa: N818 - what was found, and no error in a folder that has others
+    """A file without records, or without a field that could hold a prompt."""
+
+
+def _load_folder(folder: Path, prompt_field: str | None, threads: int) -> Prompts:
+    read: list[Prompts] = []
+    left: list[str] = []
+    for file in files_under(folder):
+        try:
+            read.append(load_prompts(file, prompt_field=prompt_field, threads=threads))
+        except _NoPrompts as error:
+            left.append(str(error))
+    if not read:
+        raise DataError(f"{folder}: none of {len(left)} files has prompts; the first: {left[0]}")
+    rows = [
+        replace(row, fields={"category": Path(one.source).name.partition(".")[0], **row.fields},
+                place=f"{one.source}, {row.place}")
+        for one in read
+        for row in one.rows
+    ]  # fmt: skip
+    kept = _each_once(rows, str(folder))
+    notices = [notice for one in read for notice in one.notices]
+    if left:
+        notices.append(f"{len(left)} of {len(left) + len(read)} files in {folder} have no prompts and were left out")
+    if len(kept) < len(rows):
+        notices.append(f"{len(rows) - len(kept)} prompts of {folder} stand in another file too, and are asked once")
+    return Prompts(tuple(kept), str(folder), any(one.has_ids for one in read), tuple(notices))
 
 
 def as_prompts(source: str | Path | Sequence[str | Mapping[str, Any]] | Prompts) -> Prompts:
@@ -183,7 +216,7 @@ def _prompt_name(names: Sequence[str], source: str, given: str | None) -> str:
             f"{source}: no field {name!r}, which --prompt-field names; found {found}.{did_you_mean(name, names)}"
         )
     hint = next(filter(None, (did_you_mean(one, names) for one in PROMPT)), "")
-    raise DataError(
+    raise _NoPrompts(
         f"{source}: no prompt field; found {found}.{hint}\nExpected one of {', '.join(PROMPT)}: or give --prompt-field."
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych._types import Json
+from diptych.data.folders import files_under
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.data.responses import prompt_digests
@@ -19,7 +20,6 @@ from diptych.utils.names import did_you_mean
 
 FIELDS = ("statement", "question", "prompt", "text")
 """Names of the field that holds the statement; the first that a record has is taken."""
-_ENDINGS = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +155,10 @@ class _NoStatements(DataError):  # noqa: N818 - what was found, and no error whe
 def _find(sources: Sequence[str | Path]) -> Iterator[tuple[Path, bool]]:
     """Each file, and whether it was named itself; those of a folder in the order of their names."""
     for source in map(Path, sources):
-        if not source.is_dir():
+        if source.is_dir():
+            yield from ((path, False) for path in files_under(source))
+        else:
             yield source, True
-            continue
-        inside = sorted(path for path in source.rglob("*") if path.is_file() and set(path.suffixes) & set(_ENDINGS))
-        if not inside:
-            raise DataError(f"{source}: no file in this folder ends in {', '.join(_ENDINGS)}")
-        yield from ((path, False) for path in inside)
 
 
 def _read(loader: DataLoader, path: Path) -> tuple[list[Statement], Sequence[str]]:

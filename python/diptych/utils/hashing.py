@@ -82,3 +82,24 @@ def file_sha256(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_sha256(path: Path) -> str | None:
+    """The digest of a file, or of all files in a folder and below it; None where neither is there to be read twice.
+
+    Parameters
+    ----------
+    path : of the file or folder
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a.txt").write_text("Why?")
+    >>> source_sha256(folder / "a.txt") == file_sha256(folder / "a.txt"), len(source_sha256(folder))
+    (True, 64)
+    """
+    if not path.is_dir():
+        return file_sha256(path)
+    inside = sorted(file for file in path.rglob("*") if file.is_file())
+    return content_hash("diptych/folder/1", [[str(file.relative_to(path)), file_sha256(file)] for file in inside])

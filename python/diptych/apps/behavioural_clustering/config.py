@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from diptych._types import Json
-from diptych.config.loader import read_sections
+from diptych.config.loader import DEFAULT, over_default, read_sections
 from diptych.embeddings.settings import EmbedderSettings
 from diptych.errors import ConfigError
 from diptych.models.requests import Sampling
@@ -17,8 +17,6 @@ from diptych.utils.names import check_name
 
 APPLICATION = "approve"
 """What the manifest of a run calls it."""
-DEFAULT = "default"
-"""The run of a file whose settings all others begin with."""
 STATEMENT = "{statement}"
 KEYWORDS = "keywords"
 HELPERS = ("reader", "writer", "labeller", "judge")
@@ -142,9 +140,7 @@ def read_named_run(path: str | Path, name: str | None = None) -> tuple[Json, dic
     chosen = check_name(f"run of {path}", name or DEFAULT, [DEFAULT, *sections] if name is None else sections)
     for values, places in sections.values():
         _check(values, places)
-    base, base_places = sections.get(DEFAULT, ({}, {}))
-    values, places = sections.get(chosen, ({}, {}))
-    return {**base, **values}, {**base_places, **places}
+    return over_default(sections, chosen)
 
 
 def _check(values: Json, places: dict[str, str]) -> None:

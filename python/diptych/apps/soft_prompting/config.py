@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +16,14 @@ Continuations = Literal["both", "a", "b", "given"]
 Initial = Literal["vocabulary", "random", "text"]
 Schedule = Literal["cosine", "linear", "constant"]
 
+QUICK: Mapping[str, int] = MappingProxyType(
+    {
+        "max_prompt_tokens": 128, "limit": 12, "continuation_tokens": 12, "n_tokens": 4, "n_steps": 20,
+        "batch_size": 4, "warmup_steps": 2, "eval_every": 5,
+    }
+)  # fmt: skip
+"""Settings of a try-out that a small pair finishes in a minute without an accelerator: too few to find much by."""
+
 
 class TextSettings(Settings):
     """The two models, and the texts along which they are told apart."""
@@ -23,7 +33,9 @@ class TextSettings(Settings):
     b: str
     """The second; ``hf/base+adapter`` shares the base's weights."""
     prompts: str
-    """File of prompts, or of responses where the continuations are given."""
+    """File of prompts or folder of such files, or file of responses where the continuations are given."""
+    max_prompt_tokens: int = Field(default=256, ge=1)
+    """Leave out prompts that are longer, before the limit is applied."""
     limit: int | None = Field(default=None, ge=2)
     """Use at most so many prompts, chosen by a seeded hash."""
     continuations: Continuations = "both"

@@ -16,6 +16,8 @@ from diptych.utils.files import new_folder, write_atomic
 from diptych.utils.text import json_line, json_text
 
 MANIFEST, SEEDS, CHECKPOINT, SUMMARY = "manifest.json", "seeds.jsonl", "checkpoint.json", "summary.json"
+APPLICATION = "softprompt train"
+"""What the manifest of a training calls it."""
 SOFT_PROMPT, PEFT = "soft_prompt", "peft"
 
 
@@ -94,15 +96,36 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any], Json] | None:
     RunError
         If it is damaged.
     """
-    path = folder / CHECKPOINT
-    if not path.exists():
+    rest = read_object(folder / CHECKPOINT)
+    if rest is None:
         return None
-    try:
-        rest = json.loads(path.read_bytes())
-        name = rest.pop("tensors")
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"{path} is damaged: {error}. Choose another --out, or delete the folder.") from error
+    name = str(rest.pop("tensors", ""))
+    if not name or not isinstance(rest.get("n_done"), int):
+        raise RunError(f"{folder / CHECKPOINT} is damaged: no tensors. Choose another --out, or delete the folder.")
     return read_tensors(folder / name), rest
+
+
+def read_object(path: Path) -> Json | None:
+    """The JSON object of a file; None where there is no file.
+
+    Parameters
+    ----------
+    path : of the file
+
+    Raises
+    ------
+    RunError
+        If it cannot be read, or holds no object.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}. Choose another --out, or delete the folder.") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{path} is damaged: {type(found).__name__}. Choose another --out, or delete the folder.")
+    return found
 
 
 def _difference(kept: Json, wanted: Json) -> str:

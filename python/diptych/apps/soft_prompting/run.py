@@ -28,7 +28,7 @@ from diptych.models.registry import open_local
 from diptych.models.soft_prompt_files import export_peft
 from diptych.models.soft_prompts import START, SoftPrompt
 from diptych.utils.files import write_atomic
-from diptych.utils.hashing import file_sha256
+from diptych.utils.hashing import source_sha256
 from diptych.utils.text import json_line, json_text
 
 _CONTROL = ("control_a", "control_b")
@@ -71,6 +71,9 @@ def _train(
 ) -> Json:
     manifest = _manifest(config, models)
     begun = files.read_begun(folder, manifest)
+    if begun is not None and (done := files.read_object(folder / files.SUMMARY)) is not None:
+        progress.say(f"{folder} already holds this very training; nothing was done again")
+        return done
     a, b = models["a"], models["b"]
     _check(models, config)
     seeds = begun or gather_seeds(config, a, b)
@@ -192,7 +195,7 @@ def _pair(
 
 
 def _manifest(config: TrainConfig, models: Mapping[str, HFModel]) -> Json:
-    inputs = [{"source": config.prompts, "sha256": file_sha256(Path(config.prompts)) or ""}]
+    inputs = [{"source": config.prompts, "sha256": source_sha256(Path(config.prompts)) or ""}]
     about = {name: {"name": model.name, "identity": model.identity} for name, model in models.items()}
     settings: dict[str, Any] = config.model_dump(mode="json")
     covered = {name: value for name, value in settings.items() if name not in ("a", "b", "control", "prompts")}
@@ -201,5 +204,5 @@ def _manifest(config: TrainConfig, models: Mapping[str, HFModel]) -> Json:
         "config": covered,
         "models": {name: one["identity"] for name, one in about.items()},
     }
-    more = {"application": "softprompt train", "models": about}
+    more = {"application": files.APPLICATION, "models": about}
     return describe_manifest(inputs, settings, identity, seeds={"train": config.seed}, more=more)

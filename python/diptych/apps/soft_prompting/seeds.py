@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,9 +82,9 @@ def gather_seeds(config: TextSettings, a: HFModel, b: HFModel) -> Seeds:
         If the file cannot be read, or too few prompts have a text that can be scored.
     """
     if config.continuations == "given":
-        rows, origin = _given(config, a)
+        rows, origin, said = _given(config, a)
     else:
-        rows, origin = _written(config, {"a": a, "b": b})
+        rows, origin, said = _written(config, {"a": a, "b": b})
     kept = [row for row in rows if row.tokens]
     ids = sorted({row.prompt_id for row in kept})
     if len(ids) < _LEAST:
@@ -93,15 +94,16 @@ def gather_seeds(config: TextSettings, a: HFModel, b: HFModel) -> Seeds:
         )
     apart = _chosen(ids, config.held_out, config.seed)
     found = tuple(Seed(row.prompt_id, row.messages, row.tokens, row.prompt_id in apart) for row in kept)
-    said = [] if len(kept) == len(rows) else [f"{len(rows) - len(kept)} of {len(rows)} texts are empty and left out"]
+    if len(kept) < len(rows):
+        said.append(f"{len(rows) - len(kept)} of {len(rows)} texts are empty and left out")
     origin |= {"n_prompts": len(ids), "n_held_out": len(apart), "n_texts": len(found), "sha256": _digest(found)}
     return Seeds(found, origin, tuple(said))
 
 
-def _given(config: TextSettings, a: HFModel) -> tuple[list[Seed], Json]:
+def _given(config: TextSettings, a: HFModel) -> tuple[list[Seed], Json, list[str]]:
     read = load_arm(Path(config.prompts), arm="a", prompt_field=None, response_field=None, threads=1)
-    wanted = _limited([row.prompt_id for row in read], config)
     tokenizer = a.load().tokenizer
+    wanted, said = _wanted({row.prompt_id: f"{row.system or ''}{row.prompt}" for row in read}, config, tokenizer)
     rows = [
         Seed(
             row.prompt_id,
@@ -111,16 +113,17 @@ def _given(config: TextSettings, a: HFModel) -> tuple[list[Seed], Json]:
         for row in read
         if row.prompt_id in wanted
     ]
-    return rows, {"source": read.source, "continuations": "given"}
+    return rows, {"source": read.source, "continuations": "given"}, said
 
 
-def _written(config: TextSettings, models: dict[str, HFModel]) -> tuple[list[Seed], Json]:
+def _written(config: TextSettings, models: dict[str, HFModel]) -> tuple[list[Seed], Json, list[str]]:
     prompts = load_prompts(Path(config.prompts))
-    wanted = _limited([row.prompt_id for row in prompts.rows], config)
+    texts = {row.prompt_id: f"{row.system or ''}{row.text}" for row in prompts.rows}
+    wanted, said = _wanted(texts, config, models["a"].load().tokenizer)
     asked = [row for row in prompts.rows if row.prompt_id in wanted]
     questions = [Question(conversation(row.text, row.system), place=row.place) for row in asked]
     names = "ab" if config.continuations == "both" else config.continuations
-    texts = {
+    written = {
         name: write_answers(
             models[name], questions, max_tokens=config.continuation_tokens,
             temperature=config.continuation_temperature, seed=config.seed,
@@ -128,15 +131,24 @@ def _written(config: TextSettings, models: dict[str, HFModel]) -> tuple[list[See
         for name in names
     }  # fmt: skip
     rows = [
-        Seed(row.prompt_id, questions[i].messages, texts[name][i].tokens)
+        Seed(row.prompt_id, questions[i].messages, written[name][i].tokens)
         for i, row in enumerate(asked)
         for name in names
     ]
-    return rows, {"source": prompts.source, "continuations": config.continuations}
+    return rows, {"source": prompts.source, "continuations": config.continuations}, [*prompts.notices, *said]
 
 
-def _limited(ids: Sequence[str], config: TextSettings) -> set[str]:
-    return limit_prompts(set(ids), config.limit, config.seed, {name: name for name in ids})
+def _wanted(texts: Mapping[str, str], config: TextSettings, tokenizer: Any) -> tuple[set[str], list[str]]:
+    """The prompts that are short enough, at most so many of them; and what there is to say about the others."""
+    lengths = map(len, tokenizer(list(texts.values()), add_special_tokens=False, verbose=False).input_ids)
+    short = {name for name, length in zip(texts, lengths, strict=True) if length <= config.max_prompt_tokens}
+    told = f"{len(texts) - len(short)} of {len(texts)} prompts have more than {config.max_prompt_tokens} tokens"
+    if len(short) < _LEAST:
+        raise DataError(
+            f"{config.prompts}: {told}; at least {_LEAST} that are not longer are needed. Raise max_prompt_tokens."
+        )
+    chosen = limit_prompts(short, config.limit, config.seed, {name: name for name in short})
+    return chosen, [] if len(short) == len(texts) else [f"{told} and are left out"]
 
 
 def _chosen(ids: Sequence[str], share: float, seed: int) -> set[str]:

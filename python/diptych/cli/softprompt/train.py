@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.console import errors_as_messages, progress_on_stderr, say
+from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, OUTPUT, option
 
 if TYPE_CHECKING:
@@ -20,15 +20,19 @@ VECTORS, TRAINING = "The soft prompt", "Training"
 A = Annotated[str | None, typer.Argument(help="hf/<id or folder>[@revision]: a model whose weights are here.")]
 B = Annotated[str | None, typer.Argument(help="The other: hf/…, or hf/base+adapter.")]
 Tokens = Annotated[str | None, option("n-tokens", "Vectors; 1,4,16 trains each and draws a curve.", VECTORS, "8")]
+Quick = Annotated[bool, option("quick", "Try out: few prompts, tokens and steps; too few to find much.", TRAINING)]
 
 
 def train(
     context: typer.Context,
     a: A = None,
     b: B = None,
-    prompts: Annotated[str | None, option("prompts", "File of prompts, or of responses.", INPUT)] = None,
+    prompts: Annotated[str | None, option("prompts", "File or folder of prompts; file of responses.", INPUT)] = None,
     out: Annotated[Path | None, option("out", "Folder of the training.", OUTPUT, "needed")] = None,
     config: flags.ConfigFile = None,
+    max_prompt_tokens: Annotated[
+        int | None, option("max-prompt-tokens", "Leave out longer prompts.", INPUT, "256")
+    ] = None,
     limit: Annotated[int | None, option("limit", "Use at most so many prompts.", INPUT, "all")] = None,
     continuations: Annotated[
         str | None, option("continuations", "Who writes the texts: a, b, both, or 'given' by the file.", INPUT, "both")
@@ -60,6 +64,7 @@ def train(
     held_out: Annotated[float | None, option("held-out", "Share of prompts not trained on.", TRAINING, "0.25")] = None,
     patience: Annotated[int | None, option("patience", "Looks without gain; 0 never stops.", TRAINING, "5")] = None,
     seed: flags.Seed = None,
+    quick: Quick = False,
     model_arg: asking.ModelArg = None,
     max_mib: Annotated[int, option("max-mib", "Memory for scores of tokens, in MiB.", INPUT, "128", least=1)] = 128,
     json: Annotated[bool, option("json", "Print summary.json.", OUTPUT)] = False,
@@ -80,6 +85,8 @@ def train(
         if out is None:
             raise ConfigError("--out is missing: give the folder of the training")
         settings, counts = _settings(context)
+        if quick:
+            say_quick()
         with progress_on_stderr() as progress:
             summaries = train_each(
                 settings, counts, out,
@@ -90,17 +97,27 @@ def train(
             say(line)
 
 
+def say_quick() -> None:
+    """Say that this is a try-out, and with which settings."""
+    from diptych.apps.soft_prompting.config import QUICK
+
+    told = ", ".join(f"{name} {value}" for name, value in QUICK.items())
+    note(f"note: a try-out (--quick), too small to find much; but for what flags say: {told}")
+
+
 _FLAGS = {"n_steps": "steps"}
 """Settings whose flag has another name."""
 
 
-def _settings(context: typer.Context) -> tuple[TrainConfig, list[int]]:
+def _settings(context: typer.Context) -> tuple[TrainConfig, tuple[int, ...]]:
     """Settings of a file, and on top of them those of flags and the environment; the numbers of vectors apart."""
-    from diptych.apps.soft_prompting.config import TrainConfig
+    from diptych.apps.soft_prompting.config import QUICK, TrainConfig
+    from diptych.apps.soft_prompting.registry import split_counts
     from diptych.config.loader import read_yaml
 
     given = context.params
     values, places = read_yaml(given["config"]) if given["config"] is not None else ({}, {})
+    values |= QUICK if given["quick"] else {}
     for name in TrainConfig.model_fields:
         flag = _FLAGS.get(name, name)
         source = context.get_parameter_source(flag)
@@ -109,15 +126,5 @@ def _settings(context: typer.Context) -> tuple[TrainConfig, list[int]]:
             places[name] = flag.upper() if name in "ab" else flags.place_of(context, flag)
     for name in ("a", "b", "prompts"):
         places.setdefault(name, name.upper() if name in "ab" else "--prompts")
-    counts = _counts(values.pop("n_tokens", 8), places.get("n_tokens", "n_tokens"))
-    return TrainConfig.parse({**values, "n_tokens": counts[0]}, source="settings", places=places), counts
-
-
-def _counts(given: Any, place: str) -> list[int]:
-    from diptych.errors import ConfigError
-
-    parts = given if isinstance(given, list) else str(given).split(",")
-    found = [int(part) if str(part).strip().isdecimal() else 0 for part in parts]
-    if not found or min(found) < 1 or len(set(found)) < len(found):
-        raise ConfigError(f"{place} = {given!r}: give a number of vectors, or several, each once: 1,4,16")
-    return found
+    values, counts = split_counts(values, places.get("n_tokens", "n_tokens"))
+    return TrainConfig.parse(values, source="settings", places=places), counts
