@@ -162,9 +162,7 @@ class Target:
             If that is more than is left; nothing is counted then.
         """
         if self.budget is not None and self.spent + n_passes > self.budget:
-            raise BudgetError(
-                f"{self.spent:,} of {self.budget:,} passes are spent; {n_passes:,} more are too many"
-            )
+            raise BudgetError(f"{self.spent:,} of {self.budget:,} passes are spent; {n_passes:,} more are too many")
         self.spent += n_passes
 
     def take_seen(self) -> list[Candidate]:
