@@ -53,7 +53,12 @@ def test_every_flag_is_also_a_variable(verb: str) -> None:
 )
 def test_every_setting_of_a_comparison_has_a_flag(verb: str, without: set[str]) -> None:
     flags = {option.name for option in options_of(verb)}
-    flag_of = {"score_fields": "score_field", "pairing": "paired", "embedder_args": "embedder_arg"}
+    flag_of = {
+        "score_fields": "score_field",
+        "pairing": "paired",
+        "embedder_args": "embedder_arg",
+        "other_judges": "judge",
+    }
     settings = {flag_of.get(name, name) for name in CompareConfig.model_fields}
     assert settings - flags == without
 

@@ -141,3 +141,22 @@ def test_clusters_of_a_run_are_a_graph(forge: Forge, folder: Path) -> None:
     ):
         check_message(forge.run("intervene", "graph", "on", "--out", "h", *flags, cwd=folder), named)
         assert not (folder / "h").exists()
+
+
+def test_several_judges_are_asked_and_each_is_told_of(forge: Forge, folder: Path) -> None:
+    write(folder, {"k.yaml": JUDGE.replace("Ta?k?e? ?[Tt]ea", "(Take t|T)ea").encode()})
+    two = ("--judge", "scripted/j.yaml", "--judge", "scripted/k.yaml", "--lenses", "judge")
+    plan = done(forge.run(*BLIND, *two, "--out", "on", "--dry-run", cwd=folder)).out
+    assert plan.count("scripted/j") == plan.count("scripted/k") == 1, plan
+    done(forge.run(*BLIND, *two, "--out", "on", cwd=folder))
+    [one] = json.loads((folder / "on/recovered.json").read_bytes())["hypotheses"]
+    assert "2 judges say" in one["statement"]
+    entries = json.loads((folder / "on/judges.json").read_bytes())["sentences"]
+    assert [judge["judge"] for judge in entries[0]["judges"]] == ["scripted/j", "scripted/k"]
+    assert one["judges"] == [entry for entry in entries if entry["id"] in one["findings"]]
+    first, second = (judge["effect"] for judge in one["judges"][0]["judges"])
+    assert second > first > 0.0
+    again = done(forge.run("rerun", "on", "--out", "again", cwd=folder))
+    assert (folder / "again/judges.json").read_bytes() == (folder / "on/judges.json").read_bytes()
+    assert "different" not in again.out
+    check_message(forge.run(*BLIND, *two, "--judge", "scripted/j.yaml", cwd=folder), "name each judge once")

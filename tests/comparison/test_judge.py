@@ -18,6 +18,7 @@ from diptych.comparison.measures import Readers
 from diptych.comparison.prepare import prepare
 from diptych.comparison.result import Result
 from diptych.comparison.run import analyse
+from diptych.errors import ConfigError
 from tests.helpers.readers import Rule, asked_of, assistant, is_judged, quoted, reader
 
 SUBJECTS = ("apples", "wind", "trains", "libraries", "clocks")
@@ -167,3 +168,65 @@ def test_one_source_against_itself_by_a_judge_of_coins_is_seldom_found_to_differ
 def test_false_alarms_by_a_judge_of_coins_keep_to_alpha() -> None:
     runs = 200
     assert false_alarms(runs) / runs <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / runs)
+
+
+def panel_of(*rules: Rule, a: list[dict[str, Any]], b: list[dict[str, Any]]) -> Result:
+    """A comparison by several judges, of whom the first proposes."""
+    from contextlib import ExitStack
+
+    names = [f"scripted/{i}" for i in range(len(rules))]
+    values = {"lenses": "judge", "judge": names[0], "other_judges": names[1:], "name_a": "plain", "name_b": "tuned"}
+    config = CompareConfig.parse(values, source="test")
+    with ExitStack() as stack:
+        judges = [stack.enter_context(assistant(rule, name)) for rule, name in zip(rules, names, strict=True)]
+        readers = Readers(judge=judges[0], panel=tuple(judges[1:]))
+        prepared = prepare(a, b, config=config)
+        return analyse(prepared, threads=1, lenses=Lenses(), readers=readers, progress=Silent())
+
+
+def test_several_judges_are_one_measure_and_each_stands_beside_it() -> None:
+    """The second sees a warning in every other answer that has one; the third cannot be read when it is of wind."""
+    plain = reader(proposes=["warns the reader"], holds=warns)
+    strict = reader(proposes=["never asked"], holds=lambda text, line: warns(text, line) and len(text) % 2 == 0)
+    a, b = arm(0.1, seed=1, n=200), arm(0.7, seed=2, n=200)
+    result = panel_of(plain, strict, lambda asked: "?" if "wind" in asked else plain(asked), a=a, b=b)
+    finding = by_sentence(result.findings, "warns the reader")
+    assert "3 judges say" in finding.statement and result.family_size == 2
+    of_one = by_sentence(judged(a, b, plain)[0].findings, "warns the reader")
+    assert of_one.effect * 0.7 < finding.effect < of_one.effect * 0.95
+    entry = next(one for one in result.judges if one["id"] == of_one.id)
+    first, second, third = entry["judges"]
+    assert [one["judge"] for one in entry["judges"]] == ["scripted/0", "scripted/1", "scripted/2"]
+    assert (first["effect"], first["ci_low"]) == pytest.approx((of_one.effect, of_one.ci_low))
+    assert 0.2 < second["effect"] / first["effect"] < 0.8 and first["n_missing"] == second["n_missing"] == 0
+    assert third["n_missing"] == next(one.n_missing for one in result.tested if one.id == of_one.id) > 10
+    agreed = {(one["first"], one["second"]): one for one in entry["agreement"]}
+    between = agreed["scripted/0", "scripted/1"]
+    assert 0.5 < between["same"]["low"] < between["same"]["value"] < 0.95
+    assert 0.1 < between["correlation"]["low"] < between["correlation"]["value"] < 0.9
+    last = agreed["scripted/0", "scripted/2"]["same"]
+    assert last["value"] == 1.0 and last["n"] < between["same"]["n"]
+
+
+def test_exchanging_the_arms_turns_what_each_judge_says() -> None:
+    rules = [reader(proposes=["warns the reader"], holds=warns)] * 2
+    a, b = arm(0.1, seed=1), arm(0.7, seed=2)
+    there, back = panel_of(*rules, a=a, b=b).judges, panel_of(*rules, a=b, b=a).judges
+    assert len(there) == 2
+    for one, other in zip(there, back, strict=True):
+        for mine, theirs in zip(one["judges"], other["judges"], strict=True):
+            assert (mine["mean_a"], mine["effect"]) == (theirs["mean_b"], -theirs["effect"])
+            assert (mine["ci_low"], mine["ci_high"]) == pytest.approx((-theirs["ci_high"], -theirs["ci_low"]))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"judge": "scripted/x", "other_judges": "scripted/x", "lenses": "judge"}, "name each judge once"),
+        ({"other_judges": "scripted/y", "lenses": "surface"}, "name that lens, and its judge"),
+        ({"judge": "scripted/x", "other_judges": "nobody", "lenses": "judge"}, "nobody"),
+    ],
+)
+def test_judges_that_do_not_fit_are_refused(values: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        CompareConfig.parse(values, source="test")

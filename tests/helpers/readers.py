@@ -45,10 +45,10 @@ class RuleModel:
 
 
 @contextmanager
-def assistant(rule: Rule) -> Iterator[Assistant]:
+def assistant(rule: Rule, name: str = "scripted/rule") -> Iterator[Assistant]:
     """A model by a rule, with a ledger of its own."""
     with TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite", {}) as ledger:
-        yield Assistant(RuleModel(rule), ledger, Sampling())
+        yield Assistant(RuleModel(rule, name), ledger, Sampling())
 
 
 def objects_of(

@@ -105,3 +105,25 @@ def test_a_detectable_mean_is_detected_four_times_in_five() -> None:
     (effect,) = detectable_means(error, np.array([n]), level=level, smallest_p=1e-5)
     p = stats.ttest_1samp(np.random.default_rng(5).normal(effect, spread, (n, 4000)), 0.0, axis=0).pvalue
     assert 0.75 <= np.mean(p <= level) <= 0.87
+
+
+def test_judges_who_always_agree_have_an_interval_below_one_and_those_who_guess_one_around_zero() -> None:
+    from diptych.stats.agreement import agreement_of_judges
+
+    rng = np.random.default_rng(0)
+    said = rng.integers(0, 2, 40).astype(float)
+    units = [str(i) for i in range(40)]
+    same = agreement_of_judges(said, said, units)
+    assert same["same"]["value"] == 1.0
+    assert same["correlation"]["value"] == same["correlation"]["high"] == pytest.approx(1.0)
+    assert 0.85 < same["correlation"]["low"] < 1.0 and 0.85 < same["same"]["low"] < 1.0
+    inside = [
+        (found := agreement_of_judges(said, rng.integers(0, 2, 40).astype(float), units)["correlation"])["low"]
+        <= 0.0
+        <= found["high"]
+        for _ in range(200)
+    ]
+    assert np.mean(inside) > 0.9
+    assert agreement_of_judges(said, np.zeros(40), units)["correlation"]["value"] is None
+    draws = agreement_of_judges(said, said, [str(i // 4) for i in range(40)])
+    assert draws["same"]["n"] == 10 and draws["same"]["low"] < same["same"]["low"]

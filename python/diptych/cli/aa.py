@@ -79,9 +79,8 @@ def aa(
         from diptych.comparison.aa import ToSplit
         from diptych.utils.text import json_text
 
-        choices, given = asking.chosen(context), flags.given_settings(context)
-        if "judge" in given:
-            given["judge"] = choices.full_name(given["judge"])
+        choices = asking.chosen(context)
+        given = choices.full_names(flags.given_settings(context))
         chosen = make_config(config, given, {key: flags.place_of(context, key) for key in given})
         check_vectors_price(chosen.embedder, chosen.embedder_args, max_cost)
         n_threads = flags.check_threads(threads)

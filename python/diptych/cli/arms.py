@@ -182,12 +182,15 @@ def asked_readers(context: typer.Context, choices: Choices, config: CompareConfi
     names: dict[Role, str | None] = {"judge": config.judge}
     names["labeller"] = None if config.labeller in LABELLERS else config.labeller
     names["assistant"] = context.params.get("assistant")
+    typed: dict[Role, Any] = {role: context.params[role] for role in names if role in context.params}
+    judges = context.params["judge"] or []
+    typed["judge"] = next(iter(judges), None)
     specs = {
-        role: choices.reader(context.params[role] or name, alone=alone)
-        for role, name in names.items()
-        if name is not None
+        role: choices.reader(typed.get(role) or name, alone=alone) for role, name in names.items() if name is not None
     }
-    with opened(config, specs, choices.max_cost) as readers:
+    others = [*judges[1:], *config.other_judges[len(judges[1:]) :]]
+    panel = [choices.reader(name, alone=alone) for name in others]
+    with opened(config, specs, choices.max_cost, panel) as readers:
         yield readers
 
 

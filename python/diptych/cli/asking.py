@@ -131,6 +131,18 @@ class Choices:
         """
         return self.spec(name).name if self.registry is not None and name in self.registry.names else name
 
+    def full_names(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings in which models that help to read have the names that they stand for.
+
+        Parameters
+        ----------
+        given : settings of a comparison
+        """
+        named: dict[str, Any] = {role: self.full_name(given[role]) for role in ("labeller", "judge") if role in given}
+        if "other_judges" in given:
+            named["other_judges"] = [self.full_name(name) for name in given["other_judges"]]
+        return {**given, **named}
+
     def reader(self, name: str, *, alone: bool) -> ModelSpec:
         """A model that helps to read: what the registry says of it, and the flags where no arm is a model.
 

@@ -104,7 +104,7 @@ def compare(
 
         choices = asking.chosen(context)
         given = with_likelihood_of_arms(flags.given_settings(context), a, b)
-        given |= {role: choices.full_name(given[role]) for role in ("labeller", "judge") if role in given}
+        given = choices.full_names(given)
         places = {key: flags.place_of(context, key) for key in given}
         chosen = make_config(config, given, places, besides=asking_file.AskSettings.model_fields)
         check_vectors_price(chosen.embedder, chosen.embedder_args, choices.max_cost)

@@ -94,7 +94,8 @@ EmbedderArg = Annotated[
 ]
 Labeller = Annotated[str | None, option("labeller", "Names clusters: a model, which is asked.", METHOD, "keywords")]
 Judge = Annotated[
-    str | None, option("judge", "Model that says how the two differ, and judges answers blind.", METHOD, "none")
+    list[str] | None,
+    option("judge", "Model that says how the two differ, and judges answers blind; repeat for more.", METHOD, "none"),
 ]
 JudgePairs = Annotated[
     int | None, option("judge-pairs", "Pairs of answers of each half that the judge is shown.", METHOD, "24")
@@ -133,7 +134,12 @@ ConfigFile = Annotated[Path | None, option("config", "YAML file of settings; fla
 Threads = Annotated[int | None, option("threads", "Threads to use; changes no result.", METHOD, "one per processor")]
 CacheDir = Annotated[Path | None, option("cache-dir", "Keep embeddings here.", METHOD, "not kept")]
 
-_PARAMETER = {"score_fields": "score_field", "pairing": "paired", "embedder_args": "embedder_arg"}
+_PARAMETER = {
+    "score_fields": "score_field",
+    "pairing": "paired",
+    "embedder_args": "embedder_arg",
+    "other_judges": "judge",
+}
 """Settings whose flag has another name."""
 
 
@@ -146,6 +152,10 @@ def given_settings(context: typer.Context) -> dict[str, Any]:
         values[repeated] = values[repeated] or None
     if values["pairing"] is not None:
         values["pairing"] = "paired" if values["pairing"] else "unpaired"
+    if values["judge"]:
+        values["judge"], *values["other_judges"] = values["judge"]
+    for repeated in ("judge", "other_judges"):
+        values[repeated] = values[repeated] or None
     if values["lenses"] is not None:
         values["lenses"] = [name.strip() for name in values["lenses"].split(",") if name.strip()]
     return {name: value for name, value in values.items() if value is not None}

@@ -18,6 +18,7 @@ from diptych.comparison.equivalence import Known, check_margins
 from diptych.comparison.evidence import with_examples
 from diptych.comparison.findings import Finding, build_findings, mark_replicated
 from diptych.comparison.hypotheses import Ledger
+from diptych.comparison.judges import Bench
 from diptych.comparison.lenses import Lenses
 from diptych.comparison.lenses.clusters import ClustersProposal
 from diptych.comparison.measures import Measure, Proposal, Readers, Repeatable
@@ -206,6 +207,7 @@ class Analysis:
             rejects=prepared.rejects,
             cluster_table=described,
             proposing=prepared.proposing,
+            judges=[entry for part in parts for entry in Bench(table, self.swapped, self.resampling).figures(part)],
         )
 
     def _cluster_table(self, labels: Labels, parts: Sequence[Part], tested: Sequence[Finding]) -> Json | None:

@@ -40,6 +40,7 @@ class CompareOptions(TypedDict, total=False):
     embedding_field: str | None
     labeller: str
     judge: str | None
+    other_judges: Sequence[str] | str
     judge_pairs: int
     judge_sentences: int
     limit: int | None
@@ -91,6 +92,8 @@ class CompareConfig(EmbedderSettings):
     """What names clusters and regions: ``keywords`` is c-TF-IDF; ``provider/model`` is asked, and its names judged."""
     judge: str | None = None
     """Model, as ``provider/model``, that the lens ``judge`` asks; it also judges the names of another labeller."""
+    other_judges: tuple[str, ...] = ()
+    """Further models that judge the sentences of the lens ``judge``: the mean of the verdicts is tested."""
     judge_pairs: int = Field(default=24, ge=1, le=1000)
     """Pairs of responses of each half that the judge is shown, to say how they differ."""
     judge_sentences: int = Field(default=10, ge=1, le=50)
@@ -114,7 +117,7 @@ class CompareConfig(EmbedderSettings):
     equivalent_within: dict[str, float] = Field(default_factory=dict)
     """Margins: what has its simultaneous interval inside is equivalent. 0.05, which is for shares, or ``words: 10``."""
 
-    @field_validator("lenses", "score_fields", "likelihood_models", mode="before")
+    @field_validator("lenses", "score_fields", "likelihood_models", "other_judges", mode="before")
     @classmethod
     def _by_commas(cls, names: object) -> object:
         if isinstance(names, str):
@@ -168,6 +171,13 @@ class CompareConfig(EmbedderSettings):
 
         return None if name is None else find_model(name).name
 
+    @field_validator("other_judges")
+    @classmethod
+    def _are_models(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        from diptych.models.registry import find_model
+
+        return tuple(find_model(name).name for name in names)
+
     @model_validator(mode="after")
     def _vectors_come_from_one_place(self) -> CompareConfig:
         named = [name for name in ("embeddings", "embedding_field") if getattr(self, name) is not None]
@@ -201,6 +211,15 @@ class CompareConfig(EmbedderSettings):
             raise ValueError("the lens 'judge' needs a model to ask: give --judge PROVIDER/MODEL")
         if self.judge is not None and "judge" not in self.lenses and self.labeller in LABELLERS:
             raise ValueError("a judge is asked by the lens 'judge', or about the names of a labeller; name one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _judges_judge_apart(self) -> CompareConfig:
+        named = [*([] if self.judge is None else [self.judge]), *self.other_judges]
+        if self.other_judges and (self.judge is None or "judge" not in self.lenses):
+            raise ValueError("further judges judge what the lens 'judge' proposes: name that lens, and its judge")
+        if len(set(named)) < len(named):
+            raise ValueError(f"{', '.join(named)}: name each judge once")
         return self
 
     @model_validator(mode="after")

@@ -96,13 +96,25 @@ def of_comparison(settings: CompareConfig, size: Size, *, has_labeller: bool, ha
             judged = Asked(size.n_responses, size.shown + MAX_KINDS * naming.MAX_LABEL)
             counts["judge" if has_judge else "labeller"].append(judged)
     if "judge" in settings.lenses and has_judge:
-        n_halves, share = (2, 1.0) if settings.cross_fit else (1, 1.0 - settings.discovery_fraction)
+        n_halves = 2 if settings.cross_fit else 1
         n_pairs = min(settings.judge_pairs, size.n_prompts // 2)
         n_questions = n_halves * 2 * math.ceil(n_pairs / PAIRS_A_QUESTION)
         counts["judge"].append(Asked(n_questions, 2 * PAIRS_A_QUESTION * size.shown))
-        sentences = settings.judge_sentences * MAX_SENTENCE
-        counts["judge"].append(Asked(math.ceil(share * size.n_responses), size.shown + sentences))
+        counts["judge"].append(verdicts_of(settings, size))
     return counts
+
+
+def verdicts_of(settings: CompareConfig, size: Size) -> Asked:
+    """What each judge of the lens ``judge`` is asked about sentences.
+
+    Parameters
+    ----------
+    settings : of the comparison
+    size : of the arms together
+    """
+    share = 1.0 if settings.cross_fit else 1.0 - settings.discovery_fraction
+    sentences = settings.judge_sentences * MAX_SENTENCE
+    return Asked(math.ceil(share * size.n_responses), size.shown + sentences)
 
 
 def of_joint_table(settings: CompareConfig, size: Size, *, has_labeller: bool, has_judge: bool) -> Counts:

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 PROPOSED = "proposed.json"
 """What texts proposed, with the rates of both arms."""
-SOMETIMES = ("rejects.jsonl", PROPOSED, *PROPOSING)
+JUDGES = "judges.json"
+"""What each of several judges made of each sentence."""
+SOMETIMES = ("rejects.jsonl", PROPOSED, JUDGES, *PROPOSING)
 """Files that only some runs have."""
 DETERMINISTIC = (
     "responses.jsonl", "measures.json", "measures.npz", "hypotheses.jsonl", "findings.json", "findings.csv",
@@ -56,6 +58,7 @@ class Documents:
     checks : what further checks said of what texts proposed; None where there were none
     rejects : ``rejects.jsonl``, the lines of the inputs that were left out; None where none may be
     cluster_table : ``clusters.json``; None without the lens ``clusters``
+    judges : of ``judges.json``; none where there were not several
     values, coordinates, clusters : the arrays of ``measures.npz``, one row per response
     """
 
@@ -72,6 +75,7 @@ class Documents:
     cluster_table: Json | None = None
     proposing: Mapping[str, str] | None = None
     checks: Json | None = None
+    judges: Sequence[Json] = ()
 
 
 def documents_of(result: Result) -> Documents:
@@ -102,6 +106,7 @@ def documents_of(result: Result) -> Documents:
         rejects=result.rejects,
         cluster_table=result.cluster_table,
         proposing=None if result.proposing is None else result.proposing.documents(),
+        judges=result.judges,
     )
 
 
@@ -140,6 +145,8 @@ def write_run(documents: Documents, folder: Path, *, plots: bool = True) -> Path
     if documents.rejects is not None:
         files["rejects.jsonl"] = documents.rejects
     files |= documents.proposing or {}
+    if documents.judges:
+        files[JUDGES] = _json({"schema": SCHEMA, "sentences": list(documents.judges)})
     proposed = proposed_document(documents)
     if proposed["hypotheses"] or any(name in LENSES for name in documents.manifest["config"]["lenses"]):
         files[PROPOSED] = _json(proposed)
@@ -294,7 +301,7 @@ def read_run(folder: Path) -> Documents:
         with np.load(folder / "measures.npz", allow_pickle=False) as arrays:
             values, coordinates, clusters = (arrays[name] for name in ("values", "coordinates", "clusters"))
         rejects, table = folder / "rejects.jsonl", folder / "clusters.json"
-        proposing, proposed = [folder / name for name in PROPOSING], folder / PROPOSED
+        proposing, proposed, judges = [folder / name for name in PROPOSING], folder / PROPOSED, folder / JUDGES
         lines = (folder / "responses.jsonl").read_text(encoding="utf-8").split("\n")
         documents = Documents(
             manifest=manifest,
@@ -309,6 +316,7 @@ def read_run(folder: Path) -> Documents:
             rejects=rejects.read_text(encoding="utf-8") if rejects.exists() else None,
             cluster_table=read_object(table) if table.exists() else None,
             checks=read_object(proposed).get("checks") if proposed.exists() else None,
+            judges=read_object(judges)["sentences"] if judges.exists() else (),
             proposing={file.name: file.read_text(encoding="utf-8") for file in proposing if file.exists()} or None,
         )
     except RunError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
@@ -29,7 +29,8 @@ class Measure:
     lens : who proposed it
     more, fewer : what an arm does that scores higher or lower, as the rest of a sentence that begins with its name
     unit : unit of the number; for an indicator, ``"share of responses"``
-    kind : ``"indicator"`` is 0 or 1 for each response, ``"number"`` anything finite; NaN means missing
+    kind : ``"indicator"`` is 0 or 1 for each response, or the mean of what several judges say; ``"number"`` anything
+        finite; NaN means missing
     definition : everything needed to compute it again, as JSON
     """
 
@@ -126,6 +127,15 @@ class Discovery(Sequence[Response]):
         return [row for row in self._rows if row.prompt_id == prompt_id]
 
 
+@runtime_checkable
+class Judged(Protocol):
+    """A proposal whose values are verdicts of judges."""
+
+    @property
+    def verdicts(self) -> Mapping[str, FloatMatrix]:
+        """By judge: 1 where a sentence holds, 0 where not, NaN without a verdict; rows as they were measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readers:
     """Models that help to read; none by default.
@@ -134,6 +144,7 @@ class Readers:
     ----------
     labeller : names kinds of answers
     judge : says which sentences hold of an answer, without being told whose it is
+    panel : further judges, who say so of the sentences that the judge proposes
     assistant : checks what was found: says prompts in other words, writes texts to a description
     n_pairs : pairs of answers of each half that the judge is shown, to say how they differ
     n_sentences : differences of each half, at most, that are then tested
@@ -144,10 +155,12 @@ class Readers:
     assistant: Assistant | None = None
     n_pairs: int = 24
     n_sentences: int = 10
+    panel: tuple[Assistant, ...] = ()
 
     def notices(self) -> list[str]:
         """What a reader should know about answers that could not be read."""
-        return [notice for one in (self.labeller, self.judge) if one is not None for notice in one.notices()]
+        asked = (self.labeller, self.judge, *self.panel)
+        return [notice for one in asked if one is not None for notice in one.notices()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Self
 
 from diptych._types import Json, Progress
 from diptych.comparison.config import LABELLERS, CompareConfig
-from diptych.comparison.expected import Size, of_comparison, of_joint_table
+from diptych.comparison.expected import Size, of_comparison, of_joint_table, verdicts_of
 from diptych.comparison.folder import ledgers_beside
 from diptych.comparison.measures import Readers, Role
 from diptych.comparison.named_models import ledger_path
@@ -25,6 +25,8 @@ from diptych.models.untrusted import orders_in
 
 SAMPLING = Sampling(max_tokens=2_000)
 """How answers of readers are drawn: long enough for one that thinks first."""
+FURTHER = "judge "
+"""Further judges have this role, and a number from 2."""
 _WORDS_OF_THE_QUESTION = 1_200
 """Characters of a question that are ours."""
 _SHOWN = 3
@@ -113,17 +115,20 @@ class AskedReaders:
     readers : by role; none where nobody is asked
     max_cost : US dollars that all answers in the ledger together may cost
     checks : questions to the assistant, at most, and characters of each
+    panel : further judges
     """
 
     settings: CompareConfig
     readers: dict[Role, Reader]
     max_cost: float | None = None
     checks: tuple[tuple[int, float], ...] = ()
+    panel: tuple[Reader, ...] = ()
 
     @property
     def config(self) -> Json:
         """For the manifest, and for the ledger; empty where nobody is asked."""
-        return {role: reader.config for role, reader in self.readers.items()}
+        others = {f"{FURTHER}{number}": reader for number, reader in enumerate(self.panel, start=2)}
+        return {role: reader.config for role, reader in (self.readers | others).items()}
 
     def on(self, ledger: Ledger, *, progress: Progress | None = None) -> Readers:
         """The readers with the ledger of a run, which takes over what runs in folders beside it were answered.
@@ -138,7 +143,12 @@ class AskedReaders:
             role: reader.on(ledger, role, max_cost=self.max_cost, progress=progress, beside=beside)
             for role, reader in self.readers.items()
         }
-        return Readers(**assistants, n_pairs=self.settings.judge_pairs, n_sentences=self.settings.judge_sentences)
+        panel = tuple(
+            reader.on(ledger, f"{FURTHER}{number}", max_cost=self.max_cost, progress=progress, beside=beside)
+            for number, reader in enumerate(self.panel, start=2)
+        )
+        settings = self.settings
+        return Readers(**assistants, n_pairs=settings.judge_pairs, n_sentences=settings.judge_sentences, panel=panel)
 
     @contextmanager
     def on_file(self, path: str | os.PathLike[str] | None, *, progress: Progress | None = None) -> Iterator[Readers]:
@@ -171,6 +181,9 @@ class AskedReaders:
             asked = [(one.n, one.n_characters) for part in parts for one in part.get(role, ())]
             asked += self.checks if role == "assistant" else ()
             yield reader, reader.estimate(asked)
+        for reader in self.panel:
+            judged = [verdicts_of(self.settings, size) for size in sizes]
+            yield reader, reader.estimate([(one.n, one.n_characters) for one in judged])
 
 
 @contextmanager
@@ -191,13 +204,13 @@ def readers_for(config: CompareConfig) -> Iterator[AskedReaders]:
         specs["labeller"] = find_model(config.labeller)
     if config.judge is not None:
         specs["judge"] = find_model(config.judge)
-    with opened(config, specs) as asked:
+    with opened(config, specs, panel=[find_model(name) for name in config.other_judges]) as asked:
         yield asked
 
 
 @contextmanager
 def opened(
-    config: CompareConfig, specs: dict[Role, ModelSpec], max_cost: float | None = None
+    config: CompareConfig, specs: dict[Role, ModelSpec], max_cost: float | None = None, panel: Sequence[ModelSpec] = ()
 ) -> Iterator[AskedReaders]:
     """Readers, open until the block ends; nothing is asked.
 
@@ -206,16 +219,16 @@ def opened(
     config : of the comparison
     specs : by role
     max_cost : US dollars that all answers in the ledger together may cost
+    panel : further judges
     """
-    readers: dict[Role, Reader] = {}
     with ExitStack() as stack:
         by_name: dict[str, Reader] = {}  # one that does both is opened once
-        for role, spec in specs.items():
+        for spec in (*specs.values(), *panel):
             if spec.name not in by_name:
                 by_name[spec.name] = Reader.open(spec, max_cost)
                 stack.callback(by_name[spec.name].model.close)
-            readers[role] = by_name[spec.name]
-        yield AskedReaders(config, readers, max_cost)
+        readers = {role: by_name[spec.name] for role, spec in specs.items()}
+        yield AskedReaders(config, readers, max_cost, panel=tuple(by_name[spec.name] for spec in panel))
 
 
 def orders_found(table: Table) -> list[str]:

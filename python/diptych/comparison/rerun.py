@@ -17,7 +17,7 @@ from diptych.comparison.generated import Generation
 from diptych.comparison.measures import Role
 from diptych.comparison.prepare import prepare
 from diptych.comparison.proposing import FILES, Proposing, read_proposing
-from diptych.comparison.readers import AskedReaders, Reader
+from diptych.comparison.readers import FURTHER, AskedReaders, Reader
 from diptych.comparison.run import analyse
 from diptych.data.prompts import load_prompts
 from diptych.embeddings.encoders import is_asked
@@ -82,7 +82,9 @@ def rerun(
         a, b = _sources(manifest, made / LEDGER, ledger, config)
         said = manifest.get("readers", {})
         readers = AskedReaders(
-            config, {role: recorded_reader(said[role], made / LEDGER) for role in get_args(Role) if role in said}
+            config,
+            {role: recorded_reader(said[role], made / LEDGER) for role in get_args(Role) if role in said},
+            panel=tuple(recorded_reader(one, made / LEDGER) for role, one in said.items() if role.startswith(FURTHER)),
         )
         texts = _proposing(made, manifest)
         prepared = prepare(a, b, config=config, threads=threads, readers=readers, proposing=texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,7 @@ class Result:
     rejects : lines of the inputs that were left out, as JSON lines; None where none may be
     cluster_table : ``clusters.json``: clusters with sizes, shares and themes; None without the lens ``clusters``
     proposing : texts that said what to look for
+    judges : where several judged, what each by itself made of each sentence, and how far they agree
     """
 
     table: Table
@@ -64,6 +66,7 @@ class Result:
     rejects: str | None = None
     cluster_table: Json | None = None
     proposing: Proposing | None = None
+    judges: Sequence[Json] = ()
 
     @property
     def alpha(self) -> float:

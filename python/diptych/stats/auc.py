@@ -128,10 +128,8 @@ def auc_of_pairs(first: FloatVector, second: FloatVector, *, seed: int, level: f
 
 def _areas(ranks: FloatMatrix, there: NDArray[np.bool_], exchanged: NDArray[Any]) -> FloatVector:
     """The area after each exchange, float64 (b,); 0.5 where it leaves a side empty."""
-    sums, m = (
-        float(table[:, 0].sum()) + exchanged @ (table[:, 1] - table[:, 0])
-        for table in (ranks, there.astype(np.float64))
-    )
+    tables = ranks, there.astype(np.float64)
+    sums, m = (float(table[:, 0].sum()) + exchanged @ (table[:, 1] - table[:, 0]) for table in tables)
     pairs = m * (int(there.sum()) - m)
     areas: FloatVector = np.divide(sums - m * (m + 1) / 2, pairs, out=np.full(len(pairs), 0.5), where=pairs > 0)
     return areas

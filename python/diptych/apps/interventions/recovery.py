@@ -94,12 +94,18 @@ def write_recovered(folder: Path, documents: Documents) -> list[Hypothesis]:
         "alpha": documents.findings["alpha"],
         "global": documents.findings["global"],
         "differ_somehow": differ,
-        "hypotheses": [one.as_json() for one in found],
+        "hypotheses": [_with_judges(one.as_json(), documents.judges) for one in found],
     }
     texts = {RECOVERED: json_text(whole) + "\n", "recovered.md": as_markdown(_rows(found))}
     with writing(folder):
         write_files(folder, texts)
     return found
+
+
+def _with_judges(hypothesis: Json, judges: Sequence[Json]) -> Json:
+    """With what each of several judges by itself made of its sentences."""
+    own = [entry for entry in judges if entry["id"] in hypothesis["findings"]]
+    return {**hypothesis, "judges": own} if own else hypothesis
 
 
 def _rows(found: Sequence[Hypothesis]) -> list[Sequence[object]]:

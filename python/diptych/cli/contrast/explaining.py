@@ -118,7 +118,7 @@ def _config(context: typer.Context, choices: asking.Choices, *, proposes: bool) 
     in_file = read_yaml(path)[0].get("lenses", []) if path is not None else []
     others: Sequence[str] = given.get("lenses", in_file.split(",") if isinstance(in_file, str) else in_file)
     given["lenses"] = ["contrast" if proposes else "contrast_halves", *others]
-    given |= {role: choices.full_name(given[role]) for role in ("labeller", "judge") if role in given}
+    given = choices.full_names(given)
     places = {key: flags.place_of(context, key) for key in given}
     return make_config(path, given, places, besides=asking_file.AskSettings.model_fields)
 

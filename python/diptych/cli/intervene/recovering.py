@@ -99,7 +99,7 @@ def _config(context: typer.Context, choices: asking.Choices) -> CompareConfig:
         judges = ["judge"] if "judge" in given else []
         given["lenses"] = [*CompareConfig().lenses, *judges, "likelihood"]
     given = with_likelihood_of_arms(given, *arms)
-    given |= {role: choices.full_name(given[role]) for role in ("labeller", "judge") if role in given}
+    given = choices.full_names(given)
     given |= {"name_a": NAMES[0], "name_b": NAMES[1]}
     return make_config(None, given, {key: flags.place_of(context, key) for key in given if key in context.params})
 

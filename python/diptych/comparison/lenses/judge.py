@@ -61,7 +61,7 @@ class JudgeLens:
         pairs = choose_pairs(discovery, readers.n_pairs, seed=tools.seed)
         sentences = propose_sentences(readers.judge, pairs, readers.n_sentences, seed=tools.seed)
         seen = frozenset(row.prompt_id for row in discovery)
-        return JudgeProposal(readers.judge, sentences, discovery.half, seen, seed=tools.seed)
+        return JudgeProposal((readers.judge, *readers.panel), sentences, discovery.half, seen, seed=tools.seed)
 
 
 def choose_pairs(discovery: Discovery, n_pairs: int, *, seed: int) -> list[Pair]:
@@ -141,35 +141,63 @@ def _case(number: int, first: Response, second: Response, fence: Fence) -> str:
 
 
 class JudgeProposal:
-    """For each sentence: does it hold of the response? Only responses are judged that had no part in proposing it."""
+    """For each sentence: does it hold of the response? Only responses are judged that had no part in proposing it.
+
+    Parameters
+    ----------
+    judges : each is asked by itself; the first proposed the sentences
+    sentences : in the order of the measures
+    half : that they were proposed on
+    seen : ids of its prompts
+    seed : of the run
+    """
 
     def __init__(
-        self, judge: Assistant, sentences: Sequence[str], half: Half, seen: frozenset[str], *, seed: int
+        self, judges: Sequence[Assistant], sentences: Sequence[str], half: Half, seen: frozenset[str], *, seed: int
     ) -> None:
-        self._judge, self._sentences, self._seen, self._seed = judge, tuple(sentences), seen, seed
+        self._judges, self._sentences, self._seen, self._seed = judges, tuple(sentences), seen, seed
+        self._names = _apart([judge.model.name for judge in judges])
+        self._said: list[FloatMatrix] = []
         self.measures = tuple(
-            _as_measure(sentence, half, rank, judge.model.name) for rank, sentence in enumerate(sentences, start=1)
+            _as_measure(sentence, half, rank, self._names) for rank, sentence in enumerate(sentences, start=1)
         )
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
-        """1 where a sentence holds, 0 where not; NaN without a verdict, and for prompts that were looked at."""
-        values = np.full((len(responses), len(self._sentences)), np.nan)
+        """1 where a sentence holds, 0 where not; of several judges the mean, which is missing where one says nothing.
+
+        NaN without a verdict, and for prompts that were looked at.
+        """
+        said = np.full((len(self._judges), len(responses), len(self._sentences)), np.nan)
         tested = [i for i, row in enumerate(responses) if row.prompt_id not in self._seen]
         items = [Item(responses[i].response, responses[i].prompt) for i in tested]
-        values[tested] = score_texts(self._judge, items, self._sentences, seed=self._seed)
-        return values
+        for number, judge in enumerate(self._judges):
+            said[number, tested] = score_texts(judge, items, self._sentences, seed=self._seed)
+        self._said.append(said)
+        return np.asarray(said.mean(axis=0))
+
+    @property
+    def verdicts(self) -> dict[str, FloatMatrix]:
+        """Of each judge, of all responses that were measured, in their order."""
+        said = np.concatenate([np.empty((len(self._judges), 0, len(self._sentences))), *self._said], axis=1)
+        return dict(zip(self._names, said, strict=True))
 
     def evidence(self, measure: Measure, text: str) -> list[Span]:
         return []
 
 
-def _as_measure(sentence: str, half: Half, rank: int, judge: str) -> Measure:
+def _apart(names: Sequence[str]) -> list[str]:
+    """Names of judges; the same model twice, in other words with other options, is numbered."""
+    return [f"{name} ({names[:i].count(name) + 1})" if name in names[:i] else name for i, name in enumerate(names)]
+
+
+def _as_measure(sentence: str, half: Half, rank: int, judges: Sequence[str]) -> Measure:
+    who = "a judge says" if len(judges) == 1 else f"{len(judges)} judges say"
     return Measure(
         id=f"judge.{half}_{rank:02d}_{slug(sentence, max_length=40)}",
         lens="judge",
-        more=f"gives more responses of which a judge says: “{sentence}”",
-        fewer=f"gives fewer responses of which a judge says: “{sentence}”",
+        more=f"gives more responses of which {who}: “{sentence}”",
+        fewer=f"gives fewer responses of which {who}: “{sentence}”",
         unit="share of responses",
         kind="indicator",
-        definition={"sentence": sentence, "judge": judge},
+        definition={"sentence": sentence, "judge": judges[0], **({"judges": list(judges)} if len(judges) > 1 else {})},
     )
