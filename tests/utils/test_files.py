@@ -20,6 +20,7 @@ def test_write_atomic_writes_and_replaces(tmp_path: Path) -> None:
     for data in (b"one", b"", b"three\x00"):
         write_atomic(tmp_path / "f", data)
         assert (tmp_path / "f").read_bytes() == data
+        assert (tmp_path / "f").stat().st_mode & 0o777 == 0o644, "others may read it"
     assert os.listdir(tmp_path) == ["f"]
 
 
@@ -103,6 +104,8 @@ def test_new_folder_refuses_what_is_there_and_leaves_it_alone(tmp_path: Path, co
     before = listing(tmp_path)
     with pytest.raises(RunError, match="already exists and is not empty. Choose another"), new_folder(target):
         pytest.fail("the block was entered")
+    with pytest.raises(RunError, match="already exists and is not empty. Choose another"):
+        check_new_folder(target)
     assert listing(tmp_path) == before
 
 

@@ -148,7 +148,6 @@ def _write(responses: Responses, out: Path) -> None:
 
     try:
         write_atomic(out, "".join(json_line(as_record(row)) for row in responses).encode())
-        out.chmod(0o644)
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror}. The answers are in {ledger_of(out)}.") from None
 

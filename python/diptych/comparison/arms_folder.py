@@ -173,7 +173,6 @@ def rewrite_arms(folder: Path) -> Path:
     table = read_object(folder / "clusters.json") if (folder / "clusters.json").exists() else None
     page = render_arms(findings_of(manifest["versus"], documents), table, plots_in(folder))
     write_atomic(path, page.encode())
-    path.chmod(0o644)
     return path
 
 

@@ -342,7 +342,6 @@ def rewrite_report(folder: Path) -> Path:
 
     path = folder / "report.html"
     write_atomic(path, render(read_run(folder), plots_in(folder)).encode())
-    path.chmod(0o644)
     return path
 
 

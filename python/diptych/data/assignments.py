@@ -85,7 +85,6 @@ def write_assignments(path: Path, rows: Sequence[Json], about: Json) -> None:
     data = _as_csv(rows) if path.suffix == ".csv" else json_text({**about, "rows": list(rows)}) + "\n"
     try:
         write_atomic(path, data.encode())
-        path.chmod(0o644)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
 

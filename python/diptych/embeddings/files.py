@@ -88,7 +88,6 @@ def write_vectors(path: Path, file: VectorFile) -> None:
     data = _npz(arrays) if check_vector_path(path).suffix == ".npz" else _safetensors(arrays)
     try:
         write_atomic(path, data)
-        path.chmod(0o644)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
 

@@ -15,13 +15,13 @@ from diptych.errors import ConfigError, RunError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file: temporary sibling, fsync, rename, fsync of the folder."""
+    """Write a file, for all users to read: temporary sibling, fsync, rename, fsync of the folder."""
     with atomic_file(path) as file:
         file.write(data)
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write files in order, each whole or not at all, for all users to read; folders in between are made.
+    """Write files in order, each whole or not at all; folders in between are made.
 
     Parameters
     ----------
@@ -32,7 +32,6 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content if isinstance(content, bytes) else content.encode())
-        path.chmod(0o644)
 
 
 @contextmanager
@@ -46,6 +45,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o644)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -80,8 +80,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     made: list[Path] = []
     try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"{path} already exists and is not empty. Choose another folder, or delete it.")
+        _refuse_used(path)
         _make_parents(path.parent, made)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     except RunError:
@@ -137,6 +136,7 @@ def check_new_folder(path: Path) -> None:
         As `new_folder` does.
     """
     made: list[Path] = []
+    _refuse_used(path)
     try:
         _make_parents(path.parent, made)
         os.rmdir(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -144,6 +144,11 @@ def check_new_folder(path: Path) -> None:
         raise RunError(f"cannot write to {path.parent}: {error.strerror}. Choose another folder.") from error
     finally:
         _remove_empty(made)
+
+
+def _refuse_used(path: Path) -> None:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path} already exists and is not empty. Choose another folder, or delete it.")
 
 
 def _make_parents(folder: Path, made: list[Path]) -> None:

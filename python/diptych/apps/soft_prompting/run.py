@@ -169,9 +169,6 @@ def _finish(
     if page is not None:
         write_atomic(folder / "curves.html", page.encode())
     write_atomic(folder / files.SUMMARY, (json_text(summary) + "\n").encode())
-    for file in folder.iterdir():
-        if file.is_file():
-            file.chmod(0o644)
     return summary
 
 

@@ -31,11 +31,9 @@ def data(
     """
     with errors_as_messages(resumes=True), ExitStack() as stack:
         from diptych.cli.costs import spent_in_words
-        from diptych.utils.files import check_new_folder
         from diptych.utils.text import json_text
 
         making = prepare(context, stack)
-        check_new_folder(out)
         limits = asking.chosen(context)
         with progress_on_stderr() as progress:
             made = making.run(
