@@ -187,7 +187,7 @@ def chosen(context: typer.Context) -> Choices:
     flags = {name: name for name in ("max_tokens", "temperature", "top_p", "top_k", "stop")} | {"seed": "sampling_seed"}
     values = {name: given[flag] for name, flag in flags.items() if given.get(flag) not in (None, [], ())}
     places = {name: place_of(context, flag) for name, flag in flags.items()}
-    draws = given.get("draws", 1)
+    draws = 1 if given.get("draws") is None else given["draws"]
     if draws < 1:
         raise ConfigError(f"{place_of(context, 'draws')} = {draws}: it should be at least 1")
     return Choices(

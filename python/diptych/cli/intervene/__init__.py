@@ -7,6 +7,7 @@ import typer
 from diptych.cli.intervene.change import change
 from diptych.cli.intervene.data import data
 from diptych.cli.intervene.graph import graph
+from diptych.cli.intervene.investigate import investigate
 from diptych.cli.intervene.plan import plan
 from diptych.cli.intervene.recover import recover
 from diptych.cli.intervene.score import score
@@ -19,6 +20,7 @@ app.command("data")(data)
 app.command("train")(train)
 app.command("change")(change)
 app.command("recover")(recover)
+app.command("investigate")(investigate)
 app.command("graph")(graph)
 app.command("score")(score)
 app.command("weights")(weights)

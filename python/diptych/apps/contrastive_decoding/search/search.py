@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from diptych.apps.contrastive_decoding.search.asking import Asker
 from diptych.apps.contrastive_decoding.search.choosing import diversity, draw_by_weight, scaled, shown_values
 from diptych.apps.contrastive_decoding.search.config import SearchConfig
 from diptych.apps.contrastive_decoding.search.pair import Estimate, Measured, Pair, estimate
+from diptych.data.unseen import Unseen
 from diptych.errors import BudgetError
 from diptych.utils.hashing import derive_seed
 
@@ -91,7 +92,9 @@ class Search:
     _rounds: list[Json] = field(default_factory=list)
     _unmeasured: list[Measured] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
-    _seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._unseen = Unseen(self.config.max_prompt_chars)
 
     def run(self, seeds: Sequence[str]) -> Searched:
         """Search until all rounds are done, nothing more comes, or a budget is used up.
@@ -106,7 +109,7 @@ class Search:
             If a model cannot be asked, or something not be written; the same command goes on.
         """
         self.progress.start("search", self.config.searches * self.config.rounds)
-        fresh = self._fresh(seeds, "seeds")
+        fresh = self._unseen.fresh(seeds, "seeds")
         first = [Candidate(one, self._divergence(one), "seed") for one in self._measured(fresh)]
         stopped, by_budget = "", False
         try:
@@ -120,7 +123,7 @@ class Search:
             tuple(self._found),
             tuple(self._rounds),
             tuple(self._unmeasured),
-            self._counts + self.asker.interview.counts,
+            self._counts + self._unseen.counts + self.asker.interview.counts,
             stopped,
             by_budget,
         )
@@ -148,7 +151,7 @@ class Search:
     def _round(self, number: int, round_: int, shown: Sequence[Candidate], n_failed: int, seed: int) -> list[Candidate]:
         """New prompts, measured; those that do not meet a criterion that is required are left out."""
         texts = self.asker.new_prompts(self.config.per_round, self._with_values(shown, seed), n_failed)
-        measured = self._measured(self._fresh(texts, "prompts"))
+        measured = self._measured(self._unseen.fresh(texts, "prompts"))
         meets: list[bool | None] = [None] * len(measured)
         if self.config.asks_criterion and measured:
             meets = self.asker.meets([(one.prompt, one.drawn[0].b.text) for one in measured])
@@ -191,22 +194,6 @@ class Search:
         is_random = self.config.show == "random"
         return [(texts[index], round(float(numbers[index]), 1) if is_random else None) for index in order]
 
-    def _fresh(self, texts: Iterable[str], what: str) -> list[str]:
-        """Those that can be asked and were not seen before, but for case and spaces."""
-        fresh = []
-        for text in (one.strip() for one in texts):
-            name = " ".join(text.split()).casefold()
-            if not name or not _is_text(text):
-                self._counts[f"{what} that are no text"] += 1
-            elif len(text) > self.config.max_prompt_chars:
-                self._counts[f"{what} of more than {self.config.max_prompt_chars:,} characters"] += 1
-            elif name in self._seen:
-                self._counts[f"{what} that were there before"] += 1
-            else:
-                self._seen.add(name)
-                fresh.append(text)
-        return fresh
-
     def _measured(self, texts: Sequence[str]) -> list[Measured]:
         measured = self.pair.measure(texts, range(self.config.draws))
         self._unmeasured += [one for one in measured if one.reason]
@@ -242,12 +229,3 @@ def _spread(values: Sequence[float] | FloatVector) -> Json | None:
         return None
     found = {"mean": given.mean(), "sd": given.std(), "min": given.min(), "max": given.max()}
     return {name: float(value) for name, value in found.items()}
-
-
-def _is_text(text: str) -> bool:
-    """Whether it can be written as UTF-8: half a surrogate pair cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

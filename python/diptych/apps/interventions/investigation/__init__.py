@@ -1,0 +1,1 @@
+"""An assistant that looks for how two models differ, blind, and whose hypotheses are tested as they come."""
