@@ -12,7 +12,7 @@ from diptych.apps.soft_prompting.gcg import Gcg, GcgSettings
 from diptych.apps.soft_prompting.optimiser import Optimiser
 from diptych.apps.soft_prompting.random_search import RandomSearch, RandomSettings
 from diptych.apps.soft_prompting.target import Target
-from tests.helpers.planted_trigger import PlantedTrigger, plant_trigger
+from tests.helpers.planted_trigger import PlantedTrigger
 from tests.helpers.tiny_models import needs_torch
 
 pytestmark = [needs_torch, pytest.mark.timeout(240)]
@@ -26,11 +26,6 @@ MAKERS: dict[str, Maker] = {
         target, GcgSettings(search_width=16, topk=16, buffer_size=3, n_replace=2), seed
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> PlantedTrigger:
-    return plant_trigger(tmp_path_factory.mktemp("planted"))
 
 
 def test_values_are_means_over_texts_however_they_are_batched(planted: PlantedTrigger) -> None:

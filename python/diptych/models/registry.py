@@ -297,8 +297,13 @@ def open_local(name: str, options: Mapping[str, Any]) -> HFModel:
     return spec.open()  # type: ignore[return-value]
 
 
-def parse_options(texts: Sequence[str]) -> Json:
+def parse_options(texts: Sequence[str], *, flag: str = "--model-arg", example: str = "concurrency=8") -> Json:
     """``concurrency=8`` and the like; a value that is JSON is taken as that, any other as text.
+
+    Parameters
+    ----------
+    texts : as they were typed
+    flag, example : for messages
 
     Raises
     ------
@@ -314,7 +319,7 @@ def parse_options(texts: Sequence[str]) -> Json:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise ConfigError(f"--model-arg = {text!r}: give name=value, such as concurrency=8")
+            raise ConfigError(f"{flag} = {text!r}: give name=value, such as {example}")
         try:
             found[name.replace("-", "_")] = json.loads(value)
         except ValueError:

@@ -41,13 +41,14 @@ def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:
         write_atomic(place / MANIFEST, (json_text(manifest | {"seeds_file": seeds.origin}) + "\n").encode())
 
 
-def read_begun(folder: Path, manifest: Json) -> Seeds | None:
-    """The texts of a training that was begun here; None where nothing was.
+def read_begun(folder: Path, manifest: Json, *, what: str = "training") -> Seeds | None:
+    """The texts of a training, or of a search, that was begun here; None where nothing was.
 
     Parameters
     ----------
     folder : of the training
     manifest : of the one that is wanted
+    what : it is, in a word
 
     Raises
     ------
@@ -60,9 +61,9 @@ def read_begun(folder: Path, manifest: Json) -> Seeds | None:
         kept = json.loads((folder / MANIFEST).read_bytes())
         rows = [json.loads(line) for line in (folder / SEEDS).read_text(encoding="utf-8").split("\n") if line]
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder} holds no training that can go on: {error}. Choose another --out.") from error
+        raise RunError(f"{folder} holds no {what} that can go on: {error}. Choose another --out.") from error
     if kept.get("identity") != manifest["identity"]:
-        raise RunError(f"{folder} holds another training: {_difference(kept, manifest)}. Choose another --out.")
+        raise RunError(f"{folder} holds another {what}: {_difference(kept, manifest)}. Choose another --out.")
     return Seeds(tuple(_from_json(row) for row in rows), kept["seeds_file"])
 
 

@@ -7,6 +7,7 @@ import typer
 from diptych.cli.softprompt.evaluate import evaluate
 from diptych.cli.softprompt.list import list_
 from diptych.cli.softprompt.run import run
+from diptych.cli.softprompt.search import search
 from diptych.cli.softprompt.train import train
 from diptych.cli.softprompt.transfer import transfer
 
@@ -14,5 +15,6 @@ app = typer.Typer(help="Which prompts, of vectors or of words, make two models d
 app.command("train")(train)
 app.command("run")(run)
 app.command("list")(list_)
+app.command("search")(search)
 app.command("evaluate")(evaluate)
 app.command("transfer")(transfer)

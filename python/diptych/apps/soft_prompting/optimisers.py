@@ -1,0 +1,34 @@
+"""The ways to search for words, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diptych._types import Tokens
+from diptych.apps.soft_prompting.gcg import Gcg, GcgSettings
+from diptych.apps.soft_prompting.optimiser import Optimiser
+from diptych.apps.soft_prompting.random_search import RandomSearch, RandomSettings
+from diptych.apps.soft_prompting.target import Target
+from diptych.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to search.
+
+    Parameters
+    ----------
+    settings : what can be set
+    make : from a target, settings, a seed, and tokens to start from or None
+    """
+
+    settings: type[Settings]
+    make: Callable[[Target, Any, int, Tokens | None], Optimiser]
+
+
+OPTIMISERS = {
+    "random": Way(RandomSettings, RandomSearch),
+    "gcg": Way(GcgSettings, Gcg),
+}

@@ -1,0 +1,166 @@
+"""All that a search for words needs, and what it would take."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from diptych._types import Json, Tokens
+from diptych.apps.soft_prompting.allowed import allowed_tokens
+from diptych.apps.soft_prompting.objective import Measure, check_pair, pair_up
+from diptych.apps.soft_prompting.optimiser import generator
+from diptych.apps.soft_prompting.optimisers import OPTIMISERS
+from diptych.apps.soft_prompting.rescoring import HeldOut
+from diptych.apps.soft_prompting.search import Search
+from diptych.apps.soft_prompting.search_config import SearchConfig
+from diptych.apps.soft_prompting.seeds import Seeds, gather_seeds
+from diptych.apps.soft_prompting.target import Target
+from diptych.apps.soft_prompting.texts import reader
+from diptych.errors import ConfigError
+from diptych.models.divergence import MAX_BYTES
+from diptych.models.providers.hf import HFModel
+from diptych.models.registry import open_local
+from diptych.models.templates import continuation
+from diptych.utils.hashing import derive_seed
+
+_TRIED = 64
+"""Random prompts by which a plan is made."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that a search needs.
+
+    Parameters
+    ----------
+    config : of the search
+    models : the pair
+    seeds : the texts
+    search : at its beginning
+    """
+
+    config: SearchConfig
+    models: tuple[HFModel, HFModel]
+    seeds: Seeds
+    search: Search
+
+    @property
+    def held(self) -> HeldOut:
+        """The texts that are not searched on."""
+        numbers = self.seeds.numbers(held_out=True)
+        return HeldOut(
+            self.models, self.search.target, self.seeds.rows, numbers, self.config.place, self.config.seed
+        )  # fmt: skip
+
+
+def opened(config: SearchConfig, options: Json | None, stack: ExitStack) -> tuple[HFModel, HFModel]:
+    """The models of a search.
+
+    Parameters
+    ----------
+    config : of the search
+    options : how they are loaded
+    stack : that closes them
+    """
+    models = open_local(config.a, options or {}), open_local(config.b, options or {})
+    for model in models:
+        stack.callback(model.close)
+    return models
+
+
+def make_ready(config: SearchConfig, models: tuple[HFModel, HFModel], seeds: Seeds | None, *, max_bytes: int) -> Ready:
+    """Models, texts and optimiser of a search, at its beginning.
+
+    Parameters
+    ----------
+    config : of the search
+    models : the pair
+    seeds : the texts, if they are there already
+    max_bytes : of memory for scores
+
+    Raises
+    ------
+    ConfigError, DataError, ModelError
+        If they do not fit each other.
+    """
+    check_pair(*models, per_model=True)
+    tokenizer = models[0].load().tokenizer
+    allowed = allowed_tokens(tokenizer, allow_nonascii=config.allow_nonascii)
+    if not len(allowed):
+        raise ConfigError(
+            f"{models[0].name}: none of its {len(tokenizer):,} tokens can stand in a prompt of words"
+            + ("" if config.allow_nonascii else "; with --allow-nonascii some may")
+        )
+    texts = seeds or gather_seeds(config, *models)
+    pair = pair_up(models, texts.rows, place=config.place, n_vectors=config.n_tokens)
+    trained = texts.numbers(held_out=False)
+    order = np.random.default_rng(derive_seed(config.seed, "search texts")).permutation(trained)
+    numbers = sorted(order[: config.n_texts].tolist())
+    target = Target(
+        pair, numbers, Measure(config.objective, config.temperature, max_bytes), n_tokens=config.n_tokens,
+        allowed=allowed, batch_size=config.batch_size, read=reader(models[0], texts.rows[numbers[0]], config.place),
+    )  # fmt: skip
+    target.budget = config.budget
+    start = None if config.initial_text is None else initial_tokens(tokenizer, config.initial_text, config.n_tokens)
+    optimiser = OPTIMISERS[config.optimiser].make(target, config.settings, config.seed, start)
+    return Ready(config, models, texts, Search(target, optimiser))
+
+
+def initial_tokens(tokenizer: object, text: str, n: int) -> Tokens:
+    """The tokens of a text, repeated or cut: int64 (n,).
+
+    Parameters
+    ----------
+    tokenizer : of transformers
+    text : the words
+    n : tokens
+
+    Raises
+    ------
+    ConfigError
+        If it has none.
+    """
+    tokens = continuation(tokenizer, text)
+    if not tokens:
+        raise ConfigError(f"initial_text = {text!r}: it has no token to begin with")
+    return np.resize(np.array(tokens, np.int64), n)
+
+
+def plan_search(config: SearchConfig, *, options: Json | None = None, max_bytes: int = MAX_BYTES) -> Json:
+    """What a search would do, and how long it would take by a few random prompts; nothing is written.
+
+    Parameters
+    ----------
+    config : of the search
+    options : how models are loaded
+    max_bytes : of memory for scores
+
+    Raises
+    ------
+    ConfigError, DataError, ModelError
+        As `run_search` does.
+    """
+    with ExitStack() as stack:
+        ready = make_ready(config, opened(config, options, stack), None, max_bytes=max_bytes)
+        target = ready.search.target
+        drawn = generator(config.seed, 0).choice(target.allowed, (_TRIED, target.n_tokens))
+        kept = target.keeps(drawn)
+        some = drawn[: max(1, config.batch_size // len(target.numbers))]
+        target.values(some)
+        start = time.perf_counter()
+        target.values(some)
+        seconds = 2 * (time.perf_counter() - start) / target.spent
+        return {
+            "optimiser": config.optimiser,
+            "budget": config.budget,
+            "n_allowed": len(target.allowed),
+            "n_vocabulary": target.n_vocabulary,
+            "n_texts": len(target.numbers),
+            "n_held_out": len(ready.seeds.numbers(held_out=True)),
+            "longest": max(target.pair.lengths) + config.n_tokens,
+            "read_back": float(kept.mean()),
+            "seconds": seconds * config.budget,
+        }

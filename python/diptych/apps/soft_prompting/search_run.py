@@ -1,0 +1,139 @@
+"""A search for words from its settings to a folder."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from diptych._types import Json, Progress
+from diptych.apps.soft_prompting import folder as files
+from diptych.apps.soft_prompting.ablation import ablate
+from diptych.apps.soft_prompting.ready import Ready, make_ready, opened
+from diptych.apps.soft_prompting.rescoring import baselines, rescored
+from diptych.apps.soft_prompting.search import Search
+from diptych.apps.soft_prompting.search_config import SearchConfig
+from diptych.comparison.manifest import describe_manifest
+from diptych.errors import ModelError
+from diptych.models.batching import is_out_of_memory
+from diptych.models.divergence import MAX_BYTES
+from diptych.models.lock import Lock
+from diptych.models.providers.hf import HFModel
+from diptych.utils.files import write_files
+from diptych.utils.hashing import file_sha256
+from diptych.utils.text import json_line, json_text
+
+SEARCH, ARCHIVE, HISTORY = "search.json", "archive.jsonl", "history.jsonl"
+WHAT = "search"
+
+
+def run_search(
+    config: SearchConfig, folder: Path, *, options: Json | None = None, max_bytes: int = MAX_BYTES, progress: Progress
+) -> Json:
+    """Search for words, or go on where a search in the folder stopped.
+
+    Parameters
+    ----------
+    config : of the search
+    folder : of the search; made, or gone on with
+    options : how models are loaded
+    max_bytes : of memory for scores
+    progress : where it says how far it is
+
+    Returns
+    -------
+    dict
+        what stands in ``search.json``
+
+    Raises
+    ------
+    ConfigError, DataError, ModelError
+        If models, prompts and settings do not fit each other.
+    RunError
+        If another search lies in the folder, or it cannot be written.
+    """
+    with ExitStack() as stack:
+        models = opened(config, options, stack)
+        manifest = _manifest(config, models)
+        begun = files.read_begun(folder, manifest, what=WHAT)
+        ready = make_ready(config, models, begun, max_bytes=max_bytes)
+        for notice in ready.seeds.notices:
+            progress.say(notice)
+        progress.start("search", config.budget)
+        try:
+            if begun is None:
+                ready.search.advance()  # what cannot be searched is refused before there is a folder
+                files.begin(folder, manifest, ready.seeds)
+            lock = Lock(folder / "search.lock", str(folder))
+            stack.callback(lock.release)
+            _go(ready.search, folder, progress)
+            return _finish(ready, folder)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise ModelError(
+                f"no memory for {config.batch_size} texts at once. Give --batch-size {max(1, config.batch_size // 2)} "
+                "and another --out: it finds the same, but for what rounding changes."
+            ) from error
+
+
+def _go(search: Search, folder: Path, progress: Progress) -> None:
+    """From the state of the folder, or from the first round, to the end."""
+    kept = files.load_checkpoint(folder)
+    if kept is not None:
+        search.load(kept[0])
+    told = 0
+    is_on = search.n_rounds > 0 or search.advance()
+    while is_on:
+        progress.advance(search.target.spent - told)
+        told = search.target.spent
+        files.save_checkpoint(folder, search.state(), {"n_done": search.n_rounds})
+        is_on = search.advance()
+    progress.finish()
+
+
+def _finish(ready: Ready, folder: Path) -> Json:
+    config, search = ready.config, ready.search
+    search.target.budget, spent = None, search.spent[-1]
+    entries = search.archive.chosen(config.n_prompts)
+    held = ready.held
+    found = {
+        "schema": 1,
+        "optimiser": config.optimiser,
+        "objective": config.objective,
+        "place": config.place,
+        "models": [{"name": model.name, "identity": model.source.identity} for model in ready.models],
+        "budget": config.budget,
+        "spent": spent,
+        "n_rounds": search.n_rounds,
+        "searched_on": [ready.seeds.rows[number].prompt_id for number in search.target.numbers],
+        **baselines(held),
+        "prompts": rescored(held, entries, [ablate(search.target, one.candidate) for one in entries]),
+    }
+    text = search.target.text
+    archive = [
+        {"text": text(one.candidate.tokens), "tokens": list(one.candidate.tokens), "value": one.candidate.value,
+         "fluency": one.fluency}
+        for one in search.archive.entries
+    ]  # fmt: skip
+    rounds = zip(search.spent, search.best, strict=True)
+    history = [{"round": i + 1, "spent": spent, "best": best} for i, (spent, best) in enumerate(rounds)]
+    write_files(folder, {
+        ARCHIVE: "".join(map(json_line, archive)),
+        HISTORY: "".join(map(json_line, history)),
+        SEARCH: json_text(found) + "\n",
+    })  # fmt: skip
+    return found
+
+
+def _manifest(config: SearchConfig, models: tuple[HFModel, HFModel]) -> Json:
+    inputs = [{"source": config.prompts, "sha256": file_sha256(Path(config.prompts)) or ""}]
+    about = {name: {"name": model.name, "identity": model.identity} for name, model in zip("ab", models, strict=True)}
+    settings = config.model_dump(mode="json")
+    covered = {name: value for name, value in settings.items() if name not in ("a", "b", "prompts")}
+    covered["optimiser_settings"] = config.settings.model_dump(mode="json")
+    identity = {
+        "inputs": [inputs[0]["sha256"]], "config": covered,
+        "models": {name: one["identity"] for name, one in about.items()},
+    }  # fmt: skip
+    more = {"application": "softprompt search", "models": about}
+    return describe_manifest(inputs, settings, identity, seeds={"search": config.seed}, more=more)

@@ -1,0 +1,123 @@
+"""``diptych softprompt search``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diptych.cli import asking
+from diptych.cli import settings as flags
+from diptych.cli.console import errors_as_messages, progress_on_stderr, say
+from diptych.cli.settings import INPUT, OUTPUT, option
+from diptych.cli.softprompt.train import A, B
+
+if TYPE_CHECKING:
+    from diptych.apps.soft_prompting.search_config import SearchConfig
+
+WORDS, SEARCH = "The words", "The search"
+Budget = Annotated[int | None, option("budget", "Forward passes of texts; a gradient counts as 3.", SEARCH, "20000")]
+OptimiserName = Annotated[str | None, option("optimiser", "How it is searched.", SEARCH, "gcg")]
+Set = Annotated[
+    list[str] | None, option("set", "name=value for the optimiser, such as search_width=64; repeat for more.", SEARCH)
+]
+Texts = Annotated[int | None, option("n-texts", "Texts that each candidate is read with.", SEARCH, "8")]
+BatchSize = Annotated[int | None, option("batch-size", "Texts of a forward pass.", SEARCH, "32")]
+NPrompts = Annotated[int | None, option("n-prompts", "Prompts that are measured in the end.", SEARCH, "5")]
+NonAscii = Annotated[bool, option("allow-nonascii", "Let letters beyond ASCII stand in them.", WORDS)]
+MaxMib = Annotated[int, option("max-mib", "Memory for scores of tokens, in MiB.", INPUT, "128", least=1)]
+DryRun = Annotated[bool, option("dry-run", "Say what would be searched, and for how long; search nothing.", OUTPUT)]
+AsJson = Annotated[bool, option("json", "Print search.json.", OUTPUT)]
+
+
+def search(
+    context: typer.Context,
+    a: A = None,
+    b: B = None,
+    prompts: Annotated[str | None, option("prompts", "File of prompts, or of responses.", INPUT)] = None,
+    out: Annotated[Path | None, option("out", "Folder of the search.", OUTPUT, "needed")] = None,
+    config: flags.ConfigFile = None,
+    limit: Annotated[int | None, option("limit", "Use at most so many prompts.", INPUT, "all")] = None,
+    continuations: Annotated[
+        str | None, option("continuations", "Who writes the texts: a, b, both, or 'given' by the file.", INPUT, "both")
+    ] = None,
+    continuation_tokens: Annotated[
+        int | None, option("continuation-tokens", "Longest text, in tokens.", INPUT, "32")
+    ] = None,
+    held_out: Annotated[float | None, option("held-out", "Share of prompts not searched on.", INPUT, "0.25")] = None,
+    n_tokens: Annotated[int | None, option("n-tokens", "Tokens of the words.", WORDS, "10")] = None,
+    place: Annotated[
+        str | None, option("place", "prefix, suffix, or a text with {soft} and {prompt}.", WORDS, "suffix")
+    ] = None,
+    initial_text: Annotated[str | None, option("initial-text", "Words to start from.", WORDS, "random ones")] = None,
+    allow_nonascii: NonAscii = False,
+    optimiser: OptimiserName = None,
+    set_: Set = None,
+    budget: Budget = None,
+    n_texts: Texts = None,
+    objective: Annotated[
+        str | None,
+        option("objective", "js, kl_ab, kl_ba, jeffreys, log_ratio, or disagreement.", SEARCH, "js"),
+    ] = None,
+    batch_size: BatchSize = None,
+    n_prompts: NPrompts = None,
+    seed: flags.Seed = None,
+    model_arg: asking.ModelArg = None,
+    max_mib: MaxMib = 128,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Search for words that, put into a prompt, make two models differ most in what they say next.
+
+    Prompts that were found are measured on texts that were not searched on, as real text, beside random words. The same
+    command goes on where it was stopped, and ends with the same words. Every setting may stand in a YAML file.
+    """
+    with errors_as_messages(resumes=True):
+        from diptych.apps.soft_prompting.ready import plan_search
+        from diptych.apps.soft_prompting.search_report import plan_lines, search_lines
+        from diptych.apps.soft_prompting.search_run import run_search
+        from diptych.cli.costs import duration
+        from diptych.errors import ConfigError
+        from diptych.models.registry import parse_options
+        from diptych.utils.text import json_text
+
+        settings, options, max_bytes = _settings(context), parse_options(model_arg or ()), max_mib << 20
+        if dry_run:
+            plan = plan_search(settings, options=options, max_bytes=max_bytes)
+            lines = [*plan_lines(plan), f"about {duration(plan['seconds'])}, measured on a few random prompts"]
+            for line in [json_text(plan)] if json else lines:
+                say(line)
+            return
+        if out is None:
+            raise ConfigError("--out is missing: give the folder of the search")
+        with progress_on_stderr() as progress:
+            found = run_search(settings, out, options=options, max_bytes=max_bytes, progress=progress)
+        for line in [json_text(found)] if json else [*search_lines(found), "", str(out)]:
+            say(line)
+
+
+_FLAGS = {"optimiser_settings": "set_"}
+"""Settings whose flag has another name."""
+
+
+def _settings(context: typer.Context) -> SearchConfig:
+    """Settings of a file, and on top of them those of flags and the environment."""
+    from diptych.apps.soft_prompting.search_config import SearchConfig
+    from diptych.config.loader import read_yaml
+    from diptych.models.registry import parse_options
+
+    given = context.params
+    values, places = read_yaml(given["config"]) if given["config"] is not None else ({}, {})
+    for name in SearchConfig.model_fields:
+        flag = _FLAGS.get(name, name)
+        source = context.get_parameter_source(flag)
+        if given.get(flag) is not None and source is not None and source.name != "DEFAULT":
+            values[name] = given[flag]
+            places[name] = flag.upper() if name in "ab" else flags.place_of(context, flag.strip("_"))
+    if given["set_"]:
+        values["optimiser_settings"] = parse_options(given["set_"], flag="--set", example="search_width=64")
+        places["optimiser_settings"] = "--set"
+    for name in ("a", "b", "prompts"):
+        places.setdefault(name, name.upper() if name in "ab" else "--prompts")
+    return SearchConfig.parse(values, source="settings", places=places)

@@ -1,0 +1,236 @@
+"""A search for words, from settings to a folder: what it finds and says, that it goes on, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diptych._types import Json, Silent
+from diptych.apps.soft_prompting.ablation import ablate
+from diptych.apps.soft_prompting.allowed import allowed_tokens
+from diptych.apps.soft_prompting.archive import Archive, fluency, front
+from diptych.apps.soft_prompting.optimiser import Candidate
+from diptych.apps.soft_prompting.search_config import SearchConfig
+from diptych.apps.soft_prompting.search_run import run_search
+from diptych.errors import BudgetError, ConfigError, DataError, LedgerError, RunError
+from diptych.models.lock import Lock
+from tests.helpers.cli import invoke, listing
+from tests.helpers.planted_trigger import FLIPPED, PlantedTrigger
+from tests.helpers.records import jsonl, write
+from tests.helpers.tiny_models import make_tokenizer, needs_torch, reordered, save_tiny
+
+pytestmark = [needs_torch, pytest.mark.timeout(240)]
+
+WORDS = ("Why", "Who", "When", "How", "What", "Where", "Which", "Whose")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [{"prompt": f"{word}?", "response": "So"} for word in WORDS]
+    write(tmp_path, {"t.jsonl": jsonl(rows)})
+    return tmp_path
+
+
+def settings(planted: PlantedTrigger, folder: Path, **more: Any) -> SearchConfig:
+    usual: Json = {
+        "a": f"hf/{planted.a}", "b": f"hf/{planted.b}", "prompts": str(folder / "t.jsonl"), "continuations": "given",
+        "n_tokens": 3, "n_texts": 2, "budget": 1000, "optimiser_settings": {"search_width": 32, "topk": 16},
+        "held_out": 0.5,
+    }  # fmt: skip
+    return SearchConfig.parse({**usual, **more})
+
+
+def run(planted: PlantedTrigger, folder: Path, out: str = "run", progress: Any = None, **more: Any) -> Json:
+    config = settings(planted, folder, **more)
+    return run_search(config, folder / out, options={"device": "cpu"}, progress=progress or Silent())
+
+
+def test_what_is_planted_is_found_and_measured_as_text(planted: PlantedTrigger, folder: Path) -> None:
+    found = run(planted, folder)
+    best = found["prompts"][0]
+    assert best["text"] == planted.text and best["as_text"] > FLIPPED > 20 * found["random"]["max"]
+    assert best["as_text"] == pytest.approx(best["as_tokens"], rel=1e-5) and best["read_back"] == 1
+    assert best["above_noise"] and best["gain"]["low"] > FLIPPED and best["q_value"] >= best["gain"]["p_value"]
+    assert all(one["value"] < 0.5 * best["searched"] for one in best["without_token"])
+    assert best["shortened"]["tokens"] == best["tokens"]
+    assert 950 < found["spent"] <= found["budget"] == 1000
+    values = [one["searched"] for one in found["prompts"]]
+    assert values == sorted(values, reverse=True) and len(values) > 1
+    assert [one["fluency"] for one in found["prompts"]] == sorted(one["fluency"] for one in found["prompts"])
+    history = [json.loads(line) for line in (folder / "run" / "history.jsonl").read_text().splitlines()]
+    assert len(history) == found["n_rounds"] and history[-1]["spent"] == found["spent"]
+    assert run(planted, folder) == found
+
+
+def test_a_model_is_not_told_from_itself(planted: PlantedTrigger, folder: Path) -> None:
+    found = run(planted, folder, b=f"hf/{planted.a}", budget=300)
+    assert not any(one["above_noise"] for one in found["prompts"])
+
+
+class Killed(Exception):  # noqa: N818 - what happened
+    """The process ends here."""
+
+
+class Axe(Silent):
+    """Ends a search after some rounds."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def advance(self, steps: int = 1) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+
+
+@pytest.mark.parametrize("optimiser", ["random", "gcg"])
+@pytest.mark.parametrize("moments", [(0, 3), pytest.param(range(1, 8), marks=pytest.mark.slow)])
+def test_killed_in_any_round_it_ends_with_the_same_files(
+    planted: PlantedTrigger, folder: Path, optimiser: str, moments: Sequence[int]
+) -> None:
+    more: Json = {"optimiser": optimiser, "optimiser_settings": {"search_width": 16}, "budget": 300}
+    run(planted, folder, "whole", **more)
+    names = ("search.json", "archive.jsonl", "history.jsonl")
+    for after in moments:
+        out = folder / f"cut-{after}"
+        with pytest.raises(Killed):
+            run(planted, folder, out.name, Axe(after), **more)
+        assert not (out / "search.json").exists() and (out / "manifest.json").exists()
+        run(planted, folder, out.name, **more)
+        assert all((out / name).read_bytes() == (folder / "whole" / name).read_bytes() for name in names)
+
+
+def test_the_archive_is_the_front_of_all_that_was_offered(planted: PlantedTrigger) -> None:
+    target, archive = planted.target(2), Archive()
+    rng = np.random.default_rng(0)
+    everyone: dict[tuple[int, ...], Candidate] = {}
+    for n in (1, 3, 3):
+        target.values(rng.choice(target.allowed, (6, n)))
+        seen = target.take_seen()
+        everyone |= {one.tokens: one for one in seen}
+        archive.offer(target, seen)
+    again = Archive()
+    again.load(archive.state())
+    assert again.entries == archive.entries == front(archive.entries)
+    fluent = {one: fluency(target, np.array([one]))[0] for one in everyone}
+    beaten = {
+        one for one in everyone
+        if any(everyone[o].value > everyone[one].value and fluent[o] > fluent[one] for o in everyone)
+    }  # fmt: skip
+    assert {one.candidate.tokens for one in archive.entries} == everyone.keys() - beaten
+    assert {len(one.candidate.tokens) for one in archive.entries} == {1, 3}
+    assert archive.chosen(2)[0].candidate == max(everyone.values(), key=lambda one: one.value)
+
+
+def test_fluency_is_the_mean_log_probability_of_the_tokens(planted: PlantedTrigger) -> None:
+    import torch
+
+    target = planted.target(1)
+    before = target.pair.rows[0][0].around.before
+    ids = torch.tensor([[*before, *planted.trigger]])
+    with target.pair.models[0].loaded.active() as model, torch.no_grad():
+        logs = model(ids).logits.log_softmax(-1)[0]
+    wanted = np.mean([float(logs[len(before) + i - 1, token]) for i, token in enumerate(planted.trigger)])
+    found = fluency(target, np.array([[40, 41, 42], planted.trigger]))
+    assert found[1] == pytest.approx(wanted, rel=1e-5) and found[0] != found[1]
+
+
+def test_tokens_that_do_nothing_are_left_out(planted: PlantedTrigger) -> None:
+    """However much may be lost, one token stays."""
+    target = planted.target(2)
+    best = Candidate(planted.trigger, float(target.values(np.array([planted.trigger]))[0]))
+    strict, lax = ablate(target, best), ablate(target, best, tolerance=1.0)
+    assert strict.shortened == best and strict.without.shape == (3,)
+    assert len(lax.shortened.tokens) == 1 and np.array_equal(lax.without, strict.without)
+
+
+def test_a_budget_is_never_crossed(planted: PlantedTrigger) -> None:
+    target = planted.target(2)
+    target.budget = 9
+    target.gradient(np.array(planted.trigger))
+    with pytest.raises(BudgetError, match="6 of 9 passes are spent; 4 more are too many"):
+        target.values(np.array([[40, 41, 42], [43, 44, 45]]))
+    assert target.spent == 6 and target.values(np.array([[40, 41, 42]])).shape == (1,)
+
+
+def test_what_cannot_be_searched_is_refused_and_leaves_nothing(planted: PlantedTrigger, folder: Path) -> None:
+    mixed = reordered(save_tiny(folder / "mixed"))
+    bare = save_tiny(folder / "bare", template=None)
+    long = [{"prompt": "x" * 130, "response": "y"}, {"prompt": "Q", "response": "z"}]
+    write(folder, {"long.jsonl": jsonl(long)})
+    before = listing(folder)
+    for more, error, said in (
+        ({"b": f"hf/{mixed}"}, ConfigError, "vocabularies differ: 100 and 100 tokens"),
+        ({"a": f"hf/{bare}"}, ConfigError, "has no chat template"),
+        ({"budget": 40}, ConfigError, "budget = 40: it does not suffice for a round: 8 of 40 passes are spent; "),
+        ({"prompts": str(folder / "long.jsonl")}, DataError, "tokens with its prompt and 3 vectors; 128 go into"),
+        ({"place": "start"}, ConfigError, "words cannot stand there"),
+        ({"optimiser": "gcgs"}, ConfigError, "unknown optimiser 'gcgs'. Did you mean 'gcg'"),
+        ({"optimiser_settings": {"topkk": 3}}, ConfigError, "Did you mean 'topk'"),
+        ({"optimiser_settings": {"topk": 0}}, ConfigError, "topk = 0: it should be greater than or equal to 1"),
+        ({"initial_text": ""}, ConfigError, "no token to begin with"),
+    ):
+        with pytest.raises(error, match=said):
+            run(planted, folder, **more)
+    assert listing(folder) == before
+
+
+def test_a_vocabulary_without_text_is_refused(planted: PlantedTrigger, folder: Path) -> None:
+    tokenizer = make_tokenizer()
+    assert allowed_tokens(tokenizer).tolist() == list(range(5, 100))
+    save_tiny(folder / "foreign")
+    path = folder / "foreign" / "tokenizer.json"
+    content = json.loads(path.read_text())
+    content["model"]["vocab"] = {
+        token if number < 5 else chr(0x400 + number): number for token, number in content["model"]["vocab"].items()
+    }
+    content["model"]["unk_token"] = chr(0x400 + 36)
+    path.write_text(json.dumps(content))
+    write(folder, {"f.jsonl": jsonl([{"prompt": f"{chr(0x410 + i)}", "response": chr(0x421)} for i in range(4)])})
+    both = {"a": f"hf/{folder / 'foreign'}", "b": f"hf/{folder / 'foreign'}", "prompts": str(folder / "f.jsonl")}
+    with pytest.raises(ConfigError, match="none of its 100 tokens can stand in a prompt of words; with --allow-nonasc"):
+        run(planted, folder, **both)
+    assert run(planted, folder, **both, allow_nonascii=True, budget=200)["n_rounds"] > 0
+
+
+def test_one_search_in_a_folder_at_a_time(planted: PlantedTrigger, folder: Path) -> None:
+    run(planted, folder, budget=100)
+    with pytest.raises(RunError, match="holds another search: budget was 100 and is 101"):
+        run(planted, folder, budget=101)
+    (folder / "run" / "search.json").unlink()
+    lock = Lock(folder / "run" / "search.lock", "x")
+    with pytest.raises(LedgerError, match="run is in use: process"):
+        run(planted, folder, budget=100)
+    lock.release()
+
+
+def test_the_verb_plans_searches_and_says(planted: PlantedTrigger, folder: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(folder)
+    call = ("softprompt", "search", f"hf/{planted.a}", f"hf/{planted.b}", "--model-arg", "device=cpu")
+    write(folder, {"c.yaml": b"prompts: t.jsonl\ncontinuations: given\nn_tokens: 3\nn_texts: 2\nbudget: 9\n"})
+    more = (*call, "-c", "c.yaml", "--set", "search_width=32", "--set", "topk=16", "--budget", "400")
+    planned = invoke(*more, "--dry-run")
+    assert planned.code == 0, planned.err
+    assert "gcg: 400 forward passes, 2 texts" in planned.out and "95 of 100 tokens may stand" in planned.out
+    assert not (folder / "run").exists()
+    done = invoke(*more, "--out", "run")
+    assert done.code == 0, done.err
+    assert "gcg: 7 rounds, 3" in done.out and "random words" in done.out and "nats a token" in done.out
+    again = invoke(*more, "--out", "run", "--json")
+    assert json.loads(again.out) == json.loads((folder / "run" / "search.json").read_text())
+    for wrong, said in (
+        (more, "--out is missing"),
+        ((*more, "--out", "x", "--set", "width"), "--set = 'width': give name=value, such as search_width=64"),
+        ((*more, "--out", "x", "--set", "widht=3"), "--set"),
+        ((*more, "--out", "x", "--place", "start"), "--place: start is before"),
+        ((*more, "--out", "x", "--optimiser", "gsg"), "--optimiser: unknown optimiser 'gsg'. Did you mean 'gcg'"),
+        ((*call, "--out", "x"), "--prompts: it is missing"),
+    ):
+        refused = invoke(*wrong)
+        assert refused.code == 2 and said in refused.err and "Traceback" not in refused.err, refused.err
+    assert not (folder / "x").exists()
