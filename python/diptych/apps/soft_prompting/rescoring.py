@@ -11,12 +11,12 @@ from diptych._types import FloatVector, Json, Vectors
 from diptych.apps.soft_prompting.ablation import Ablation
 from diptych.apps.soft_prompting.archive import Entry
 from diptych.apps.soft_prompting.evaluation import N_RANDOM, by_prompt, gain_of, noise_floor, values
+from diptych.apps.soft_prompting.found import Wording
 from diptych.apps.soft_prompting.initial import embedded
 from diptych.apps.soft_prompting.objective import Measure, Pair, pair_up
 from diptych.apps.soft_prompting.optimiser import random_tokens
 from diptych.apps.soft_prompting.seeds import Seed
 from diptych.apps.soft_prompting.target import Target
-from diptych.apps.soft_prompting.texts import with_words
 from diptych.models.providers.hf import HFModel
 from diptych.stats.multiplicity import q_values
 from diptych.utils.hashing import derive_seed
@@ -134,7 +134,8 @@ def rescored(held: HeldOut, entries: Sequence[Entry], ablations: Sequence[Ablati
 def _row(held: HeldOut, entry: Entry, ablation: Ablation, seeds: Sequence[Seed], none: FloatVector) -> Json:
     target, tokens = held.target, entry.candidate.tokens
     text = target.text(tokens)
-    pair, along = held.bare([replace(seed, messages=with_words(seed, held.place, text)) for seed in seeds])
+    words = Wording(text, held.place)
+    pair, along = held.bare([replace(seed, messages=words.put_into(seed.messages)) for seed in seeds])
     found = by_prompt(along, held.ids)
     gain = gain_of(none, found, seed=held.seed)
     floor = noise_floor(pair, range(len(seeds)), nothing(pair), held.measure, batch_size=target.batch_size)

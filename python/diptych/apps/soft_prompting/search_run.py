@@ -19,7 +19,7 @@ from diptych.models.divergence import MAX_BYTES
 from diptych.models.lock import Lock
 from diptych.models.providers.hf import HFModel
 from diptych.utils.files import write_files
-from diptych.utils.hashing import file_sha256
+from diptych.utils.hashing import source_sha256
 from diptych.utils.text import json_line, json_text
 
 SEARCH, ARCHIVE, HISTORY = "search.json", "archive.jsonl", "history.jsonl"
@@ -55,6 +55,9 @@ def run_search(
         models = opened(config, options, stack)
         manifest = _manifest(config, models)
         begun = files.read_begun(folder, manifest, what=WHAT)
+        if begun is not None and (done := files.read_object(folder / SEARCH)) is not None:
+            progress.say(f"{folder} already holds this very search; nothing was done again")
+            return done
         ready = make_ready(config, models, begun, max_bytes=max_bytes)
         for notice in ready.seeds.notices:
             progress.say(notice)
@@ -126,7 +129,7 @@ def _finish(ready: Ready, folder: Path) -> Json:
 
 
 def _manifest(config: SearchConfig, models: tuple[HFModel, HFModel]) -> Json:
-    inputs = [{"source": config.prompts, "sha256": file_sha256(Path(config.prompts)) or ""}]
+    inputs = [{"source": config.prompts, "sha256": source_sha256(Path(config.prompts)) or ""}]
     about = {name: {"name": model.name, "identity": model.identity} for name, model in zip("ab", models, strict=True)}
     settings = config.model_dump(mode="json")
     covered = {name: value for name, value in settings.items() if name not in ("a", "b", "prompts")}

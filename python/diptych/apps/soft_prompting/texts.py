@@ -1,33 +1,12 @@
-"""Words as they stand in a conversation, and how a model reads them there."""
+"""Words as a model reads them in a conversation."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from diptych.apps.soft_prompting.found import Wording
 from diptych.apps.soft_prompting.seeds import Seed
 from diptych.apps.soft_prompting.target import Reader
 from diptych.models.providers.hf import HFModel
-from diptych.models.requests import Message
-from diptych.models.soft_prompts import framed
-from diptych.models.templates import HOLE, render
-
-
-def with_words(seed: Seed, place: str, text: str) -> tuple[Message, ...]:
-    """A conversation with words at a place.
-
-    Parameters
-    ----------
-    seed : the conversation
-    place : of the words; not ``start``, which no words of a conversation reach
-    text : the words
-
-    Examples
-    --------
-    >>> with_words(Seed("1", (Message("user", "Why?"),), (1,)), "suffix", " Now!")[-1].content
-    'Why? Now!'
-    """
-    *before, last = seed.messages
-    return (*before, replace(last, content=framed(place, last.content).replace(HOLE, text)))
+from diptych.models.templates import render
 
 
 def reader(model: HFModel, seed: Seed, place: str) -> Reader:
@@ -42,6 +21,6 @@ def reader(model: HFModel, seed: Seed, place: str) -> Reader:
     tokenizer, raw = model.load().tokenizer, model.options.raw
 
     def read(text: str) -> tuple[int, ...]:
-        return render(tokenizer, with_words(seed, place, text), raw=raw).tokens
+        return render(tokenizer, Wording(text, place).put_into(seed.messages), raw=raw).tokens
 
     return read

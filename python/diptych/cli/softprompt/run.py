@@ -10,6 +10,7 @@ import typer
 from diptych.cli import asking
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import INPUT, OUTPUT, option
+from diptych.cli.softprompt import texts
 from diptych.cli.softprompt.train import Quick, say_quick
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def run(
     models: Annotated[str | None, option("models", "YAML file of models and categories.", INPUT, "by FILE")] = None,
     quick: Quick = False,
     model_arg: asking.ModelArg = None,
-    max_mib: Annotated[int, option("max-mib", "Memory for scores of tokens, in MiB.", INPUT, "128", least=1)] = 128,
+    max_mib: texts.MaxMib = 128,
     dry_run: Annotated[bool, option("dry-run", "Say what would be trained; load nothing.", OUTPUT)] = False,
     json: Annotated[bool, option("json", "Print experiment.json.", OUTPUT)] = False,
 ) -> None:

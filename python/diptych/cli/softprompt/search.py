@@ -11,7 +11,7 @@ from diptych.cli import asking
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, progress_on_stderr, say
 from diptych.cli.settings import INPUT, OUTPUT, option
-from diptych.cli.softprompt.train import A, B
+from diptych.cli.softprompt import texts
 
 if TYPE_CHECKING:
     from diptych.apps.soft_prompting.search_config import SearchConfig
@@ -26,25 +26,21 @@ Texts = Annotated[int | None, option("n-texts", "Texts that each candidate is re
 BatchSize = Annotated[int | None, option("batch-size", "Texts of a forward pass.", SEARCH, "32")]
 NPrompts = Annotated[int | None, option("n-prompts", "Prompts that are measured in the end.", SEARCH, "5")]
 NonAscii = Annotated[bool, option("allow-nonascii", "Let letters beyond ASCII stand in them.", WORDS)]
-MaxMib = Annotated[int, option("max-mib", "Memory for scores of tokens, in MiB.", INPUT, "128", least=1)]
 DryRun = Annotated[bool, option("dry-run", "Say what would be searched, and for how long; search nothing.", OUTPUT)]
 AsJson = Annotated[bool, option("json", "Print search.json.", OUTPUT)]
 
 
 def search(
     context: typer.Context,
-    a: A = None,
-    b: B = None,
-    prompts: Annotated[str | None, option("prompts", "File of prompts, or of responses.", INPUT)] = None,
+    a: texts.A = None,
+    b: texts.B = None,
+    prompts: texts.PromptFile = None,
     out: Annotated[Path | None, option("out", "Folder of the search.", OUTPUT, "needed")] = None,
     config: flags.ConfigFile = None,
-    limit: Annotated[int | None, option("limit", "Use at most so many prompts.", INPUT, "all")] = None,
-    continuations: Annotated[
-        str | None, option("continuations", "Who writes the texts: a, b, both, or 'given' by the file.", INPUT, "both")
-    ] = None,
-    continuation_tokens: Annotated[
-        int | None, option("continuation-tokens", "Longest text, in tokens.", INPUT, "32")
-    ] = None,
+    max_prompt_tokens: texts.MaxPromptTokens = None,
+    limit: texts.Limit = None,
+    continuations: texts.Continuations = None,
+    continuation_tokens: texts.ContinuationTokens = None,
     held_out: Annotated[float | None, option("held-out", "Share of prompts not searched on.", INPUT, "0.25")] = None,
     n_tokens: Annotated[int | None, option("n-tokens", "Tokens of the words.", WORDS, "10")] = None,
     place: Annotated[
@@ -56,15 +52,12 @@ def search(
     set_: Set = None,
     budget: Budget = None,
     n_texts: Texts = None,
-    objective: Annotated[
-        str | None,
-        option("objective", "js, kl_ab, kl_ba, jeffreys, log_ratio, or disagreement.", SEARCH, "js"),
-    ] = None,
+    objective: texts.ObjectiveName = None,
     batch_size: BatchSize = None,
     n_prompts: NPrompts = None,
     seed: flags.Seed = None,
     model_arg: asking.ModelArg = None,
-    max_mib: MaxMib = 128,
+    max_mib: texts.MaxMib = 128,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:

@@ -10,36 +10,29 @@ import typer
 from diptych.cli import asking
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say
-from diptych.cli.settings import INPUT, OUTPUT, option
+from diptych.cli.settings import OUTPUT, option
+from diptych.cli.softprompt import texts
 
 if TYPE_CHECKING:
     from diptych._types import Json
     from diptych.apps.soft_prompting.config import TrainConfig
 
 VECTORS, TRAINING = "The soft prompt", "Training"
-A = Annotated[str | None, typer.Argument(help="hf/<id or folder>[@revision]: a model whose weights are here.")]
-B = Annotated[str | None, typer.Argument(help="The other: hf/…, or hf/base+adapter.")]
 Tokens = Annotated[str | None, option("n-tokens", "Vectors; 1,4,16 trains each and draws a curve.", VECTORS, "8")]
 Quick = Annotated[bool, option("quick", "Try out: few prompts, tokens and steps; too few to find much.", TRAINING)]
 
 
 def train(
     context: typer.Context,
-    a: A = None,
-    b: B = None,
-    prompts: Annotated[str | None, option("prompts", "File or folder of prompts; file of responses.", INPUT)] = None,
+    a: texts.A = None,
+    b: texts.B = None,
+    prompts: texts.PromptFile = None,
     out: Annotated[Path | None, option("out", "Folder of the training.", OUTPUT, "needed")] = None,
     config: flags.ConfigFile = None,
-    max_prompt_tokens: Annotated[
-        int | None, option("max-prompt-tokens", "Leave out longer prompts.", INPUT, "256")
-    ] = None,
-    limit: Annotated[int | None, option("limit", "Use at most so many prompts.", INPUT, "all")] = None,
-    continuations: Annotated[
-        str | None, option("continuations", "Who writes the texts: a, b, both, or 'given' by the file.", INPUT, "both")
-    ] = None,
-    continuation_tokens: Annotated[
-        int | None, option("continuation-tokens", "Longest text, in tokens.", INPUT, "32")
-    ] = None,
+    max_prompt_tokens: texts.MaxPromptTokens = None,
+    limit: texts.Limit = None,
+    continuations: texts.Continuations = None,
+    continuation_tokens: texts.ContinuationTokens = None,
     n_tokens: Tokens = None,
     place: Annotated[
         str | None,
@@ -48,10 +41,7 @@ def train(
     initial: Annotated[str | None, option("initial", "vocabulary, random, or text.", VECTORS, "vocabulary")] = None,
     initial_text: Annotated[str | None, option("initial-text", "The text.", VECTORS, "none")] = None,
     per_model: Annotated[bool, option("per-model", "Give each model vectors of its own.", VECTORS)] = False,
-    objective: Annotated[
-        str | None,
-        option("objective", "js, kl_ab, kl_ba, jeffreys, log_ratio, or disagreement.", TRAINING, "js"),
-    ] = None,
+    objective: texts.ObjectiveName = None,
     control: Annotated[
         tuple[str, str] | None, option("control", "Two models that should not differ.", TRAINING, "none")
     ] = None,
@@ -66,7 +56,7 @@ def train(
     seed: flags.Seed = None,
     quick: Quick = False,
     model_arg: asking.ModelArg = None,
-    max_mib: Annotated[int, option("max-mib", "Memory for scores of tokens, in MiB.", INPUT, "128", least=1)] = 128,
+    max_mib: texts.MaxMib = 128,
     json: Annotated[bool, option("json", "Print summary.json.", OUTPUT)] = False,
 ) -> None:
     """Train vectors that, put into a prompt, make two models differ most in what they say next.

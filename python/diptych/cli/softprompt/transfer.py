@@ -11,6 +11,7 @@ from diptych.cli import asking
 from diptych.cli import settings as flags
 from diptych.cli.console import errors_as_messages, progress_on_stderr, say
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
+from diptych.cli.softprompt import texts
 from diptych.cli.softprompt.pairs import as_pairs
 
 Folders = Annotated[
@@ -29,7 +30,7 @@ def transfer(
     draws: asking.Draws = 1,
     max_tokens: Annotated[int, option("max-tokens", "Longest answer.", asking.ASKING, "64", least=1)] = 64,
     model_arg: asking.ModelArg = None,
-    max_mib: Annotated[int, option("max-mib", "Memory for scores of tokens, in MiB.", INPUT, "128", least=1)] = 128,
+    max_mib: texts.MaxMib = 128,
     seed: Annotated[int, option("seed", "Seed of answers and tests.", METHOD, "0", least=0)] = 0,
     json: Annotated[bool, option("json", "Print transfer.json.", OUTPUT)] = False,
 ) -> None:
