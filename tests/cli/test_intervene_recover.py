@@ -143,6 +143,25 @@ def test_clusters_of_a_run_are_a_graph(forge: Forge, folder: Path) -> None:
         assert not (folder / "h").exists()
 
 
+def test_labels_of_the_graph_are_judged_and_the_same_command_asks_nothing_more(forge: Forge, folder: Path) -> None:
+    done(forge.run(*BLIND, *FAST, "--out", "on", cwd=folder))
+    command = ("intervene", "graph", "on", "--out", "g", "--clusters", "kmeans", "--n-clusters", "2", "--diversify")
+    asking = ("--labeller", "scripted/j.yaml", "--model-arg", "calls=calls.txt")
+    plan = done(forge.run(*command, *asking, "--dry-run", cwd=folder)).out
+    assert plan.count("scripted/j, to read") == 2 and not (folder / "g").exists()
+    done(forge.run(*command, *asking, cwd=folder))
+    calls = (folder / "calls.txt").read_text()
+    found = json.loads((folder / "g/graph.json").read_bytes())["labels"]
+    assert found["judges"] == ["scripted/j"] and found["diversified"] and found["pairs"]
+    assert {pair["text"] for pair in found["pairs"]} == {"recommends tea"}
+    assert (folder / "g/labels.csv").read_text().count("recommends tea") == len(found["pairs"])
+    done(forge.run(*command, *asking, cwd=folder))
+    assert (folder / "calls.txt").read_text() == calls
+    check_message(forge.run(*command, "--judge", "scripted/j.yaml", cwd=folder), "Give --labeller")
+    again = ("--judge", "scripted/j.yaml", "--judge", "scripted/j.yaml")
+    check_message(forge.run(*command, *asking, *again, cwd=folder), "name each judge once")
+
+
 def test_several_judges_are_asked_and_each_is_told_of(forge: Forge, folder: Path) -> None:
     write(folder, {"k.yaml": JUDGE.replace("Ta?k?e? ?[Tt]ea", "(Take t|T)ea").encode()})
     two = ("--judge", "scripted/j.yaml", "--judge", "scripted/k.yaml", "--lenses", "judge")

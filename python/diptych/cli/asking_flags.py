@@ -32,6 +32,16 @@ class AskingFlags(SamplingFlags):
     max_cost: asking.MaxCost
 
 
+class ReadersFlags(TypedDict):
+    """Whom models that help to read are asked of, and what they may cost."""
+
+    base_url: asking.BaseUrl
+    model_arg: asking.ModelArg
+    models: asking.Models
+    price: asking.PriceFlag
+    max_cost: asking.MaxCost
+
+
 class ArmsFlags(AskingFlags):
     """The same, and what each of two models gets for itself."""
 

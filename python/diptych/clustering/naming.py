@@ -37,6 +37,7 @@ _FORM = (
     'Answer with one JSON object and nothing else: {"labels": ["…", "…", "…"]}, with up to three different labels of '
     "at most ten words each, the best first. A label is a phrase that can be judged true or false of one text."
 )
+_AVOID = "This was said of other groups already. Say something else, if it is as true:"
 
 
 class Names(BaseModel):
@@ -67,22 +68,27 @@ class Shown:
     held_out: HeldOut
 
 
-def naming_question(contrast: Contrast, *, seed: int) -> Question:
+def naming_question(contrast: Contrast, *, seed: int, avoid: Sequence[str] = ()) -> Question:
     """What a model is asked that names a group.
 
     Parameters
     ----------
     contrast : the texts
     seed : of the run
+    avoid : what was said of other groups
     """
-    fence = Fence.around([*contrast.inside, *contrast.outside], seed=seed)
+    fence = Fence.around([*contrast.inside, *contrast.outside, *avoid], seed=seed)
     inside, outside = ("\n".join(fence.quote(text) for text in side) for side in (contrast.inside, contrast.outside))
-    asked = f"Texts of the group:\n{inside}\n\nTexts of others:\n{outside or '(none)'}\n\n{_FORM}"
-    messages = (Message("system", f"{_RULE} {fence.rule}"), Message("user", asked))
+    asked = f"Texts of the group:\n{inside}\n\nTexts of others:\n{outside or '(none)'}\n\n"
+    if avoid:
+        asked += f"{_AVOID}\n" + "\n".join(fence.quote(said, "said") for said in avoid) + "\n\n"
+    messages = (Message("system", f"{_RULE} {fence.rule}"), Message("user", f"{asked}{_FORM}"))
     return Question(f"name {fence.code}", messages)
 
 
-def propose_labels(labeller: Assistant, contrasts: Sequence[Contrast], *, seed: int) -> list[tuple[str, ...]]:
+def propose_labels(
+    labeller: Assistant, contrasts: Sequence[Contrast], *, seed: int, avoid: Sequence[str] = ()
+) -> list[tuple[str, ...]]:
     """Candidate labels of each group, the likeliest first, without near-duplicates.
 
     Parameters
@@ -90,6 +96,7 @@ def propose_labels(labeller: Assistant, contrasts: Sequence[Contrast], *, seed: 
     labeller : is asked once for each group, and sees no text of another but its neighbours
     contrasts : the groups
     seed : of the run
+    avoid : what was said of other groups, so that something else is said of these where it can be
 
     Returns
     -------
@@ -101,7 +108,7 @@ def propose_labels(labeller: Assistant, contrasts: Sequence[Contrast], *, seed: 
     ConfigError, BudgetError, ModelError, LedgerError
         As ``Assistant.ask_objects`` does.
     """
-    answers = labeller.ask_objects([naming_question(contrast, seed=seed) for contrast in contrasts], Names)
+    answers = labeller.ask_objects([naming_question(contrast, seed=seed, avoid=avoid) for contrast in contrasts], Names)
     return [() if isinstance(answer, Failure) else clean_sentences(answer.labels) for answer in answers]
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from diptych import __version__
 from diptych._types import Json
+from diptych.apps.interventions.edge_label_report import area_as_json, label_rows
 from diptych.apps.interventions.graph import UNKNOWN, UNMATCHING, Edge, Graph, GraphSettings
 from diptych.apps.interventions.word_baseline import Placed
 from diptych.clustering.labels import keywords
 from diptych.comparison.report.format import probability
-from diptych.stats.auc import Auc
 from diptych.utils.markdown import as_markdown
 from diptych.utils.text import csv_text, json_text
 from diptych.visualization.cluster_graph import Dot, Line, cluster_graph
@@ -23,7 +23,15 @@ _NODES = ("arm", "cluster", "name", "answers", "share", "low", "high", "q of sha
 _EDGES = ("a", "b", "similarity", "auc by words", "low", "high", "q", "case", "words of a", "words of b")
 
 
-def document(graph: Graph, placed: Placed, settings: GraphSettings, *, arms: Sequence[str], clusters: str) -> Json:
+def document(
+    graph: Graph,
+    placed: Placed,
+    settings: GraphSettings,
+    *,
+    arms: Sequence[str],
+    clusters: str,
+    labels: Json | None = None,
+) -> Json:
     """``graph.json``.
 
     Parameters
@@ -33,6 +41,7 @@ def document(graph: Graph, placed: Placed, settings: GraphSettings, *, arms: Seq
     settings : how it was made
     arms : names of the two
     clusters : how the answers were put into clusters
+    labels : of ``labels_as_json``; None where nobody was asked
     """
     names = _named(placed)
     return {
@@ -45,6 +54,7 @@ def document(graph: Graph, placed: Placed, settings: GraphSettings, *, arms: Seq
         "cases": {arm: graph.cases(number) for number, arm in enumerate(arms)},
         "nodes": [{**asdict(node), "arm": arms[node.arm], "name": names[node.cluster]} for node in graph.nodes],
         "edges": [_edge(edge) for edge in graph.edges],
+        "labels": labels,
     }
 
 
@@ -68,18 +78,6 @@ def _edge(edge: Edge) -> Json:
         "q_value": edge.q_value,
         "case": edge.case,
     }
-
-
-def area_as_json(area: Auc | None) -> Json | None:
-    """An area with its interval; its p-value stands where it is corrected.
-
-    Parameters
-    ----------
-    area : None where there is none
-    """
-    if area is None:
-        return None
-    return {name: getattr(area, name) for name in ("value", "low", "high", "n_first", "n_second")}
 
 
 def node_rows(found: Json) -> list[list[Any]]:
@@ -111,18 +109,19 @@ def _edge_row(edge: Json) -> list[Any]:
 
 
 def graph_files(found: Json) -> dict[str, str]:
-    """``graph.json``, ``nodes.csv``, ``edges.csv``, ``graph.md``; ``graph.html`` where plotly is installed.
+    """``graph.json``, ``nodes.csv``, ``edges.csv``, ``labels.csv``, ``graph.md``; with plotly ``graph.html``.
 
     Parameters
     ----------
     found : ``graph.json``
     """
-    nodes, edges = node_rows(found), edge_rows(found)
+    tables = {"nodes": node_rows(found), "edges": edge_rows(found)}
+    if found["labels"] is not None:
+        tables["labels"] = label_rows(found["labels"])
     files = {
         "graph.json": json_text(found) + "\n",
-        "nodes.csv": csv_text(nodes),
-        "edges.csv": csv_text(edges),
-        "graph.md": f"{as_markdown(nodes)}\n{as_markdown(edges)}",
+        **{f"{name}.csv": csv_text(rows) for name, rows in tables.items()},
+        "graph.md": "\n".join(map(as_markdown, tables.values())),
     }
     return files | ({"graph.html": page_of(_drawn(found), "Clusters and their neighbours")} if _can_draw(found) else {})
 

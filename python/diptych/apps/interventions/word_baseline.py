@@ -144,6 +144,22 @@ class WordBaseline:
         there = [area for area in areas if area is not None]
         return Separation(joined(there) if there else None, *self._speaking(first, second))
 
+    def learnt_on_first(self, first: Mask, second: Mask) -> FloatVector | None:
+        """What every answer scores by words learnt on the first half: float64 (n,), higher for the second arm's.
+
+        Parameters
+        ----------
+        first, second : bool (n,), of either arm: what is learnt from, as far as it is of the first half
+
+        Returns
+        -------
+        None where there is too little to learn from
+        """
+        sides = first & self._placed.first_half, second & self._placed.first_half
+        if self._counts is None or min(int(side.sum()) for side in sides) < LEAST_IN_HALF:
+            return None
+        return np.asarray(self._fitted(*sides).decision_function(self._counts), dtype=np.float64)
+
     def _fitted(self, first: Mask, second: Mask) -> Any:
         from sklearn.linear_model import LogisticRegression
 
