@@ -13,11 +13,22 @@ import numpy as np
 from diptych._types import Labels
 from diptych.errors import ShapeError
 
-_WORD = re.compile(r"\b[^\W\d_]{3,}\b")
+_WORD = re.compile(r"\b[^\W\d_]{3,}\b(?!['’]t\b)")
+"""Not the ``isn`` of ``isn't``."""
 
 
 def find_words(text: str) -> list[str]:
-    """The lower-case words of a text that may name a cluster, in order."""
+    """The lower-case words of a text that may name a cluster, in order.
+
+    Parameters
+    ----------
+    text : any
+
+    Examples
+    --------
+    >>> find_words("The car isn't red, won’t do, and it is the driver's.")
+    ['the', 'car', 'red', 'and', 'the', 'driver']
+    """
     return [sys.intern(word) for word in _WORD.findall(text.lower())]
 
 
