@@ -20,10 +20,13 @@ from diptych.data.legacy.interventions import convert_lines
 from diptych.data.legacy.interventions import convert_table as convert_intervention_table
 from diptych.data.legacy.planted_results import convert_pickle as convert_planted
 from diptych.data.legacy.settings import is_settings, read_runs
+from diptych.data.legacy.soft_prompts import convert_json as convert_soft_json
+from diptych.data.legacy.soft_prompts import convert_torch
+from diptych.data.legacy.soft_prompts import convert_yaml as convert_soft_yaml
 from diptych.data.legacy.stages import Converted, OldVectors, convert_stage
 from diptych.data.legacy.unpickling import read_stage
 from diptych.data.legacy.yamls import read_python_yaml
-from diptych.errors import DataError
+from diptych.errors import DataError, MissingExtraError
 from diptych.utils.names import slug
 from diptych.utils.text import json_line, json_text
 
@@ -95,7 +98,7 @@ def survey(paths: Sequence[Path]) -> Found:
     for file in files:
         try:
             _look_at(file, found, configs)
-        except DataError as error:
+        except (DataError, MissingExtraError) as error:
             found.left.append({"source": str(file), "reason": str(error).removeprefix(f"{file}: ")})
         except OSError as error:
             found.left.append({"source": str(file), "reason": f"cannot be read: {error.strerror}"})
@@ -144,6 +147,7 @@ def _look_at(file: Path, found: Found, configs: Mapping[str, Mapping[str, Any]])
         ".csv": lambda: convert_intervention_table(file) or convert_csv(file) or _csv(file),
         ".tsv": lambda: convert_intervention_table(file) or convert_csv(file),
         ".txt": lambda: convert_text(file),
+        ".pt": lambda: convert_torch(file),
         ".jsonl": lambda: convert_lines(file) or _json_lines(file),
     }
     reader = readers.get(file.suffix)
@@ -168,7 +172,7 @@ def _stage(file: Path, configs: Mapping[str, Mapping[str, Any]]) -> Converted:
 def _json(file: Path, found: Found) -> Converted | None:
     with file.open("rb") as handle:
         head = handle.read(_PEEK)
-    given = convert_json(file, head)
+    given = convert_soft_json(file, head) or convert_json(file, head)
     if given is not None:
         return given
     if b'"embedding"' in head or b'"statement"' in head:
@@ -198,6 +202,9 @@ def _yaml(file: Path) -> Converted:
         records = json.loads(json.dumps([{"run": name, "record": run} for name, run in value.items()], default=str))
         lines = [json_line(record) for record in records]
         return Converted(f"records of {len(lines)} runs", {"runs.jsonl": "".join(lines).encode()})
+    given = convert_soft_yaml(value, file)
+    if given is not None:
+        return given
     if not is_settings(value):
         raise DataError("no settings of the original: 'default' has no groups such as data_settings")
     runs, left = read_runs(value)

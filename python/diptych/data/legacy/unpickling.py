@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +89,12 @@ class _Array(_Made):
         self.value = np.frombuffer(content, dtype.dtype()).reshape(shape, order="F" if fortran else "C")
 
 
+class _Names(dict[Any, Any]):
+    """A dict; what a file sets on it besides its keys is dropped."""
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
 class _Call:
     """A function of ours that a file may call, and cannot change."""
 
@@ -132,12 +140,16 @@ def _load_storage(data: Any) -> _Storage:
     _Unpickler(file).load()  # its keys, of which there is one
     if (magic, version) != _TORCH_FORMAT or not isinstance(described, _StorageType):
         raise pickle.UnpicklingError("a storage of an unknown form")
-    n, content = int.from_bytes(file.read(8), "little"), file.read()
-    dtype = np.dtype("<u2" if described.code == "bf16" else f"<{described.code}")
+    n = int.from_bytes(file.read(8), "little")
+    return _as_storage(described, n, file.read())
+
+
+def _as_storage(kind: _StorageType, n: int, content: bytes) -> _Storage:
+    dtype = np.dtype("<u2" if kind.code == "bf16" else f"<{kind.code}")
     if len(content) != n * dtype.itemsize:
         raise pickle.UnpicklingError(f"a storage of {n} numbers in {len(content)} bytes")
     values = np.frombuffer(content, dtype)
-    return _Storage((values.astype(np.uint32) << 16).view(np.float32) if described.code == "bf16" else values)
+    return _Storage((values.astype(np.uint32) << 16).view(np.float32) if kind.code == "bf16" else values)
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> _Array:
@@ -168,7 +180,7 @@ _SAFE: dict[tuple[str, str], Any] = {
     **{(module, "scalar"): _Call(_scalar) for module in _NUMPY},
     **{(module, "_frombuffer"): _Call(_from_buffer) for module in _NUMPY},
     ("_codecs", "encode"): _Call(lambda text, *_: text.encode("latin-1")),
-    ("collections", "OrderedDict"): _Call(lambda *_: {}),
+    ("collections", "OrderedDict"): _Call(lambda *_: _Names()),
     ("collections", "defaultdict"): _Call(lambda *_: {}),
     ("torch._utils", "_rebuild_tensor_v2"): _Call(_tensor),
     ("torch.storage", "_load_from_bytes"): _Call(_load_storage),
@@ -202,6 +214,51 @@ class _StorageUnpickler(_Unpickler):
         return pid[1]
 
 
+class _ZipUnpickler(_Unpickler):
+    """For ``torch.save``: one pickle in an archive, beside the numbers of each storage, stored as they are."""
+
+    def __init__(self, archive: ZipFile) -> None:
+        pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise pickle.UnpicklingError(f"an archive with {len(pickles)} files data.pkl")
+        self._archive, self._root = archive, pickles[0].removesuffix("data.pkl")
+        self._storages: dict[str, _Storage] = {}
+        order = f"{self._root}byteorder"
+        if order in archive.namelist() and self._bytes("byteorder") != b"little":
+            raise pickle.UnpicklingError("numbers whose bytes are not in little-endian order")
+        super().__init__(io.BytesIO(self._bytes("data.pkl")))
+
+    def persistent_load(self, pid: Any) -> Any:
+        kind, described, key, _, n = pid
+        if kind != "storage" or not isinstance(described, _StorageType):
+            raise pickle.UnpicklingError("a storage of an unknown form")
+        if key not in self._storages:
+            self._storages[key] = _as_storage(described, n, self._bytes(f"data/{key}"))
+        return self._storages[key]
+
+    def _bytes(self, name: str) -> bytes:
+        about = self._archive.getinfo(self._root + name)
+        if about.compress_type != ZIP_STORED:
+            raise pickle.UnpicklingError(f"{name} is compressed, which torch does not do")
+        return self._archive.read(about)
+
+
+def read_torch(path: Path) -> Any:
+    """The value that ``torch.save`` wrote, as `read_stage` gives it: tensors are arrays.
+
+    Parameters
+    ----------
+    path : the file, an archive
+
+    Raises
+    ------
+    DataError
+        As `read_stage` does.
+    """
+    with _damage_told(path), ZipFile(path) as archive:
+        return _plain(_ZipUnpickler(archive).load(), {})
+
+
 def read_stage(path: Path) -> Any:
     """The value of a pickled file: plain containers, text, numbers, arrays, `Estimator`.
 
@@ -222,18 +279,26 @@ def read_stage(path: Path) -> Any:
     >>> read_stage(path)
     [7]
     """
+    with _damage_told(path):
+        return _plain(_Unpickler(io.BytesIO(path.read_bytes())).load(), {})
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path} has {path.stat().st_size:,} bytes; at most {MAX_BYTES:,} are read.")
-        return _plain(_Unpickler(io.BytesIO(path.read_bytes())).load(), {})
+        yield
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
     except _Refused as error:
         raise DataError(f"{path} is not plain data: {error}. Nothing of it was run, and nothing was taken.") from None
     except (
-        pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, LookupError, ImportError,
-        RecursionError, MemoryError, OverflowError,
+        pickle.UnpicklingError, BadZipFile, NotImplementedError, EOFError, ValueError, TypeError, AttributeError,
+        LookupError, ImportError, RecursionError, MemoryError, OverflowError, RuntimeError,
     ) as error:  # fmt: skip
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{path} is damaged, or no file of plain data: {str(error)[:200]!r}.") from None
 
 
