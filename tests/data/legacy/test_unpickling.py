@@ -105,6 +105,10 @@ def test_a_state_cannot_change_our_functions(tmp_path: Path) -> None:
     scalar = b"cnumpy.core.multiarray\nscalar\n"
     with pytest.raises(DataError, match="a state for a function"):
         read_stage(written(tmp_path, scalar + b"(N(dS'__name__'\nS'x'\nstb."))
+    storage = b"ctorch\nFloatStorage\n"
+    for state in (b"(lS'i8'\na", b"(dS'code'\nS'i8'\ns"):
+        with pytest.raises(DataError, match="a state for a type of numbers"):
+            read_stage(written(tmp_path, storage + state + b"b."))
     array = b"cnumpy\nndarray\n"
     with pytest.raises(DataError):
         read_stage(written(tmp_path, array + b"(dS'clear'\nI1\nsb."))

@@ -124,6 +124,9 @@ class _StorageType:
 
     code: str
 
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a state for a type of numbers")
+
 
 @dataclass(frozen=True, slots=True)
 class _Storage:
