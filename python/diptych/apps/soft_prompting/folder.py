@@ -67,6 +67,27 @@ def read_begun(folder: Path, manifest: Json, *, what: str = "training") -> Seeds
     return Seeds(tuple(_from_json(row) for row in rows), kept["seeds_file"])
 
 
+def read_seeds(folder: Path) -> Seeds | None:
+    """The texts that a prompt was found on; None where the folder has none.
+
+    Parameters
+    ----------
+    folder : of a training or a search
+
+    Raises
+    ------
+    RunError
+        If they are damaged.
+    """
+    try:
+        lines = (folder / SEEDS).read_text(encoding="utf-8").split("\n")
+        return Seeds(tuple(_from_json(json.loads(line)) for line in lines if line), {"source": str(folder / SEEDS)})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / SEEDS} is damaged: {error!r}. Take a copy, or leave --baselines out.") from error
+
+
 def save_checkpoint(folder: Path, arrays: Mapping[str, Vectors], rest: Json) -> None:
     """Write where a training stands; until all of it is on the disk, the checkpoint before it holds.
 

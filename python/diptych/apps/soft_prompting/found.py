@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Literal, TypeAlias
 
 from diptych._types import Json, Vectors
 from diptych.apps.soft_prompting.objective import check_pair
-from diptych.errors import ConfigError, DataError
+from diptych.errors import ConfigError, DataError, ModelError
 from diptych.models.prompted import PromptedModel
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Message
 from diptych.models.soft_prompt_files import find_soft_prompt
-from diptych.models.soft_prompts import START, SoftPrompt, framed
+from diptych.models.soft_prompts import START, SoftPrompt, check_place, framed
 from diptych.models.templates import HOLE
 from diptych.utils.hashing import content_hash
 
@@ -57,6 +58,8 @@ class Wording:
         return (*before, replace(last, content=framed(self.place, last.content).replace(HOLE, self.text)))
 
 
+SEARCH = "search.json"
+"""What a search for words leaves."""
 Form: TypeAlias = Literal["vectors", "words", "nearest tokens"]
 """What a pair reads of a prompt."""
 Found: TypeAlias = SoftPrompt | Wording
@@ -163,4 +166,31 @@ def by_name(folders: Sequence[Path]) -> dict[str, Found]:
     titles = names if len(set(names)) == len(names) else [str(folder) for folder in folders]
     if len(set(titles)) < len(titles):
         raise ConfigError(f"{next(title for title in titles if titles.count(title) > 1)} is given twice")
-    return {title: find_soft_prompt(folder) for title, folder in zip(titles, folders, strict=True)}
+    return {title: find(folder) for title, folder in zip(titles, folders, strict=True)}
+
+
+def find(folder: Path) -> Found:
+    """The prompt of a folder: a soft prompt, that of a training, one that PEFT tuned, or the best words of a search.
+
+    Parameters
+    ----------
+    folder : where it lies
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it is damaged.
+    """
+    path = folder / SEARCH
+    if not path.is_file():
+        return find_soft_prompt(folder)
+    try:
+        whole = json.loads(path.read_bytes())
+        best = whole["prompts"][0]
+        details = {
+            "trained_on": list(whole["searched_on"]), "spent": int(whole["spent"]), "n_tokens": len(best["tokens"]),
+            "objective": str(whole["objective"]),
+        }  # fmt: skip
+        return Wording(str(best["text"]), check_place(str(whole["place"])), tuple(whole["models"]), details)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"{path} is damaged: {error!r}. Search again, or take a copy.") from error

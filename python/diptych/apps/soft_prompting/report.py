@@ -60,10 +60,24 @@ def trial_lines(summary: Json) -> list[str]:
             f"  {one['statement']} (p = {one['p_value']:.2g}, q = {one['q_value']:.2g})" for one in found[:_SHOWN]
         ]
         lines += [f"  … and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-    return [
-        *lines,
-        *(_specific_lines("the prompt", summary["unrelated"]["specificity"]) if "unrelated" in summary else []),
+    if "baselines" in summary:
+        lines += _baseline_lines(summary)
+    if "unrelated" in summary:
+        lines += _specific_lines("the prompt", summary["unrelated"]["specificity"])
+    return lines
+
+
+def _baseline_lines(summary: Json) -> list[str]:
+    lines = [
+        f"found for {summary['baselines']['budget']:,} forward passes; nats an answer, mean of both directions:",
+        f"  this prompt  {summary['apart']['with']:.4g}",
     ]
+    for row in summary["baselines"]["rows"]:
+        against = row["against"]
+        more = "" if against is None else f"; this prompt {against['mean']:+.4g}, p = {against['p_value']:.2g}"
+        interval = f"[{row['low']:.4g}, {row['high']:.4g}]"
+        lines.append(f"  {row['name']}  {row['apart']:.4g} {interval}, {row['spent']:,} passes{more}")
+    return lines
 
 
 def transfer_lines(summary: Json) -> list[str]:

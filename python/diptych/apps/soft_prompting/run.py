@@ -145,7 +145,7 @@ def _finish(
     trained_on = sorted({seeds.rows[number].prompt_id for number in seeds.numbers(held_out=False)})
     details = {
         "step": trainer.best.step, "objective": config.objective, "seed": config.seed, "trained_on": trained_on,
-        "nearest": nearest_text(trainer.pair.models[0], trainer.best_vectors[0]),
+        "nearest": nearest_text(trainer.pair.models[0], trainer.best_vectors[0]), "spent": trainer.spent,
     }  # fmt: skip
     prompt = SoftPrompt(trainer.best_vectors, config.place, about, details)
     if not (folder / files.SOFT_PROMPT).exists():

@@ -218,7 +218,18 @@ def apart(sides: Sides, prompts: Sequence[Prompt], asking: Asking) -> FloatVecto
     float64 (prompts,)
         the mean of both directions of the divergence of whole answers, in nats, each from the answers of its own model
     """
-    both = [kl_by_prompt(sides.answers(side, prompts, asking), side) for side in (0, 1)]
+    ids = [prompt.prompt_id for prompt in prompts for _ in range(asking.draws)]
+    return by_prompt(apart_by_answer(sides, prompts, asking), ids)
+
+
+def apart_by_answer(sides: Sides, prompts: Sequence[Prompt], asking: Asking) -> FloatVector:
+    """The same of each draw, float64 (prompts × draws,), from an answer of either model.
+
+    Parameters
+    ----------
+    sides, prompts, asking : as for `apart`
+    """
+    both = [kl_of([one.divergences for one in sides.answers(side, prompts, asking)], side) for side in (0, 1)]
     found: FloatVector = (both[0] + both[1]) / 2
     return found
 

@@ -12,6 +12,7 @@ import numpy as np
 from diptych._types import Json, Vectors
 from diptych.apps.soft_prompting.config import TrainConfig
 from diptych.apps.soft_prompting.objective import Measure, Pair, penalty
+from diptych.apps.soft_prompting.target import GRADIENT_PASSES
 from diptych.errors import ModelError
 from diptych.utils.hashing import derive_seed
 
@@ -155,6 +156,13 @@ class Trainer:
         self._optimizer.zero_grad()
         self.n_done += 1
         self.steps.append(Step(self.n_done, gained, float(cost.detach()), norm, rate * self._scales[0]))
+
+    @property
+    def spent(self) -> int:
+        """Forward passes of texts: one through both models is one, a gradient counts as three, looks as one."""
+        in_steps = sum(len(self._batch(number)) for number in range(self.n_done * self.config.accumulation))
+        n_pairs = 1 if self.control is None else 2
+        return n_pairs * (GRADIENT_PASSES * in_steps + len(self.looks) * len(self._held_out))
 
     def _look(self) -> None:
         import torch

@@ -10,6 +10,7 @@ import numpy as np
 
 from diptych._types import Json, Progress
 from diptych.apps.soft_prompting.analysis import analyse
+from diptych.apps.soft_prompting.baselines import Baseline, Ground, set_beside
 from diptych.apps.soft_prompting.conditions import Condition, observe
 from diptych.apps.soft_prompting.differing import kinds_of
 from diptych.apps.soft_prompting.evaluation import gain_of
@@ -36,12 +37,14 @@ class TrialOptions:
     Parameters
     ----------
     asking : how answers are drawn and scored
+    ground : what baselines get; None for no baselines
     unrelated : pairs of names, ``hf/…``, that the prompt was not made for
     loading : how models are loaded
     threads : of the comparison; changes no result
     """
 
     asking: Asking = field(default_factory=Asking)
+    ground: Ground | None = None
     unrelated: Sequence[tuple[str, str]] = ()
     loading: Json | None = None
     threads: int = 1
@@ -104,8 +107,11 @@ def try_prompt(
     """
     check_new_folder(folder)
     used = usable(prompts, [found])
-    tried = _try(found, models, used, options, progress)
+    tried, beside = _try(found, models, used, options, progress)
     summary = _summary(tried.conditions, options.asking.seed) | {"n_left_out": len(prompts) - len(used)}
+    if options.ground is not None:
+        rows = [one.as_json() for one in beside]
+        summary["baselines"] = {"budget": options.ground.budget, "rows": rows}
     if options.unrelated:
         for model in models:
             model.close()
@@ -120,7 +126,7 @@ def _try(
     used: Sequence[Prompt],
     options: TrialOptions,
     progress: Progress,
-) -> Tried:
+) -> tuple[Tried, list[Baseline]]:
     own, asking = fitted(found, models), options.asking
     sides = Sides(models, (PromptedModel(models[0].load()), PromptedModel(models[1].load())))
     conditions = {}
@@ -131,7 +137,12 @@ def _try(
     tokenizer = models[0].load().tokenizer
     analyses = {name: analyse(one, tokenizer.decode, seed=asking.seed) for name, one in conditions.items()}
     kinds = kinds_of(conditions[WITH], seed=asking.seed, threads=options.threads)
-    return Tried(used, conditions, analyses, kinds, tokenizer.decode)
+    beside = []
+    if options.ground is not None:
+        progress.start("baselines", 1)
+        beside = set_beside(sides, conditions[WITH].apart, used, options.ground, asking)
+        progress.finish()
+    return Tried(used, conditions, analyses, kinds, tokenizer.decode), beside
 
 
 def _summary(found: Mapping[str, Condition], seed: int) -> Json:
@@ -146,6 +157,7 @@ def _summary(found: Mapping[str, Condition], seed: int) -> Json:
     return {
         "schema": 2,
         "n_prompts": len(found[WITH].kl[0]),
+        "apart": {name: float(one.apart.mean()) for name, one in found.items()},
         "sequence": kl,
         "noise_floor_a_token": {name: one.floor for name, one in found.items()},
         "findings": {name: one.findings for name, one in found.items()},
@@ -172,6 +184,7 @@ def _told(cell: Cell) -> Json:
 def _manifest(found: Found, models: tuple[HFModel, HFModel], prompts: Prompts, options: TrialOptions) -> Json:
     about = {side: {"name": model.name, "identity": model.identity} for side, model in zip("ab", models, strict=True)}
     settings = {name: value for name, value in asdict(options.asking).items() if name != "max_bytes"}
+    settings["budget"] = None if options.ground is None else options.ground.budget
     settings["unrelated"] = [list(pair) for pair in options.unrelated]
     inputs = [{"source": prompts.source, "sha256": prompts.digest}]
     identity = {"prompt": found.digest, "models": about, "config": settings, "inputs": [prompts.digest]}

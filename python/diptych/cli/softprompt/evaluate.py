@@ -15,7 +15,7 @@ from diptych.cli.softprompt import texts
 from diptych.cli.softprompt.pairs import as_pairs
 
 SoftPromptFolder = Annotated[
-    Path, typer.Argument(metavar="PROMPT", help="Folder of a training, of a soft prompt, or of one made by PEFT.")
+    Path, typer.Argument(metavar="PROMPT", help="Folder of a training, a search, a soft prompt, or one made by PEFT.")
 ]
 Unrelated = Annotated[
     list[str] | None,
@@ -30,6 +30,12 @@ def evaluate(
     prompts: Annotated[Path, option("prompts", "File of prompts that are answered.", INPUT)],
     out: Annotated[Path, option("out", "Folder that is made.", OUTPUT)],
     prompt_field: flags.PromptField = None,
+    baselines: Annotated[
+        bool, option("baselines", "Set it beside what simpler ways find for as many forward passes.", METHOD)
+    ] = False,
+    budget: Annotated[
+        int | None, option("budget", "Forward passes of baselines.", METHOD, "as many as it took", least=1)
+    ] = None,
     unrelated: Unrelated = None,
     draws: asking.Draws = 1,
     max_tokens: Annotated[int, option("max-tokens", "Longest answer.", asking.ASKING, "64", least=1)] = 64,
@@ -45,21 +51,26 @@ def evaluate(
     prompt by prompt, and the folders of two comparisons: with, and without.
     """
     with errors_as_messages():
+        from diptych.apps.soft_prompting.baselines import ground_of
+        from diptych.apps.soft_prompting.folder import read_seeds
+        from diptych.apps.soft_prompting.found import find
         from diptych.apps.soft_prompting.report import trial_lines
         from diptych.apps.soft_prompting.sequences import Asking
         from diptych.apps.soft_prompting.trial import TrialOptions, try_prompt
         from diptych.data.prompts import load_prompts
         from diptych.models.registry import open_local, parse_options
-        from diptych.models.soft_prompt_files import find_soft_prompt
         from diptych.utils.text import json_text
 
         loading = parse_options(model_arg or ())
         models = open_local(a, loading), open_local(b, loading)
         how = Asking(draws, max_tokens, models[0].options.batch_size, max_mib << 20, seed)
-        options = TrialOptions(how, as_pairs(unrelated or (), "--unrelated"), loading, flags.check_threads(threads))
+        found = find(prompt)
+        ground = ground_of(found, read_seeds(prompt), budget) if baselines else None
+        pairs = as_pairs(unrelated or (), "--unrelated")
+        options = TrialOptions(how, ground, pairs, loading, flags.check_threads(threads))
         with progress_on_stderr() as progress:
             summary = try_prompt(
-                find_soft_prompt(prompt), models, load_prompts(prompts, prompt_field=prompt_field), out,
+                found, models, load_prompts(prompts, prompt_field=prompt_field), out,
                 options=options, progress=progress,
             )  # fmt: skip
         for line in [json_text(summary)] if json else [*trial_lines(summary), "", str(out)]:

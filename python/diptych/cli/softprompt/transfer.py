@@ -16,7 +16,7 @@ from diptych.cli.softprompt.pairs import as_pairs
 
 Folders = Annotated[
     list[Path],
-    typer.Argument(metavar="PROMPT...", help="Folders of trainings, or of soft prompts.", show_default=False),
+    typer.Argument(metavar="PROMPT...", help="Folders of trainings, searches, or soft prompts.", show_default=False),
 ]
 Pairs = Annotated[list[str], option("pair", "A,B: two models, hf/one,hf/other; repeat for more.", INPUT)]
 
