@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from diptych.apps.contrastive_decoding.page import render_scores
-from diptych.apps.contrastive_decoding.scoring import ScoredText, pieces
+from diptych.apps.contrastive_decoding.scoring import ScoredText
 from diptych.apps.contrastive_decoding.summary import as_lines, mean_over_tokens, summarise
 from diptych.data import Response
 from diptych.models.divergence import Divergences
+from diptych.models.templates import pieces
 from tests.helpers.cli import run_cli
 from tests.helpers.records import jsonl, write
 from tests.helpers.tiny_models import make_tokenizer, needs_torch, save_adapter, save_tiny

@@ -81,6 +81,26 @@ class Divergences:
         return type(self)(*(getattr(self, one.name)[start:stop] for one in fields(self)))
 
 
+def not_a_number(found: Divergences, a: str, b: str) -> str | None:
+    """Where scores are not numbers, or divergences infinite, in a sentence; None where all is well.
+
+    Parameters
+    ----------
+    found : of one text
+    a, b : names of the models
+    """
+    columns = {
+        f"the scores of {a} are not numbers (NaN)": found.entropy_a,
+        f"the scores of {b} are not numbers (NaN)": found.entropy_b,
+        "one model rules out what the other expects, and the divergence is infinite": found.kl_ab + found.kl_ba,
+    }
+    for said, column in columns.items():
+        wrong = np.flatnonzero(~np.isfinite(column))
+        if len(wrong):
+            return f"token {wrong[0]}: {said}"
+    return None
+
+
 def compare_scores(scores_a: Any, scores_b: Any, tokens: Any, *, max_bytes: int = MAX_BYTES) -> Divergences:
     """Divergences of scores that are there already.
 

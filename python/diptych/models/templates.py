@@ -136,6 +136,27 @@ def continuation(tokenizer: Any, text: str) -> tuple[int, ...]:
     return tuple(_tokens(tokenizer, text, plain=True))
 
 
+def pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:
+    """Each token as text; together they are the text. Of a character in several tokens the last gets it.
+
+    Parameters
+    ----------
+    tokenizer : of transformers
+    tokens : of a text
+    """
+    found: list[str] = []
+    start = 0  # of the tokens that make a whole character together
+    for end in range(1, len(tokens) + 1):
+        before = tokenizer.decode(tokens[max(0, start - 1) : start]) if start else ""
+        text = tokenizer.decode(tokens[max(0, start - 1) : end])[len(before) :]
+        if text.endswith("\ufffd") and end < len(tokens):
+            found.append("")
+            continue
+        found.append(text)
+        start = end
+    return tuple(found)
+
+
 def _apply(tokenizer: Any, messages: Sequence[Message]) -> str:
     from jinja2 import TemplateError
 

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from diptych._types import Json, Progress
 from diptych.data import Response
 from diptych.errors import ModelError
-from diptych.models.divergence import MAX_BYTES, Divergences
+from diptych.models.divergence import MAX_BYTES, Divergences, not_a_number
 from diptych.models.manager import read_tokenizer
 from diptych.models.pair_scoring import Onlooker, TokensToScore, divergences
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Sampling, conversation
-from diptych.models.templates import continuation, render
+from diptych.models.templates import continuation, pieces, render
 from diptych.models.vocabulary import check_one_vocabulary
 
 
@@ -130,44 +128,3 @@ def _pieces(tokenizer: Any, tokens: Sequence[int], response: str) -> tuple[str, 
     """Each token as text, the end without any."""
     n = len(continuation(tokenizer, response))
     return pieces(tokenizer, tokens[:n]) + ("",) * (len(tokens) - n)
-
-
-def pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:
-    """Each token as text; together they are the text. Of a character in several tokens the last gets it.
-
-    Parameters
-    ----------
-    tokenizer : of transformers
-    tokens : of a text
-    """
-    found: list[str] = []
-    start = 0  # of the tokens that make a whole character together
-    for end in range(1, len(tokens) + 1):
-        before = tokenizer.decode(tokens[max(0, start - 1) : start]) if start else ""
-        text = tokenizer.decode(tokens[max(0, start - 1) : end])[len(before) :]
-        if text.endswith("\ufffd") and end < len(tokens):
-            found.append("")
-            continue
-        found.append(text)
-        start = end
-    return tuple(found)
-
-
-def not_a_number(found: Divergences, a: str, b: str) -> str | None:
-    """Where scores are not numbers, or divergences infinite, in a sentence; None where all is well.
-
-    Parameters
-    ----------
-    found : of one text
-    a, b : names of the models
-    """
-    columns = {
-        f"the scores of {a} are not numbers (NaN)": found.entropy_a,
-        f"the scores of {b} are not numbers (NaN)": found.entropy_b,
-        "one model rules out what the other expects, and the divergence is infinite": found.kl_ab + found.kl_ba,
-    }
-    for said, column in columns.items():
-        wrong = np.flatnonzero(~np.isfinite(column))
-        if len(wrong):
-            return f"token {wrong[0]}: {said}"
-    return None

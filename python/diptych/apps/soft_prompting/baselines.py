@@ -11,18 +11,19 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from diptych._types import FloatVector, Json, Vectors
+from diptych._types import FloatVector, Json, Progress, Vectors
 from diptych.apps.soft_prompting.allowed import allowed_tokens
 from diptych.apps.soft_prompting.evaluation import Gain, by_prompt, gain_of, values
 from diptych.apps.soft_prompting.found import Found
 from diptych.apps.soft_prompting.initial import embedded
 from diptych.apps.soft_prompting.objective import Measure, pair_up
-from diptych.apps.soft_prompting.random_search import RandomSearch, RandomSettings
+from diptych.apps.soft_prompting.optimiser import generator
+from diptych.apps.soft_prompting.optimiser import random_tokens as draw_tokens
 from diptych.apps.soft_prompting.seeds import Seed, Seeds
 from diptych.apps.soft_prompting.sequences import Asking, Sides, apart, apart_by_answer
 from diptych.apps.soft_prompting.target import Target
 from diptych.data.prompts import Prompt
-from diptych.errors import BudgetError, ConfigError
+from diptych.errors import ConfigError
 from diptych.models.requests import Message
 from diptych.models.soft_prompts import SoftPrompt
 from diptych.stats.intervals import paired_intervals
@@ -31,8 +32,6 @@ PASSES_AN_ANSWER = 2
 """Forward passes that an answer of one model, scored by both, counts as: one to write it, one to score it."""
 _MOST_WORDS = 5
 """Of an opening."""
-_WIDTH = 16
-"""Candidates of a round of chance."""
 _LEAST_ANSWERS = 8
 
 
@@ -111,7 +110,7 @@ def ground_of(found: Found, seeds: Seeds | None, budget: int | None) -> Ground:
 
 
 def set_beside(
-    sides: Sides, under: FloatVector, used: Sequence[Prompt], ground: Ground, asking: Asking
+    sides: Sides, under: FloatVector, used: Sequence[Prompt], ground: Ground, asking: Asking, *, progress: Progress
 ) -> list[Baseline]:
     """Find something by every simpler way, and judge it.
 
@@ -122,15 +121,20 @@ def set_beside(
     used : prompts that are answered
     ground : what each way gets
     asking : how answers are drawn
+    progress : where it says how far it is
     """
+    progress.start("baselines", 3)
     found, text, spent = random_tokens(sides, ground, asking)
     chance = apart(sides.under(found), used, asking)
     alone = _judged("random tokens", text, spent, chance, asking.seed)
     rows = [replace(alone, against=gain_of(chance, under, seed=asking.seed))]
+    progress.advance()
     anew = replace(asking, draws=max(_LEAST_ANSWERS, len(used) * asking.draws), seed=asking.seed + 1)
     for name, choose in (("strongest prompt of the file", strongest), ("perplexity differencing", by_perplexity)):
         prompt, spent = choose(sides, ground, asking)
         rows.append(_judged(name, prompt.text, spent, apart_by_answer(sides, [prompt], anew), asking.seed))
+        progress.advance()
+    progress.finish()
     return rows
 
 
@@ -154,14 +158,9 @@ def random_tokens(sides: Sides, ground: Ground, asking: Asking) -> tuple[SoftPro
         pair, range(len(ground.seeds)), _measure(ground, asking), n_tokens=ground.n_tokens,
         allowed=allowed_tokens(prompted[0].loaded.tokenizer), batch_size=asking.batch_size,
     )  # fmt: skip
-    target.budget = ground.budget
-    width = min(_WIDTH, ground.budget // len(ground.seeds))
-    search = RandomSearch(target, RandomSettings(search_width=width, filter_ids=False), asking.seed)
-    try:
-        while True:
-            search.step()
-    except BudgetError:
-        tokens = search.best.tokens
+    n = ground.budget // len(ground.seeds)
+    drawn = draw_tokens(target, generator(asking.seed, 0), n, filter_ids=False)
+    tokens = drawn[int(target.values(drawn).argmax())].tolist()
     vectors = tuple(embedded(model, tokens) for model in prompted)
     return SoftPrompt(vectors, ground.place), target.text(tokens), target.spent
 

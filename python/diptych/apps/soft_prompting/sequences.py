@@ -15,7 +15,8 @@ from diptych.apps.soft_prompting.objective import Pair, pair_up
 from diptych.apps.soft_prompting.seeds import Seed
 from diptych.apps.soft_prompting.writing import Question, write_answers
 from diptych.data.prompts import Prompt
-from diptych.models.divergence import MAX_BYTES, Divergences
+from diptych.errors import ModelError
+from diptych.models.divergence import MAX_BYTES, Divergences, not_a_number
 from diptych.models.local import Written
 from diptych.models.prompted import PromptedModel
 from diptych.models.providers.hf import HFModel
@@ -174,12 +175,21 @@ class Sides:
         ----------
         said : the answers
         asking : how they are scored
+
+        Raises
+        ------
+        ModelError
+            If scores are not numbers, or one model rules out what the other expects.
         """
         pair, tops = self.pair(said), _Tops()
         found = pair.divergences(
             range(len(said)), as_tensors(pair, self.arrays),
             batch_size=asking.batch_size, max_bytes=asking.max_bytes, look=tops,
         )  # fmt: skip
+        names = [model.name for model in self.models]
+        for one, own in zip(said, found, strict=True):
+            if wrong := not_a_number(own, *names):
+                raise ModelError(f"answer to {one.prompt.place or one.prompt.prompt_id}: {wrong}")
         top_a, top_b = tops.of_texts([len(one) for one in found])
         return [Traced(*one) for one in zip(said, found, top_a, top_b, strict=True)]
 

@@ -18,7 +18,8 @@ from diptych.apps.soft_prompting.found import Found, fitted
 from diptych.apps.soft_prompting.sequences import Asking, Sides
 from diptych.apps.soft_prompting.specificity import specificity
 from diptych.apps.soft_prompting.transfer import Cell, transfer
-from diptych.apps.soft_prompting.trial_folder import WITH, WITHOUT, Tried, write_trial
+from diptych.apps.soft_prompting.trial_folder import write_trial
+from diptych.apps.soft_prompting.tried import WITH, WITHOUT, Tried
 from diptych.comparison.manifest import describe_manifest
 from diptych.data.prompts import Prompt, Prompts
 from diptych.errors import DataError
@@ -139,10 +140,8 @@ def _try(
     kinds = kinds_of(conditions[WITH], seed=asking.seed, threads=options.threads)
     beside = []
     if options.ground is not None:
-        progress.start("baselines", 1)
-        beside = set_beside(sides, conditions[WITH].apart, used, options.ground, asking)
-        progress.finish()
-    return Tried(used, conditions, analyses, kinds, tokenizer.decode), beside
+        beside = set_beside(sides, conditions[WITH].apart, used, options.ground, asking, progress=progress)
+    return Tried(used, conditions, analyses, kinds, tokenizer, (models[0].name, models[1].name)), beside
 
 
 def _summary(found: Mapping[str, Condition], seed: int) -> Json:

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from diptych._types import Json
-from diptych.apps.soft_prompting.analysis import Analysis
-from diptych.apps.soft_prompting.conditions import Condition
-from diptych.apps.soft_prompting.differing import Kind
+from diptych.apps.soft_prompting.page import render_trial
+from diptych.apps.soft_prompting.trial_plots import draw_trial
+from diptych.apps.soft_prompting.tried import Tried
 from diptych.comparison.folder import writing
-from diptych.data.prompts import Prompt
 from diptych.utils.files import new_folder, write_files
 from diptych.utils.text import json_line, json_text
-
-WITH, WITHOUT = "with", "without"
-
-
-@dataclass(frozen=True)
-class Tried:
-    """All that came of a trial.
-
-    Parameters
-    ----------
-    prompts : that were answered
-    conditions, analyses : with the prompt and without
-    kinds : of difference under it
-    decode : the text of some tokens
-    """
-
-    prompts: Sequence[Prompt]
-    conditions: Mapping[str, Condition]
-    analyses: Mapping[str, Analysis]
-    kinds: Sequence[Kind]
-    decode: Callable[[Sequence[int]], str]
+from diptych.visualization.pages import files_of
 
 
 def write_trial(folder: Path, tried: Tried, summary: Json, manifest: Json) -> None:
@@ -53,7 +30,9 @@ def write_trial(folder: Path, tried: Tried, summary: Json, manifest: Json) -> No
         If it exists and is not empty, or cannot be written.
     """
     analysis = {name: one.as_json() for name, one in tried.analyses.items()}
-    files = {
+    pictures = draw_trial(tried.conditions)
+    files: dict[str, str | bytes] = {
+        "report.html": render_trial(tried, summary, pictures),
         "prompts.jsonl": "".join(map(json_line, _rows(tried))),
         "analysis.json": json_text({**analysis, "kinds": [kind.as_json() for kind in tried.kinds]}) + "\n",
         "summary.json": json_text(summary) + "\n",
@@ -62,7 +41,7 @@ def write_trial(folder: Path, tried: Tried, summary: Json, manifest: Json) -> No
     with writing(folder), new_folder(folder) as place:
         for name, one in tried.conditions.items():
             one.compared.save(place / name)
-        write_files(place, files)
+        write_files(place, files | {f"plots/{name}": page for name, page in files_of(pictures).items()})
 
 
 def _rows(tried: Tried) -> list[Json]:

@@ -12,10 +12,10 @@ from typing import Self, TypeAlias
 import numpy as np
 
 from diptych._types import Json
-from diptych.apps.contrastive_decoding.scoring import not_a_number
 from diptych.apps.contrastive_decoding.search.config import Measure
 from diptych.data.appending import append_jsonl
 from diptych.errors import DiptychError, ModelError, RunError
+from diptych.models.divergence import not_a_number
 from diptych.models.generation import Question, generate
 from diptych.models.ledger import Ledger
 from diptych.models.manager import Loaded
