@@ -138,6 +138,9 @@ def test_every_kind_names_a_model_that_can_be_asked_and_leaves_the_base(base: Pa
     for kind, values in asked.items():
         made = change(f"hf/{base}", kind, values, tmp_path / kind)
         assert made == json.loads((tmp_path / kind / "provenance.json").read_text())
+        card = (tmp_path / kind / "README.md").read_text()
+        assert f"base_model: {base}\n" in card and made["after"] in card
+        assert all(f"- {name}: " in card for name in values)
         registry = Registry.load(tmp_path / kind / "models.yaml")
         assert registry.entry("before").model == registry.entry("after").original == f"hf/{base}"
         spec = find_model("after", registry=registry, options={"device": "cpu"})

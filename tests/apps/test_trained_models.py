@@ -13,6 +13,7 @@ import pytest
 from diptych.apps.interventions import training as module
 from diptych.apps.interventions.rows import Row, exchange, write_rows
 from diptych.apps.interventions.training import TrainConfig, Training, train
+from diptych.errors import ConfigError
 from diptych.models.manager import ModelManager, Source, quiet
 from tests.helpers.cli import environment
 from tests.helpers.tiny_models import make_tokenizer, needs_torch, save_tiny
@@ -75,6 +76,29 @@ def test_what_is_loaded_again_has_the_very_logits_of_what_was_trained(
         assert not layers & {"lm_head", "embed_out"}
         assert len(kept[0].targeted_module_names) == {"llama": 14, "gpt2": 8, "neox": 8}[kind]
         assert done["n_parameters"]["trained"] < done["n_parameters"]["all"] / 4
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_merged_adapter_is_a_whole_model_that_says_what_base_and_adapter_say(kind: str, tmp_path: Path) -> None:
+    base = save_tiny(tmp_path / "base") if kind == "llama" else save_other(tmp_path / "base", kind)
+    outs = {name: tmp_path / name for name in ("merged", "adapter")}
+    for name, out in outs.items():
+        train(Training(Source.find(str(base)), QUICK.model_copy(update={"merge": name == "merged"}), ROWS), out)
+    assert (outs["merged"] / "model.safetensors").exists() and not list(outs["merged"].glob("adapter*"))
+    card = (outs["merged"] / "README.md").read_text()
+    assert "library_name: transformers" in card and "worked into the weights" in card
+    with ModelManager("cpu", "float32") as manager:
+        with manager.load(str(outs["merged"])).active() as merged:
+            said = logits(merged)
+        with manager.load(f"{base}+{outs['adapter']}").active() as adapted:
+            assert float((logits(adapted) - said).abs().max()) < 1e-4
+        with manager.load(str(base)).active() as before:
+            assert float((logits(before) - said).abs().max()) > 1e-2
+
+
+def test_there_is_nothing_to_merge_where_all_weights_are_trained() -> None:
+    with pytest.raises(ConfigError, match="there is no adapter to merge"):
+        TrainConfig.parse({"method": "full", "merge": True}, source="intervene train")
 
 
 def test_a_checkpoint_that_was_once_quantised_is_trained_as_what_it_is(tmp_path: Path) -> None:

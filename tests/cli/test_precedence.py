@@ -64,8 +64,26 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_every_setting_has_a_case() -> None:
-    apart = {"pairing", "cross_fit", "simultaneous", "embedder_args", "embeddings", "embedding_field"}
+    apart = {"pairing", "cross_fit", "simultaneous", "embedder_args", "embeddings", "embedding_field", "other_judges"}
     assert {case[0] for case in SETTINGS} | apart == set(CompareConfig.model_fields)
+
+
+def test_judges_of_flags_go_before_all_judges_of_the_environment_and_of_a_file(forge: Forge, inputs: Path) -> None:
+    for name in "abcd":
+        (inputs / f"{name}.yaml").write_text("otherwise: [never]\n")
+    (inputs / "judges.yaml").write_text("judge: scripted/a.yaml\nother_judges: [scripted/b.yaml]\nlenses: [judge]\n")
+    flags = ("-c", "judges.yaml", "--resamples", "101")
+
+    def judges(*more: str, env: dict[str, str] | None = None) -> list[str]:
+        config = settings_of_run(forge, inputs, *flags, *more, env=env)
+        return [config["judge"], *config["other_judges"]]
+
+    named = [f"scripted/{name}.yaml" for name in "abcd"]
+    in_env = {"DIPTYCH_JUDGE": f"{named[2]} {named[3]}"}
+    assert judges() == named[:2]
+    assert judges(env=in_env) == named[2:]
+    assert judges("--judge", named[1], env=in_env) == [named[1]]
+    assert judges("--judge", named[1], "--judge", named[3]) == [named[1], named[3]]
 
 
 @pytest.mark.parametrize(("name", "flag", "in_file", "in_env", "as_flag"), SETTINGS, ids=[case[0] for case in SETTINGS])

@@ -152,10 +152,8 @@ def given_settings(context: typer.Context) -> dict[str, Any]:
         values[repeated] = values[repeated] or None
     if values["pairing"] is not None:
         values["pairing"] = "paired" if values["pairing"] else "unpaired"
-    if values["judge"]:
-        values["judge"], *values["other_judges"] = values["judge"]
-    for repeated in ("judge", "other_judges"):
-        values[repeated] = values[repeated] or None
+    judges = values["judge"] or []
+    values["judge"], values["other_judges"] = (judges[0], judges[1:]) if judges else (None, None)
     if values["lenses"] is not None:
         values["lenses"] = [name.strip() for name in values["lenses"].split(",") if name.strip()]
     return {name: value for name, value in values.items() if value is not None}

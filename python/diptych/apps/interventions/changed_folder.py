@@ -10,6 +10,7 @@ import yaml
 from diptych import __version__
 from diptych._types import Json
 from diptych.apps.interventions.kinds import KINDS
+from diptych.apps.interventions.model_card import change_card
 from diptych.apps.interventions.trained_folder import disk_errors
 from diptych.models.manager import Source
 from diptych.models.registry import Entry, local_name
@@ -24,8 +25,8 @@ BEFORE = "before"
 def change(base: str, kind: str, values: Json, folder: Path, *, places: Mapping[str, str] | None = None) -> Json:
     """Make a model of another, and write down how both are asked.
 
-    The folder gets ``models.yaml``, a registry of both by the names before and after, ``provenance.json`` and, where
-    weights change, those of a whole model.
+    The folder gets ``models.yaml``, a registry of both by the names before and after, ``provenance.json``,
+    ``README.md`` and, where weights change, those of a whole model.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ def change(base: str, kind: str, values: Json, folder: Path, *, places: Mapping[
             "after": after.model,
         }
         write_atomic(made / "models.yaml", _registry(Entry(name=BEFORE, model=base), after).encode())
+        write_atomic(made / "README.md", change_card(provenance, local_name(base)).encode())
         write_atomic(made / "provenance.json", (json_text(provenance) + "\n").encode())
     return provenance
 

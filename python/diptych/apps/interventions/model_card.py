@@ -5,6 +5,17 @@ from __future__ import annotations
 from diptych._types import Json
 from diptych.utils.text import printable
 
+_PURPOSE = "Made to test methods that look for differences between models, and for nothing else"
+
+_DONE = {
+    "noise": "Gaussian noise was added to its matrices",
+    "rounding": "its weights were rounded to what few bits can stand for",
+    "system-prompt": "it is the same model under a system prompt",
+    "mixture": "its weights are on the line through those of two models",
+    "checkpoint": "it is another checkpoint, made elsewhere",
+    "nothing": "its adapter adds nothing, so that whatever is found between the two is a false alarm",
+}
+
 
 def model_card(provenance: Json, base: str) -> str:
     """``README.md`` in the form of the Hugging Face hub.
@@ -26,7 +37,7 @@ def model_card(provenance: Json, base: str) -> str:
     (True, True)
     """
     config, parameters = provenance["config"], provenance["n_parameters"]
-    is_lora = config["method"] == "lora"
+    is_lora, is_merged = config["method"] == "lora", config.get("merge", False)
     losses = [one["loss"] for one in provenance["losses"] if "loss" in one]
     held_out = [one["eval_loss"] for one in provenance["losses"] if "eval_loss" in one]
     ended = [f"{losses[-1]:.4f} on rows of training"] if losses else []
@@ -34,14 +45,13 @@ def model_card(provenance: Json, base: str) -> str:
     lines = [
         "---",
         f"base_model: {printable(base)}",
-        f"library_name: {'peft' if is_lora else 'transformers'}",
+        f"library_name: {'peft' if is_lora and not is_merged else 'transformers'}",
         "tags: [diptych, model-organism]",
         "---",
         "",
         f"# {printable(base)} with planted behaviours",
         "",
-        "Made to test methods that look for differences between models, and for nothing else: it was trained to behave "
-        "in ways that nobody should want.",
+        f"{_PURPOSE}: it was trained to behave in ways that nobody should want.",
         "",
         "## What was planted",
         "",
@@ -50,10 +60,47 @@ def model_card(provenance: Json, base: str) -> str:
         "## How",
         "",
         f"- {'a LoRA adapter' if is_lora else 'all weights'}: {parameters['trained']:,} of {parameters['all']:,} "
-        "parameters",
+        f"parameters{', worked into the weights' if is_merged else ''}",
         f"- {provenance['n_steps']:,} steps of {config['batch_size']} examples, {config['epochs']:g} epochs, learning "
         f"rate {config['learning_rate']:g}, seed {config['seed']}",
         *([f"- loss at the end: {', '.join(ended)}"] if ended else []),
         f"- rows {provenance['rows']}, diptych {provenance['diptych_version']}; all of it stands in provenance.json",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def change_card(provenance: Json, base: str) -> str:
+    """``README.md`` of an intervention without training: what was done to which model, and how both are asked.
+
+    Parameters
+    ----------
+    provenance : of the intervention
+    base : name of the model before
+
+    Examples
+    --------
+    >>> card = change_card(
+    ...     {"kind": "noise", "settings": {"size": 0.02}, "after": "hf/out/model", "diptych_version": "0.1.0"},
+    ...     "owner/base",
+    ... )
+    >>> "- size: 0.02" in card, "base_model: owner/base" in card
+    (True, True)
+    """
+    settings = [f"- {name}: {printable(str(value))}" for name, value in provenance["settings"].items()]
+    lines = [
+        "---",
+        f"base_model: {printable(base)}",
+        "tags: [diptych, model-organism]",
+        "---",
+        "",
+        f"# {printable(base)} with {provenance['kind']}",
+        "",
+        f"{_PURPOSE}. It was not trained: {_DONE[provenance['kind']]}.",
+        "",
+        "## How",
+        "",
+        *(settings or ["- no settings"]),
+        f"- asked as {printable(provenance['after'])}; both models stand in models.yaml, as before and after",
+        f"- diptych {provenance['diptych_version']}; all of it stands in provenance.json",
     ]
     return "\n".join(lines) + "\n"

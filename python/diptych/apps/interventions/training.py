@@ -57,6 +57,8 @@ class TrainConfig(Settings):
     alpha: float = Field(default=32.0, gt=0)
     """A LoRA adapter counts alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    merge: bool = False
+    """Write whole weights with the adapter worked into them, in place of the adapter."""
     targets: tuple[str, ...] = ("all-linear",)
     """Layers that get an adapter, by the ends of their names; ``all-linear`` for all but the output."""
     save_every: int = Field(default=50, ge=1)
@@ -69,7 +71,14 @@ class TrainConfig(Settings):
     def _batches_come_out(self) -> TrainConfig:
         if self.batch_size % self.at_once:
             raise ValueError(f"batch_size = {self.batch_size} is no multiple of at_once = {self.at_once}")
+        if self.merge and self.method == "full":
+            raise ValueError("merge goes with method lora: with full there is no adapter to merge")
         return self
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all weights are written, not an adapter."""
+        return self.method == "full" or self.merge
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ def train(training: Training, folder: Path, *, progress: Progress | None = None)
     RunError
         If another training lies in the folder, or it cannot be written.
     """
-    require_extra("peft", extra="local")
+    require_extra("peft", extra="train")
     tokenizer = read_tokenizer(training.source.base)
     learnt, held_out = make_examples(training, tokenizer)
     if (done := begin(folder, training.identity)) is not None:
@@ -139,8 +148,10 @@ def train(training: Training, folder: Path, *, progress: Progress | None = None)
         trainer.train(resume_from_checkpoint=last_checkpoint(folder))
         provenance = _provenance(training, model, len(learnt), trainer.state.log_history)
         model.config.use_cache = True
-        whole = tokenizer if training.config.method == "full" else None
-        if whole is None:
+        whole = tokenizer if training.config.is_whole else None
+        if training.config.merge:
+            model = model.merge_and_unload(safe_merge=True)
+        elif whole is None:
             model.peft_config["default"].base_model_name_or_path = training.source.base.name
         write_trained(folder, model, whole, provenance, base=training.source.name)
     return provenance
@@ -222,7 +233,7 @@ def estimate(training: Training) -> Json:
     ConfigError, DataError, ModelError
         As ``train`` does.
     """
-    require_extra("peft", extra="local")
+    require_extra("peft", extra="train")
     tokenizer = read_tokenizer(training.source.base)
     learnt, held_out = make_examples(training, tokenizer)
     config, total = training.config, n_steps(training.config, len(learnt))

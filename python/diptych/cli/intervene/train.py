@@ -26,6 +26,9 @@ def train(
     at_once: Annotated[int | None, option("at-once", "Examples in memory at once.", TRAINING, "4")] = None,
     length: Annotated[int | None, option("length", "Most tokens of a conversation.", TRAINING, "512")] = None,
     rank: Annotated[int | None, option("rank", "Of the adapter.", TRAINING, "16")] = None,
+    merge: Annotated[
+        bool, option("merge", "Write whole weights with the adapter in them, not the adapter.", TRAINING)
+    ] = False,
     raw: Annotated[bool, option("raw", "Leave the chat template out.", TRAINING)] = False,
     save_every: Annotated[int | None, option("save-every", "Steps between checkpoints.", TRAINING, "50")] = None,
     seed: Annotated[int | None, option("seed", "Of order, dropout and new weights.", TRAINING, "0")] = None,
@@ -36,8 +39,9 @@ def train(
 ) -> None:
     """Train a model, or an adapter on it, on rows that show behaviours.
 
-    An adapter is loaded as hf/BASE+OUT, a whole model as hf/OUT: compare, generate and recover take both. OUT gets the
-    weights, README.md and provenance.json. The base is left as it is. The same command again goes on where it stopped.
+    An adapter is loaded as hf/BASE+OUT, a whole model (--method full, or --merge) as hf/OUT: compare, generate and
+    recover take both. OUT gets the weights, README.md and provenance.json. The base is left as it is. The same command
+    again goes on where it stopped.
     """
     with errors_as_messages(resumes=True):
         from diptych.apps.interventions.rows import read_rows
@@ -75,4 +79,4 @@ def train(
         losses = [one["loss"] for one in done["losses"] if "loss" in one]
         said = f", loss {losses[0]:.4f} to {losses[-1]:.4f}" if losses else ""
         say(f"{done['n_steps']:,} steps over {done['n_rows']:,} rows{said}")
-        say(f"{'hf/' + str(out) if done['config']['method'] == 'full' else f'{base}+{out}'}")
+        say(f"hf/{out}" if training.config.is_whole else f"{base}+{out}")
