@@ -66,7 +66,7 @@ def make_config(
     """
     values, lines = read_yaml(path) if path is not None else ({}, {})
     values = {name: value for name, value in values.items() if name not in besides}
-    for name in values.keys() & given.keys() - {"lenses", "labeller", *_LENS_OF}:  # those are checked together
+    for name in values.keys() & given.keys() - {"lenses", "labeller", "other_judges", *_LENS_OF}:  # those are checked together
         _parse({name: values[name]}, lines)
     merged = {**values, **given}
     asked_for = [lens for name, lens in _LENS_OF.items() if merged.get(name)]
