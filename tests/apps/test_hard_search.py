@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,16 @@ from diptych._types import Json, Silent
 from diptych.apps.soft_prompting.ablation import ablate
 from diptych.apps.soft_prompting.allowed import allowed_tokens
 from diptych.apps.soft_prompting.archive import Archive, fluency, front
+from diptych.apps.soft_prompting.config import TrainConfig
+from diptych.apps.soft_prompting.harden import hardening
 from diptych.apps.soft_prompting.optimiser import Candidate
+from diptych.apps.soft_prompting.run import train
 from diptych.apps.soft_prompting.search_config import SearchConfig
+from diptych.apps.soft_prompting.search_report import search_lines
 from diptych.apps.soft_prompting.search_run import run_search
-from diptych.errors import BudgetError, ConfigError, DataError, LedgerError, RunError
+from diptych.errors import BudgetError, ConfigError, DataError, LedgerError, ModelError, RunError
 from diptych.models.lock import Lock
+from diptych.models.soft_prompts import SoftPrompt
 from tests.helpers.cli import invoke, listing
 from tests.helpers.planted_trigger import FLIPPED, PlantedTrigger
 from tests.helpers.records import jsonl, write
@@ -234,3 +240,57 @@ def test_the_verb_plans_searches_and_says(planted: PlantedTrigger, folder: Path,
         refused = invoke(*wrong)
         assert refused.code == 2 and said in refused.err and "Traceback" not in refused.err, refused.err
     assert not (folder / "x").exists()
+
+
+@pytest.fixture(scope="module")
+def trained(planted: PlantedTrigger, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training whose vectors find the trigger's effect."""
+    root = tmp_path_factory.mktemp("trained")
+    write(root, {"t.jsonl": jsonl([{"prompt": f"{word}?", "response": "So"} for word in WORDS])})
+    config = TrainConfig(
+        a=f"hf/{planted.a}", b=f"hf/{planted.b}", prompts=str(root / "t.jsonl"), continuations="given", n_tokens=3,
+        place="suffix", n_steps=30, held_out=0.5, learning_rate=0.3, eval_every=10,
+    )  # fmt: skip
+    train(config, root / "soft", options={"device": "cpu"}, progress=Silent())
+    return root / "soft"
+
+
+def harden(run: Path, out: Path, **more: Any) -> Json:
+    given: Json = {"n_texts": 2, "budget": 600, "optimiser_settings": {"search_width": 32, "topk": 16}, **more}
+    found = hardening(run, given, {})
+    return run_search(found.config, out, origin=found.origin, options={"device": "cpu"}, progress=Silent())
+
+
+def test_vectors_become_words(planted: PlantedTrigger, trained: Path, tmp_path: Path) -> None:
+    """The gap is told as it is; the search starts from the nearest tokens, and never ends below them."""
+    import torch
+
+    found = harden(trained, tmp_path / "hard")
+    soft, summary = found["soft"], json.loads((trained / "summary.json").read_text())
+    assert soft["value"] == pytest.approx(summary["prompt"], rel=1e-4) and soft["value"] > 5 * found["none"]
+    assert soft["gap"] == pytest.approx(soft["value"] - soft["as_text"]) and len(soft["tokens"]) == 3
+    vectors = SoftPrompt.load(trained / "soft_prompt").vectors[0]
+    tables = [(model.embed(torch.arange(5, 100)).numpy(), model.scale) for model in planted.pair.models]
+    squares = sum((((table[None] - vectors[:, None]) / scale) ** 2).sum(-1) for table, scale in tables)
+    assert soft["tokens"] == (5 + np.asarray(squares).argmin(1)).tolist()
+    start = planted.target(2).values(np.array([soft["tokens"]]))[0]
+    assert found["place"] == "suffix" and found["prompts"][0]["searched"] > 0.999 * start
+    assert (trained / "seeds.jsonl").read_bytes() == (tmp_path / "hard" / "seeds.jsonl").read_bytes()
+    assert any("the soft prompt" in line for line in search_lines(found))
+
+
+def test_what_cannot_be_hardened_is_refused(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="n_tokens is that of the training"):
+        harden(trained, tmp_path / "x", n_tokens=4)
+    with pytest.raises(RunError, match="holds no training that can go on"):
+        harden(tmp_path, tmp_path / "x")
+    harden(trained, tmp_path / "hard", budget=100)
+    with pytest.raises(RunError, match="holds no training of a soft prompt"):
+        harden(tmp_path / "hard", tmp_path / "x")
+    shutil.copytree(trained, tmp_path / "half")
+    shutil.rmtree(tmp_path / "half" / "soft_prompt")
+    with pytest.raises(ModelError, match="its training is not over"):
+        harden(tmp_path / "half", tmp_path / "x")
+    missing = invoke("softprompt", "harden", str(tmp_path / "nowhere"), "--out", str(tmp_path / "x"))
+    assert missing.code == 2 and "holds no training that can go on" in missing.err
+    assert not (tmp_path / "x").exists()

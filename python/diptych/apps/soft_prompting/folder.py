@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,20 @@ MANIFEST, SEEDS, CHECKPOINT, SUMMARY = "manifest.json", "seeds.jsonl", "checkpoi
 APPLICATION = "softprompt train"
 """What the manifest of a training calls it."""
 SOFT_PROMPT, PEFT = "soft_prompt", "peft"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A training that was begun.
+
+    Parameters
+    ----------
+    manifest : what it is for
+    seeds : its texts
+    """
+
+    manifest: Json
+    seeds: Seeds
 
 
 def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:
@@ -57,14 +72,32 @@ def read_begun(folder: Path, manifest: Json, *, what: str = "training") -> Seeds
     """
     if not folder.exists() or not any(folder.iterdir()):
         return None
+    begun = read_texts(folder, what=what, remedy="Choose another --out.")
+    if begun.manifest.get("identity") != manifest["identity"]:
+        raise RunError(f"{folder} holds another {what}: {_difference(begun.manifest, manifest)}. Choose another --out.")
+    return begun.seeds
+
+
+def read_texts(folder: Path, *, what: str = "training", remedy: str = "Give the folder of one.") -> Begun:
+    """What a training, or a search, was for, and its texts.
+
+    Parameters
+    ----------
+    folder : of the training
+    what : it is, in a word
+    remedy : what to do if it is none
+
+    Raises
+    ------
+    RunError
+        If there is none, or it is damaged.
+    """
     try:
-        kept = json.loads((folder / MANIFEST).read_bytes())
+        manifest = json.loads((folder / MANIFEST).read_bytes())
         rows = [json.loads(line) for line in (folder / SEEDS).read_text(encoding="utf-8").split("\n") if line]
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder} holds no {what} that can go on: {error}. Choose another --out.") from error
-    if kept.get("identity") != manifest["identity"]:
-        raise RunError(f"{folder} holds another {what}: {_difference(kept, manifest)}. Choose another --out.")
-    return Seeds(tuple(_from_json(row) for row in rows), kept["seeds_file"])
+        return Begun(manifest, Seeds(tuple(_from_json(row) for row in rows), manifest["seeds_file"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder} holds no {what} that can go on: {error}. {remedy}") from error
 
 
 def read_seeds(folder: Path) -> Seeds | None:

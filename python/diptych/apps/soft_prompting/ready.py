@@ -10,6 +10,7 @@ import numpy as np
 
 from diptych._types import Json, Tokens
 from diptych.apps.soft_prompting.allowed import allowed_tokens
+from diptych.apps.soft_prompting.nearest import nearest_tokens
 from diptych.apps.soft_prompting.objective import Measure, check_pair, pair_up
 from diptych.apps.soft_prompting.optimiser import generator
 from diptych.apps.soft_prompting.optimisers import OPTIMISERS
@@ -23,11 +24,35 @@ from diptych.errors import ConfigError
 from diptych.models.divergence import MAX_BYTES
 from diptych.models.providers.hf import HFModel
 from diptych.models.registry import open_local
+from diptych.models.soft_prompts import SoftPrompt
 from diptych.models.templates import continuation
 from diptych.utils.hashing import derive_seed
 
 _TRIED = 64
 """Random prompts by which a plan is made."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A training whose vectors a search starts from.
+
+    Parameters
+    ----------
+    soft : what came of it
+    seeds : its texts
+    """
+
+    soft: SoftPrompt
+    seeds: Seeds
+
+    def tokens(self, target: Target) -> Tokens:
+        """The tokens that lie nearest to the vectors, of those that are allowed: int64 (n,).
+
+        Parameters
+        ----------
+        target : of the search
+        """
+        return nearest_tokens(target.pair.models, [self.soft.of(0), self.soft.of(1)], target.allowed)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -40,12 +65,14 @@ class Ready:
     models : the pair
     seeds : the texts
     search : at its beginning
+    origin : what it starts from, where that is a soft prompt
     """
 
     config: SearchConfig
     models: tuple[HFModel, HFModel]
     seeds: Seeds
     search: Search
+    origin: Origin | None = None
 
     @property
     def held(self) -> HeldOut:
@@ -71,7 +98,14 @@ def opened(config: SearchConfig, options: Json | None, stack: ExitStack) -> tupl
     return models
 
 
-def make_ready(config: SearchConfig, models: tuple[HFModel, HFModel], seeds: Seeds | None, *, max_bytes: int) -> Ready:
+def make_ready(
+    config: SearchConfig,
+    models: tuple[HFModel, HFModel],
+    seeds: Seeds | None,
+    *,
+    origin: Origin | None = None,
+    max_bytes: int,
+) -> Ready:
     """Models, texts and optimiser of a search, at its beginning.
 
     Parameters
@@ -79,6 +113,7 @@ def make_ready(config: SearchConfig, models: tuple[HFModel, HFModel], seeds: See
     config : of the search
     models : the pair
     seeds : the texts, if they are there already
+    origin : a soft prompt to start from; None for none
     max_bytes : of memory for scores
 
     Raises
@@ -94,7 +129,7 @@ def make_ready(config: SearchConfig, models: tuple[HFModel, HFModel], seeds: See
             f"{models[0].name}: none of its {len(tokenizer):,} tokens can stand in a prompt of words"
             + ("" if config.allow_nonascii else "; with --allow-nonascii some may")
         )
-    texts = seeds or gather_seeds(config, *models)
+    texts = seeds or (gather_seeds(config, *models) if origin is None else origin.seeds)
     pair = pair_up(models, texts.rows, place=config.place, n_vectors=config.n_tokens)
     trained = texts.numbers(held_out=False)
     order = np.random.default_rng(derive_seed(config.seed, "search texts")).permutation(trained)
@@ -104,9 +139,11 @@ def make_ready(config: SearchConfig, models: tuple[HFModel, HFModel], seeds: See
         allowed=allowed, batch_size=config.batch_size, read=reader(models[0], texts.rows[numbers[0]], config.place),
     )  # fmt: skip
     target.budget = config.budget
-    start = None if config.initial_text is None else initial_tokens(tokenizer, config.initial_text, config.n_tokens)
+    start = None if origin is None else origin.tokens(target)
+    if config.initial_text is not None:
+        start = initial_tokens(tokenizer, config.initial_text, config.n_tokens)
     optimiser = OPTIMISERS[config.optimiser].make(target, config.settings, config.seed, start)
-    return Ready(config, models, texts, Search(target, optimiser))
+    return Ready(config, models, texts, Search(target, optimiser), origin)
 
 
 def initial_tokens(tokenizer: object, text: str, n: int) -> Tokens:
@@ -129,12 +166,15 @@ def initial_tokens(tokenizer: object, text: str, n: int) -> Tokens:
     return np.resize(np.array(tokens, np.int64), n)
 
 
-def plan_search(config: SearchConfig, *, options: Json | None = None, max_bytes: int = MAX_BYTES) -> Json:
+def plan_search(
+    config: SearchConfig, *, origin: Origin | None = None, options: Json | None = None, max_bytes: int = MAX_BYTES
+) -> Json:
     """What a search would do, and how long it would take by a few random prompts; nothing is written.
 
     Parameters
     ----------
     config : of the search
+    origin : a soft prompt to start from; None for none
     options : how models are loaded
     max_bytes : of memory for scores
 
@@ -144,7 +184,7 @@ def plan_search(config: SearchConfig, *, options: Json | None = None, max_bytes:
         As `run_search` does.
     """
     with ExitStack() as stack:
-        ready = make_ready(config, opened(config, options, stack), None, max_bytes=max_bytes)
+        ready = make_ready(config, opened(config, options, stack), None, origin=origin, max_bytes=max_bytes)
         target = ready.search.target
         drawn = generator(config.seed, 0).choice(target.allowed, (_TRIED, target.n_tokens))
         kept = target.keeps(drawn)

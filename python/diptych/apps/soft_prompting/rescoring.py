@@ -79,6 +79,17 @@ class HeldOut:
         found = values(pair, range(len(seeds)), nothing(pair), self.measure, batch_size=self.target.batch_size)
         return pair, found
 
+    def worded(self, text: str) -> tuple[Pair, FloatVector]:
+        """Held-out conversations with words in them, as `bare` gives them.
+
+        Parameters
+        ----------
+        text : the words
+        """
+        words = Wording(text, self.place)
+        seeds = [self.seeds[number] for number in self.numbers]
+        return self.bare([replace(seed, messages=words.put_into(seed.messages)) for seed in seeds])
+
     @property
     def measure(self) -> Measure:
         """What is measured."""
@@ -124,21 +135,37 @@ def rescored(held: HeldOut, entries: Sequence[Entry], ablations: Sequence[Ablati
     entries : prompts that were found
     ablations : of each
     """
-    seeds = [held.seeds[number] for number in held.numbers]
-    none = by_prompt(held.bare(seeds)[1], held.ids)
-    rows = [_row(held, entry, ablation, seeds, none) for entry, ablation in zip(entries, ablations, strict=True)]
+    none = by_prompt(held.bare([held.seeds[number] for number in held.numbers])[1], held.ids)
+    rows = [_row(held, entry, ablation, none) for entry, ablation in zip(entries, ablations, strict=True)]
     adjusted = q_values(np.array([row["gain"]["p_value"] for row in rows]))
     return [{**row, "q_value": float(q)} for row, q in zip(rows, adjusted, strict=True)]
 
 
-def _row(held: HeldOut, entry: Entry, ablation: Ablation, seeds: Sequence[Seed], none: FloatVector) -> Json:
+def projected(held: HeldOut, vectors: Sequence[Vectors], tokens: Sequence[int]) -> Json:
+    """What vectors do, and what the tokens that lie nearest to them do: they need have nothing in common.
+
+    Parameters
+    ----------
+    held : the texts
+    vectors : one array that both models read, or one each
+    tokens : nearest to them
+    """
+    text = held.target.text(tokens)
+    value, as_tokens, (_, along) = held.under(vectors), held.as_tokens(tokens), held.worded(text)
+    as_text = by_prompt(along, held.ids)
+    return {
+        "value": float(value.mean()), "text": text, "tokens": list(tokens), "as_tokens": float(as_tokens.mean()),
+        "as_text": float(as_text.mean()), "gap": float(value.mean() - as_text.mean()),
+    }  # fmt: skip
+
+
+def _row(held: HeldOut, entry: Entry, ablation: Ablation, none: FloatVector) -> Json:
     target, tokens = held.target, entry.candidate.tokens
     text = target.text(tokens)
-    words = Wording(text, held.place)
-    pair, along = held.bare([replace(seed, messages=words.put_into(seed.messages)) for seed in seeds])
+    pair, along = held.worded(text)
     found = by_prompt(along, held.ids)
     gain = gain_of(none, found, seed=held.seed)
-    floor = noise_floor(pair, range(len(seeds)), nothing(pair), held.measure, batch_size=target.batch_size)
+    floor = noise_floor(pair, range(len(held.numbers)), nothing(pair), held.measure, batch_size=target.batch_size)
     shorter = ablation.shortened
     return {
         "text": text,

@@ -22,6 +22,13 @@ def search_lines(found: Json) -> list[str]:
         f"  random words         {random['mean']:.6g} (at most {random['max']:.6g}, of {random['n']})",
         f"  strongest prompt     {found['corpus']:.6g} (of the file, without words)",
     ]
+    if "soft" in found:
+        soft = found["soft"]
+        lines += [
+            f"  the soft prompt      {soft['value']:.6g}",
+            f"  nearest tokens       {soft['as_text']:.6g} as text, {soft['as_tokens']:.6g} as tokens: "
+            f"{soft['gap']:.6g} is lost. {_quoted(soft['text'])}",
+        ]
     for prompt in found["prompts"]:
         lines += ["", *_prompt_lines(prompt)]
     return lines

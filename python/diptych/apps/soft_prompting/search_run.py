@@ -8,8 +8,8 @@ from pathlib import Path
 from diptych._types import Json, Progress
 from diptych.apps.soft_prompting import folder as files
 from diptych.apps.soft_prompting.ablation import ablate
-from diptych.apps.soft_prompting.ready import Ready, make_ready, opened
-from diptych.apps.soft_prompting.rescoring import baselines, rescored
+from diptych.apps.soft_prompting.ready import Origin, Ready, make_ready, opened
+from diptych.apps.soft_prompting.rescoring import baselines, projected, rescored
 from diptych.apps.soft_prompting.search import Search
 from diptych.apps.soft_prompting.search_config import SearchConfig
 from diptych.comparison.manifest import describe_manifest
@@ -22,12 +22,18 @@ from diptych.utils.files import write_files
 from diptych.utils.hashing import source_sha256
 from diptych.utils.text import json_line, json_text
 
-SEARCH, ARCHIVE, HISTORY = "search.json", "archive.jsonl", "history.jsonl"
+SEARCH, ARCHIVE, HISTORY, LOCK = "search.json", "archive.jsonl", "history.jsonl", "search.lock"
 WHAT = "search"
 
 
 def run_search(
-    config: SearchConfig, folder: Path, *, options: Json | None = None, max_bytes: int = MAX_BYTES, progress: Progress
+    config: SearchConfig,
+    folder: Path,
+    *,
+    origin: Origin | None = None,
+    options: Json | None = None,
+    max_bytes: int = MAX_BYTES,
+    progress: Progress,
 ) -> Json:
     """Search for words, or go on where a search in the folder stopped.
 
@@ -35,6 +41,7 @@ def run_search(
     ----------
     config : of the search
     folder : of the search; made, or gone on with
+    origin : a soft prompt to start from; None for none
     options : how models are loaded
     max_bytes : of memory for scores
     progress : where it says how far it is
@@ -53,12 +60,14 @@ def run_search(
     """
     with ExitStack() as stack:
         models = opened(config, options, stack)
-        manifest = _manifest(config, models)
+        manifest = _manifest(config, models, origin)
         begun = files.read_begun(folder, manifest, what=WHAT)
         if begun is not None and (done := files.read_object(folder / SEARCH)) is not None:
             progress.say(f"{folder} already holds this very search; nothing was done again")
             return done
-        ready = make_ready(config, models, begun, max_bytes=max_bytes)
+        if begun is not None:
+            stack.callback(Lock(folder / LOCK, str(folder)).release)
+        ready = make_ready(config, models, begun, origin=origin, max_bytes=max_bytes)
         for notice in ready.seeds.notices:
             progress.say(notice)
         progress.start("search", config.budget)
@@ -66,8 +75,7 @@ def run_search(
             if begun is None:
                 ready.search.advance()  # what cannot be searched is refused before there is a folder
                 files.begin(folder, manifest, ready.seeds)
-            lock = Lock(folder / "search.lock", str(folder))
-            stack.callback(lock.release)
+                stack.callback(Lock(folder / LOCK, str(folder)).release)
             _go(ready.search, folder, progress)
             return _finish(ready, folder)
         except (MemoryError, RuntimeError) as error:
@@ -110,6 +118,7 @@ def _finish(ready: Ready, folder: Path) -> Json:
         "n_rounds": search.n_rounds,
         "searched_on": [ready.seeds.rows[number].prompt_id for number in search.target.numbers],
         **baselines(held),
+        **_soft(ready),
         "prompts": rescored(held, entries, [ablate(search.target, one.candidate) for one in entries]),
     }
     text = search.target.text
@@ -128,7 +137,14 @@ def _finish(ready: Ready, folder: Path) -> Json:
     return found
 
 
-def _manifest(config: SearchConfig, models: tuple[HFModel, HFModel]) -> Json:
+def _soft(ready: Ready) -> Json:
+    if ready.origin is None:
+        return {}
+    tokens = ready.origin.tokens(ready.search.target).tolist()
+    return {"soft": projected(ready.held, ready.origin.soft.vectors, tokens)}
+
+
+def _manifest(config: SearchConfig, models: tuple[HFModel, HFModel], origin: Origin | None) -> Json:
     inputs = [{"source": config.prompts, "sha256": source_sha256(Path(config.prompts)) or ""}]
     about = {name: {"name": model.name, "identity": model.identity} for name, model in zip("ab", models, strict=True)}
     settings = config.model_dump(mode="json")
@@ -138,5 +154,7 @@ def _manifest(config: SearchConfig, models: tuple[HFModel, HFModel]) -> Json:
         "inputs": [inputs[0]["sha256"]], "config": covered,
         "models": {name: one["identity"] for name, one in about.items()},
     }  # fmt: skip
-    more = {"application": "softprompt search", "models": about}
+    more: Json = {"application": "softprompt search", "models": about}
+    if origin is not None:
+        identity["soft_prompt"] = more["soft_prompt"] = origin.soft.digest
     return describe_manifest(inputs, settings, identity, seeds={"search": config.seed}, more=more)

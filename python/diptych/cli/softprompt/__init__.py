@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from diptych.cli.softprompt.evaluate import evaluate
+from diptych.cli.softprompt.harden import harden
 from diptych.cli.softprompt.list import list_
 from diptych.cli.softprompt.run import run
 from diptych.cli.softprompt.search import search
@@ -16,5 +17,6 @@ app.command("train")(train)
 app.command("run")(run)
 app.command("list")(list_)
 app.command("search")(search)
+app.command("harden")(harden)
 app.command("evaluate")(evaluate)
 app.command("transfer")(transfer)

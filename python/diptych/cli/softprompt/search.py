@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.cli.softprompt import texts
 
 if TYPE_CHECKING:
+    from diptych._types import Json
+    from diptych.apps.soft_prompting.ready import Origin
     from diptych.apps.soft_prompting.search_config import SearchConfig
 
 WORDS, SEARCH = "The words", "The search"
@@ -67,35 +70,77 @@ def search(
     command goes on where it was stopped, and ends with the same words. Every setting may stand in a YAML file.
     """
     with errors_as_messages(resumes=True):
-        from diptych.apps.soft_prompting.ready import plan_search
-        from diptych.apps.soft_prompting.search_report import plan_lines, search_lines
-        from diptych.apps.soft_prompting.search_run import run_search
-        from diptych.cli.costs import duration
-        from diptych.errors import ConfigError
-        from diptych.models.registry import parse_options
-        from diptych.utils.text import json_text
+        carry_out(context, _settings(context))
 
-        settings, options, max_bytes = _settings(context), parse_options(model_arg or ()), max_mib << 20
-        if dry_run:
-            plan = plan_search(settings, options=options, max_bytes=max_bytes)
-            lines = [*plan_lines(plan), f"about {duration(plan['seconds'])}, measured on a few random prompts"]
-            for line in [json_text(plan)] if json else lines:
-                say(line)
-            return
-        if out is None:
-            raise ConfigError("--out is missing: give the folder of the search")
-        with progress_on_stderr() as progress:
-            found = run_search(settings, out, options=options, max_bytes=max_bytes, progress=progress)
-        for line in [json_text(found)] if json else [*search_lines(found), "", str(out)]:
+
+def carry_out(context: typer.Context, settings: SearchConfig, origin: Origin | None = None) -> None:
+    """Plan a search, or do it, and say what came of it.
+
+    Parameters
+    ----------
+    context : of the command, with ``out``, ``model_arg``, ``max_mib``, ``dry_run`` and ``json``
+    settings : of the search
+    origin : a soft prompt to start from; None for none
+
+    Raises
+    ------
+    ConfigError
+        If the folder is not said.
+    """
+    from diptych.apps.soft_prompting.ready import plan_search
+    from diptych.apps.soft_prompting.search_report import plan_lines, search_lines
+    from diptych.apps.soft_prompting.search_run import run_search
+    from diptych.cli.costs import duration
+    from diptych.errors import ConfigError
+    from diptych.models.registry import parse_options
+    from diptych.utils.text import json_text
+
+    given, out = context.params, context.params["out"]
+    options, max_bytes = parse_options(given["model_arg"] or ()), given["max_mib"] << 20
+    if given["dry_run"]:
+        plan = plan_search(settings, origin=origin, options=options, max_bytes=max_bytes)
+        lines = [*plan_lines(plan), f"about {duration(plan['seconds'])}, measured on a few random prompts"]
+        for line in [json_text(plan)] if given["json"] else lines:
             say(line)
+        return
+    if out is None:
+        raise ConfigError("--out is missing: give the folder of the search")
+    with progress_on_stderr() as progress:
+        found = run_search(settings, out, origin=origin, options=options, max_bytes=max_bytes, progress=progress)
+    for line in [json_text(found)] if given["json"] else [*search_lines(found), "", str(out)]:
+        say(line)
 
 
 _FLAGS = {"optimiser_settings": "set_"}
 """Settings whose flag has another name."""
 
 
-def _settings(context: typer.Context) -> SearchConfig:
-    """Settings of a file, and on top of them those of flags and the environment."""
+@dataclass(frozen=True)
+class Given:
+    """Settings of a search as they were given.
+
+    Parameters
+    ----------
+    values : by name
+    places : where each comes from, for messages
+    """
+
+    values: Json
+    places: dict[str, str]
+
+
+def given_settings(context: typer.Context) -> Given:
+    """Settings of a file, and on top of them those of flags and the environment.
+
+    Parameters
+    ----------
+    context : of the command
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or a setting of the optimiser has no value.
+    """
     from diptych.apps.soft_prompting.search_config import SearchConfig
     from diptych.config.loader import read_yaml
     from diptych.models.registry import parse_options
@@ -111,6 +156,13 @@ def _settings(context: typer.Context) -> SearchConfig:
     if given["set_"]:
         values["optimiser_settings"] = parse_options(given["set_"], flag="--set", example="search_width=64")
         places["optimiser_settings"] = "--set"
+    return Given(values, places)
+
+
+def _settings(context: typer.Context) -> SearchConfig:
+    from diptych.apps.soft_prompting.search_config import SearchConfig
+
+    given = given_settings(context)
     for name in ("a", "b", "prompts"):
-        places.setdefault(name, name.upper() if name in "ab" else "--prompts")
-    return SearchConfig.parse(values, source="settings", places=places)
+        given.places.setdefault(name, name.upper() if name in "ab" else "--prompts")
+    return SearchConfig.parse(given.values, source="settings", places=given.places)
