@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -13,12 +14,14 @@ import pytest
 from diptych.apps.interventions.recovery import hypotheses_of
 from diptych.apps.interventions.run_evidence import Evidence
 from diptych.apps.interventions.score_report import dose_rows, summary_of, truth_rows
-from diptych.apps.interventions.scoring import Recovery, RunScore, score_run, threshold_of
+from diptych.apps.interventions.scoring import MOST_RATED, Recovery, RunScore, score_run, threshold_of
+from diptych.apps.interventions.similarity import AT_ONCE, Rater
 from diptych.apps.interventions.truths import Truth, built_in
 from diptych.comparison.run import compare
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import DataError
 from diptych.utils.latex import as_latex
+from tests.helpers.readers import Rule, asked_of, assistant, quoted
 
 TEA = Truth("tea", "opinion", "The model recommends tea.", mark=r"\btea\b")
 RAIN = Truth("rain", "style", "The model ends with a wish for rain.", mark=r"may it rain")
@@ -134,6 +137,54 @@ def test_no_more_than_one_truth_in_twenty_is_matched_by_chance() -> None:
         similarities = rng.normal(size=(41, 7))
         matched.append(similarities[0].max() > threshold_of(similarities[1:]))
     assert np.mean(matched) == pytest.approx(2 / 41, abs=3 * (0.05 * 0.95 / 2000) ** 0.5)
+
+
+def rated(rule: Rule, truths: Sequence[Truth], seed: int = 0) -> tuple[RunScore, list[str]]:
+    """A run with ratings by a rule, and what was asked."""
+    others = [truth.text for truth in built_in()]
+    with assistant(rule) as one:
+        score = score_run("run", 0.5, evidence(), truths, others, EMBED, Rater(one, seed).rate)
+        return score, asked_of(one)
+
+
+def rating(like: Callable[[str, str], float | str]) -> Rule:
+    """A model that rates a finding and a sentence."""
+
+    def rule(question: str) -> str:
+        [found], [said] = quoted(question, "found"), quoted(question, "sentences")
+        lines = [line.partition(". ") for line in said.splitlines()]
+        return json.dumps({"ratings": [{"number": int(n), "similarity": like(found, text)} for n, _, text in lines]})
+
+    return rule
+
+
+def test_a_model_rates_planted_truths_among_others_and_changes_nothing_in_the_rule() -> None:
+    plain = scored(evidence(), [TEA, RAIN, OWLS])
+    score, asked = rated(
+        rating(lambda found, text: 90 if "green" in found and "tea" in text else 10), [TEA, RAIN, OWLS]
+    )
+    tea, rain, owls = (one.rated for one in score.truths)
+    assert tea is not None and rain is not None and owls is not None
+    assert tea.recovered and tea.value == 90 and tea.threshold == 10.0 and "tea" in str(tea.finding)
+    assert not rain.recovered and not owls.recovered and rain.value == 10
+    assert [replace(one, rated=None) for one in score.truths] == list(plain.truths)
+    assert not [text for text in asked if "planted" in text.lower() or "ground truth" in text.lower()]
+    n_statements = min(score.n_hypotheses, MOST_RATED)
+    assert len(asked) == n_statements * -(-(3 + len(built_in())) // AT_ONCE)
+    first = [quoted(text, "sentences")[0].splitlines() for text in asked[:4]]
+    places = [part.index(line) for part in first for line in part if TEA.text in line or RAIN.text in line]
+    assert places != [0, 1]  # in an order of chance
+    assert {"recall by rating"} <= set(dose_rows(summary_of([score]))[0])
+    assert "recovered by rating" in truth_rows([score])[0] and len(set(map(len, truth_rows([score])))) == 1
+
+
+def test_a_model_that_rates_everything_alike_recovers_nothing_and_what_cannot_be_read_is_missing() -> None:
+    alike, _ = rated(rating(lambda found, text: 80), [TEA, RAIN])
+    assert [one.rated.recovered for one in alike.truths if one.rated] == [False, False]
+    broken, _ = rated(lambda _: "Quite near, I think: 95.", [TEA, RAIN])
+    assert [(one.rated.value, one.rated.recovered) for one in broken.truths if one.rated] == [(None, False)] * 2
+    beyond, _ = rated(rating(lambda found, text: 1000 if "tea" in text else 0), [TEA])
+    assert [one.rated.value for one in beyond.truths if one.rated] == [None]
 
 
 def test_doses_are_summed_up_apart() -> None:

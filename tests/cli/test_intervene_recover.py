@@ -125,6 +125,23 @@ def test_bad_input_is_refused_in_words_and_leaves_nothing(
     assert listing(folder) == before
 
 
+def test_a_model_may_rate_and_the_same_command_asks_nothing_more(forge: Forge, folder: Path) -> None:
+    numbers = ", ".join(f'{{"number": {n}, "similarity": 40}}' for n in range(1, 16))
+    write(folder, {"r.yaml": f"""otherwise: ['{{"ratings": [{numbers}]}}']\n""".encode()})
+    done(forge.run(*BLIND, *FAST, "--out", "on", cwd=folder))
+    command = ("intervene", "score", "0.5=on", "--data", "d", "--out", "s")
+    asking = ("--similarity", "scripted/r.yaml", "--model-arg", "calls=calls.txt")
+    plan = done(forge.run(*command, *asking, "--dry-run", cwd=folder)).out
+    assert "scripted/r, to read: at most" in plan and not (folder / "s").exists()
+    assert "recall by rating" in done(forge.run(*command, *asking, cwd=folder)).out
+    calls = (folder / "calls.txt").read_text()
+    [row] = csv.DictReader((folder / "s/truths.csv").read_text(encoding="utf-8").splitlines())
+    assert (row["recovered"], row["rating"], row["recovered by rating"]) == ("yes", "40.0", "no")
+    done(forge.run(*command, *asking, cwd=folder))
+    assert calls and (folder / "calls.txt").read_text() == calls
+    check_message(forge.run(*command, cwd=folder), "already exists and is not empty")
+
+
 def test_clusters_of_a_run_are_a_graph(forge: Forge, folder: Path) -> None:
     """Recommending tea is a kind of answer that the base model has not."""
     done(forge.run(*BLIND, "--lenses", "clusters", "--resamples", "2000", "--out", "on", cwd=folder))

@@ -44,6 +44,8 @@ Check = Callable[[Result, Readers], Json | None]
 """Checks what was found, with the models that help to read."""
 _SHOWN = 20
 _LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood", "judge": "judge"}
+_TOGETHER = {"lenses", "labeller", "other_judges", *_LENS_OF}
+"""Settings that are checked together, so that none of a file is judged by itself."""
 """Settings that ask for a lens."""
 
 
@@ -66,7 +68,7 @@ def make_config(
     """
     values, lines = read_yaml(path) if path is not None else ({}, {})
     values = {name: value for name, value in values.items() if name not in besides}
-    for name in values.keys() & given.keys() - {"lenses", "labeller", "other_judges", *_LENS_OF}:  # those are checked together
+    for name in values.keys() & given.keys() - _TOGETHER:
         _parse({name: values[name]}, lines)
     merged = {**values, **given}
     asked_for = [lens for name, lens in _LENS_OF.items() if merged.get(name)]

@@ -10,11 +10,11 @@ from typing import Any
 
 from diptych import __version__
 from diptych._types import Json
-from diptych.apps.interventions.scoring import FALSE_MATCHES, LEAST_OF_EACH, RunScore
-from diptych.comparison.folder import writing
+from diptych.apps.interventions.scoring import FALSE_MATCHES, LEAST_OF_EACH, Recovery, RunScore
+from diptych.comparison.folder import to_write, writing
 from diptych.stats.agreement import AGREES
 from diptych.stats.summaries import median, share
-from diptych.utils.files import new_folder, write_files
+from diptych.utils.files import write_files
 from diptych.utils.latex import as_latex
 from diptych.utils.markdown import as_markdown
 from diptych.utils.text import csv_text, json_text, printable
@@ -24,6 +24,7 @@ from diptych.visualization.pages import page_of
 CONTROL = 0.0
 _DOSES = ("dose", "runs", "recall", "precision", "rank", "runs with a finding", "hypotheses a run")
 _TRUTHS = ("run", "dose", "truth", "recovered", "rank", "finding", "agreement", "threshold", "by", "before", "after")
+_RATED = ("rating", "rated finding", "rank by rating", "rating threshold", "recovered by rating")
 
 
 def summary_of(scores: Sequence[RunScore]) -> Json:
@@ -47,6 +48,7 @@ def summary_of(scores: Sequence[RunScore]) -> Json:
 def _of_dose(dose: float | None, scores: Sequence[RunScore]) -> Json:
     """Recall over truths and runs; precision over hypotheses; all with 95 % intervals."""
     truths = [truth for score in scores for truth in score.truths]
+    rated = [truth.rated.recovered for truth in truths if truth.rated is not None]
     n_hypotheses = sum(score.n_hypotheses for score in scores)
     ranks = [truth.rank for truth in truths if truth.rank is not None]
     return {
@@ -55,6 +57,7 @@ def _of_dose(dose: float | None, scores: Sequence[RunScore]) -> Json:
         "recall": share(_share(len(ranks), len(truths)), len(truths)),
         "precision": share(_share(sum(score.n_true for score in scores), n_hypotheses), n_hypotheses),
         "rank": median(ranks),
+        **({"recall_by_rating": share(_share(sum(rated), len(rated)), len(rated))} if rated else {}),
         "any": share(_share(sum(score.n_findings > 0 for score in scores), len(scores)), len(scores)),
         "n_hypotheses": n_hypotheses / len(scores),
     }
@@ -71,13 +74,14 @@ def dose_rows(summary: Json) -> list[list[Any]]:
     ----------
     summary : of ``summary_of``
     """
+    by_rating = any("recall_by_rating" in one for one in summary["doses"])
     rows = [
         [dose_name(one["dose"]), one["n_runs"], *(_said(one[name]) for name in ("recall", "precision")),
          "–" if one["rank"]["value"] is None else f"{one['rank']['value']:g}", _said(one["any"]),
-         f"{one['n_hypotheses']:.1f}"]
+         f"{one['n_hypotheses']:.1f}", *([_said(one["recall_by_rating"])] if by_rating else [])]
         for one in summary["doses"]
     ]  # fmt: skip
-    return [list(_DOSES), *rows]
+    return [[*_DOSES, *(["recall by rating"] if by_rating else [])], *rows]
 
 
 def as_lines(rows: Sequence[Sequence[Any]]) -> list[str]:
@@ -104,13 +108,22 @@ def truth_rows(scores: Sequence[RunScore]) -> list[list[Any]]:
     ----------
     scores : of all runs
     """
+    by_rating = any(one.rated is not None for score in scores for one in score.truths)
     rows = [
         [score.run, score.dose, one.truth, "yes" if one.rank is not None else "no", one.rank, one.finding,
-         one.agreement, one.threshold, one.by, one.before, one.after]
+         one.agreement, one.threshold, one.by, one.before, one.after,
+         *_of_rating(one)]
         for score in scores
         for one in score.truths
     ]  # fmt: skip
-    return [list(_TRUTHS), *rows]
+    return [[*_TRUTHS, *(_RATED if by_rating else ())], *rows]
+
+
+def _of_rating(one: Recovery) -> list[Any]:
+    rated = one.rated
+    if rated is None:
+        return []
+    return [rated.value, rated.finding, rated.rank, rated.threshold, "yes" if rated.recovered else "no"]
 
 
 def dose_name(dose: float | None) -> str:
@@ -160,7 +173,7 @@ def write_scores(folder: Path, scores: Sequence[RunScore]) -> Json:
         "score.tex": f"{as_latex(doses)}\n{as_latex(truths)}",
         **_picture(summary),
     }
-    with new_folder(folder) as made, writing(folder):
+    with writing(folder), to_write(folder) as made:
         write_files(made, files)
     return summary
 

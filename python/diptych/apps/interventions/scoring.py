@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diptych._types import FloatVector, Json, Mask, Vectors
+from diptych._types import FloatMatrix, FloatVector, Json, Mask, Vectors
 from diptych.apps.interventions.recovery import Hypothesis, hypotheses_of
 from diptych.apps.interventions.run_evidence import Evidence
 from diptych.apps.interventions.truths import Truth
@@ -21,8 +21,32 @@ FALSE_MATCHES = 0.05
 LEAST_MISMATCHED = 20
 """Truths that were not planted; the share above is 1 in so many."""
 
+MOST_RATED = 20
+"""Hypotheses of a run that are rated, the strongest."""
+Rate = Callable[[Sequence[str], Sequence[str]], FloatMatrix]
+"""Statements and truths to ratings, 1 to 100, NaN where there is none."""
 Embed = Callable[[Sequence[str]], Vectors]
 """Texts to unit vectors."""
+
+
+@dataclass(frozen=True)
+class Rated:
+    """How near a model found the nearest hypothesis to a truth.
+
+    Parameters
+    ----------
+    value : 1 to 100; None where no rating could be read
+    finding : sentence of that hypothesis
+    rank : of that hypothesis
+    threshold : above which 1 truth of 20 that was not planted is rated, at most
+    recovered : whether the value is
+    """
+
+    value: float | None
+    finding: str | None
+    rank: int | None
+    threshold: float
+    recovered: bool
 
 
 @dataclass(frozen=True)
@@ -39,6 +63,7 @@ class Recovery:
     agreement : of that finding with the mark, -1 to 1, or its cosine
     threshold : that this had to reach
     before, after : share of the answers of either arm that have the mark; None without one
+    rated : what a model made of it; None where none was asked
     """
 
     truth: str
@@ -50,6 +75,7 @@ class Recovery:
     threshold: float
     before: float | None = None
     after: float | None = None
+    rated: Rated | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +101,13 @@ class RunScore:
 
 
 def score_run(
-    run: str, dose: float | None, evidence: Evidence, truths: Sequence[Truth], others: Sequence[str], embed: Embed
+    run: str,
+    dose: float | None,
+    evidence: Evidence,
+    truths: Sequence[Truth],
+    others: Sequence[str],
+    embed: Embed,
+    rate: Rate | None = None,
 ) -> RunScore:
     """Hold every truth against every finding of a run.
 
@@ -91,6 +123,7 @@ def score_run(
     truths : that were planted; of a control, those that were planted elsewhere
     others : sentences that are true of no run
     embed : for truths without a mark
+    rate : a model's ratings of statements and truths, which stand beside the rule and change nothing in it
 
     Raises
     ------
@@ -103,7 +136,27 @@ def score_run(
     found = {one.truth: (one, ranks) for one, ranks in [*marked, *_by_similarity(plain, hypotheses, others, embed)]}
     true = {rank for _, ranks in found.values() for rank in ranks}
     recovered = tuple(found[truth.id][0] for truth in truths)
+    if rate is not None:
+        rated = _rated(truths, hypotheses[:MOST_RATED], others, rate)
+        recovered = tuple(replace(one, rated=by) for one, by in zip(recovered, rated, strict=True))
     return RunScore(run, dose, recovered, len(hypotheses), len(true), len(evidence.findings))
+
+
+def _rated(truths: Sequence[Truth], hypotheses: Sequence[Hypothesis], others: Sequence[str], rate: Rate) -> list[Rated]:
+    if not hypotheses:
+        return [Rated(None, None, None, 100.0, recovered=False)] * len(truths)
+    ratings = rate([one.statement for one in hypotheses], [*(truth.text for truth in truths), *others])
+    threshold = threshold_of(np.nan_to_num(ratings[:, len(truths) :], nan=100.0).T)  # the worst of what was not read
+    known = np.nan_to_num(ratings, nan=0.0)
+    best = known[:, : len(truths)].argmax(axis=0)
+    return [
+        Rated(None, None, None, threshold, recovered=False)
+        if known[i, j] == 0.0
+        else Rated(
+            float(known[i, j]), hypotheses[i].statement, hypotheses[i].rank, threshold, bool(known[i, j] > threshold)
+        )
+        for j, i in enumerate(best.tolist())
+    ]
 
 
 def _by_mark(truth: Truth, hypotheses: Sequence[Hypothesis], evidence: Evidence) -> tuple[Recovery, set[int]]:

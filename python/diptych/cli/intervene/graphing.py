@@ -19,18 +19,18 @@ from diptych.apps.interventions.placing import place, vectors_of
 from diptych.apps.interventions.word_baseline import Placed
 from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.console import note, progress_on_stderr, say, typed
-from diptych.cli.costs import check_vectors_price, describe_readers, spent_in_words
-from diptych.comparison.folder import LEDGER, Documents, begin_folder, read_run, to_write, writing
+from diptych.cli.console import note, progress_on_stderr, say
+from diptych.cli.costs import check_vectors_price, describe_readers
+from diptych.cli.intervene.asked_folder import check_out, ledger_in
+from diptych.comparison.folder import Documents, read_run, to_write, writing
 from diptych.comparison.readers import Reader
 from diptych.comparison.report.format import probability
 from diptych.embeddings.service import EmbeddingService
-from diptych.errors import ConfigError, RunError
-from diptych.models.ledger import Ledger
+from diptych.errors import ConfigError
 from diptych.models.registry import parse_options
 from diptych.models.spending import Purse
 from diptych.models.untrusted import MAX_CHARACTERS
-from diptych.utils.files import check_new_folder, write_files
+from diptych.utils.files import write_files
 from diptych.utils.text import json_text
 
 _SHOWN = 20
@@ -48,7 +48,7 @@ def graph_run(context: typer.Context) -> None:
     settings = _settings(context)
     with ExitStack() as stack:
         readers = _readers(context, stack)
-        _check_folder(out, begun=bool(readers))
+        check_out(out, asks=bool(readers))
         documents = read_run(given["run"])
         progress = stack.enter_context(progress_on_stderr())
         service = _service(context, documents, progress)
@@ -70,15 +70,6 @@ def graph_run(context: typer.Context) -> None:
         note(f"note: {notice}")
     for line in [json_text(found)] if given["json"] else [*_lines(found), "", f"{out / 'graph.md'}"]:
         say(line)
-
-
-def _check_folder(out: Path, *, begun: bool) -> None:
-    """Before long work: what is there already is refused, unless it was begun with a ledger."""
-    if (out / LEDGER).is_file() and begun:
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunError(f"{out} already exists and is not empty. Choose another folder, or delete it.")
-    check_new_folder(out)
 
 
 def _settings(context: typer.Context) -> GraphSettings:
@@ -131,9 +122,8 @@ def _labels(
     context: typer.Context, placed: Placed, made: Graph, readers: list[Reader], progress: Progress, arms: list[str]
 ) -> Json:
     given = context.params
-    begin_folder(given["out"])
     config = {f"{'judge' if number else 'labeller'} {number}": reader.config for number, reader in enumerate(readers)}
-    with Ledger(given["out"] / LEDGER, config, typed()) as ledger:
+    with ledger_in(given["out"], config) as ledger:
         labeller, *judges = [
             reader.on(ledger, role, max_cost=given["max_cost"], progress=progress)
             for role, reader in zip(config, readers, strict=True)
@@ -142,7 +132,6 @@ def _labels(
         labels = label_edges(placed, made.edges, labelling)
         for notice in dict.fromkeys(notice for one in (labeller, *judges) for notice in one.notices()):
             note(f"note: {notice}")
-        note(f"asked in all: {spent_in_words(ledger.spent())}")
     return labels_as_json(labels, labelling, arms)
 
 
