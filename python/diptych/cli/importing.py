@@ -23,9 +23,10 @@ def import_(
 
     Nothing that a file holds is run: stages are read as plain data, and a file that asks for more is named and left.
     OUT holds responses/ (for diptych compare), approvals/, catalogue.json, settings.yaml, runs.jsonl, prompts/ and
-    instructions/ (for diptych contrast prompts), truths/ and rows/ (for diptych intervene data), pairs/ (for diptych
-    softprompt run), models.yaml (for --models), hypotheses/ and the texts that were judged by them, tables/, arrays/,
-    the store vectors/, and summary.json: what was taken, what was left, and why. P-values of the original are not taken.
+    instructions/ (for diptych contrast prompts), truths/ and rows/ (for diptych intervene data), investigations/ (for
+    diptych intervene investigate -c), pairs/ (for diptych softprompt run), models.yaml (for --models), hypotheses/ and
+    the texts that were judged by them, tables/, arrays/, the store vectors/, and summary.json: what was taken, what was
+    left, and why. P-values of the original are not taken.
     """
     with errors_as_messages():
         from diptych.data.legacy.survey import survey

@@ -18,8 +18,10 @@ LOOKING = "The assistant"
 @spelled_out
 def investigate(
     context: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="BASE", help="The model before: provider/model.")],
-    b: Annotated[str, typer.Argument(metavar="TUNED", help="The model after, such as hf/base+adapter.")],
+    a: Annotated[str | None, typer.Argument(metavar="[BASE]", help="The model before: provider/model.")] = None,
+    b: Annotated[
+        str | None, typer.Argument(metavar="[TUNED]", help="The model after, such as hf/base+adapter.")
+    ] = None,
     assistant: Annotated[
         str | None, option("assistant", "Model that looks for differences: provider/model.", INPUT, "of --config")
     ] = None,

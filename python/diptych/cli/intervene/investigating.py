@@ -27,6 +27,16 @@ from diptych.models.prices import Budget
 from diptych.utils.hashing import derive_seed
 from diptych.utils.text import json_text
 
+_BESIDES = {
+    "a": "base", "b": "tuned", "assistant": "assistant", "judge": "judge", "system_a": "system", "system_b": "system",
+}  # fmt: skip
+"""What may stand in the file of settings besides them, and the role of the assistant: by flags."""
+_WANTED = {
+    "a": "which model was there before? Give BASE and TUNED: provider/model.",
+    "b": "which model came after? Give TUNED, the second: provider/model.",
+    "assistant": "who looks for differences? Give --assistant PROVIDER/MODEL.",
+}
+
 
 def investigate_pair(context: typer.Context) -> None:
     """Look, test, write what came of it.
@@ -67,13 +77,15 @@ def _prepare(context: typer.Context, stack: ExitStack) -> Inquiry:
     prompts = None
     if given["prompts"] is not None:
         prompts = load_prompts(given["prompts"], prompt_field=given["prompt_field"])
+    for flag in ("a", "b", "assistant", "judge", "system_a", "system_b"):
+        given[flag] = given[flag] if given[flag] is not None else besides.get(_BESIDES[flag])
+    for flag, missing in _WANTED.items():
+        if given[flag] is None:
+            raise ConfigError(missing)
+    name, judge = given["assistant"], given["judge"]
     a, b = (_side(arm, choices, config, given, stack) for arm in ("a", "b"))
-    name = given["assistant"] or besides.get("assistant")
-    if name is None:
-        raise ConfigError("who looks for differences? Give --assistant PROVIDER/MODEL.")
     helpers = choices.of_helpers(given)
     assistant = _helper(helpers, name, stack)
-    judge = given["judge"] or besides.get("judge")
     told = Told.load(given["instructions"])
     if "role" in besides:
         told = told.model_copy(update={"role": besides["role"]})
@@ -104,15 +116,11 @@ def _helper(choices: asking.Choices, name: str, stack: ExitStack) -> Reader:
     return reader
 
 
-_BESIDES = ("assistant", "judge", "role")
-"""What may stand in the file of settings besides these."""
-
-
 def _config(context: typer.Context, choices: asking.Choices) -> tuple[InvestigationConfig, dict[str, str]]:
     """Settings of the file, with flags before them, and the names of helpers that stand there."""
     given = context.params
     values, places = read_yaml(given["config"]) if given["config"] is not None else ({}, {})
-    besides = {name: str(values.pop(name)) for name in _BESIDES if name in values}
+    besides = {name: str(values.pop(name)) for name in (*_BESIDES.values(), "role") if name in values}
     for name in InvestigationConfig.model_fields:
         if given.get(name) not in (None, [], ()):
             values[name], places[name] = given[name], flags.place_of(context, name)

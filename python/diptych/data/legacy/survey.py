@@ -16,6 +16,7 @@ import yaml
 from diptych._types import Json
 from diptych.data.catalogue import Catalogue
 from diptych.data.legacy.contrasts import convert_csv, convert_json, convert_pickle, convert_text
+from diptych.data.legacy.evaluations import is_evaluation, read_evaluations
 from diptych.data.legacy.interventions import convert_lines
 from diptych.data.legacy.interventions import convert_table as convert_intervention_table
 from diptych.data.legacy.planted_results import convert_pickle as convert_planted
@@ -202,6 +203,8 @@ def _yaml(file: Path) -> Converted:
         records = json.loads(json.dumps([{"run": name, "record": run} for name, run in value.items()], default=str))
         lines = [json_line(record) for record in records]
         return Converted(f"records of {len(lines)} runs", {"runs.jsonl": "".join(lines).encode()})
+    if is_evaluation(value):
+        return _evaluations(value)
     given = convert_soft_yaml(value, file)
     if given is not None:
         return given
@@ -211,6 +214,14 @@ def _yaml(file: Path) -> Converted:
     text = yaml.safe_dump(runs, allow_unicode=True, sort_keys=False)
     notices = [f"{len(left)} settings mean nothing here and were left out: {', '.join(left)}"] if left else []
     return Converted(f"settings of {len(runs)} runs", {"settings.yaml": text.encode()}, notices=notices)
+
+
+def _evaluations(value: Mapping[str, Any]) -> Converted:
+    found, left = read_evaluations(value)
+    texts = {name: yaml.safe_dump(own, allow_unicode=True, sort_keys=False) for name, own in found.items()}
+    files = {f"investigations/{name}.yaml": text.encode() for name, text in texts.items()}
+    notices = [f"{len(left)} settings mean nothing here and were left out: {', '.join(left)}"] if left else []
+    return Converted(f"settings of {len(files)} investigations", files, notices=notices)
 
 
 def _csv(file: Path) -> Converted:
