@@ -1,10 +1,11 @@
-"""Training soft prompts: memory and time of the loss against whole tables of scores, and steps a second against a loop.
+"""Soft prompts and words: memory and time of the loss, steps a second, and which searches find what is planted.
 
 The loss: Jensen–Shannon of 512 places with its gradient to the hidden states, for a vocabulary of 151,936 and states
 256 wide, in float32; ``fused_divergence`` within 32 MiB and within 128, and ``log_softmax`` with autograd through both
 tables. Each runs in a process of its own; memory is the most that it holds beyond what it held before. The steps: a
 model of eight layers and one made of it, 8 texts a step, against a loop written by hand of two forwards, one backward
-and AdamW on batches that are padded alike. Nothing is asserted; nothing is written unless ``--record`` asks for it.
+and AdamW on batches that are padded alike. The searches for words: see ``tests/helpers/trigger_hunt.py``. Nothing is
+asserted; nothing is written unless ``--record`` asks for it.
 From the folder of the repository: ``python -m benches.python.softprompt``.
 """
 
@@ -23,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.helpers import trigger_hunt
 from tests.helpers.tiny_models import make_tokenizer
 
 from diptych.apps.soft_prompting.config import TrainConfig
@@ -204,43 +206,64 @@ def by_hand(pair: Pair) -> float:
     return (N_STEPS - 2) / (time.perf_counter() - start)
 
 
-def main() -> None:
-    """Measure, print, and with ``--record`` keep."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--record", action="store_true", help="keep the figures in benches/record")
-    parser.add_argument("--loss", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.loss:
-        print(json.dumps(asdict(measure_loss(options.loss))))
-        return
-    losses = {way: in_its_own_process(way) for way in (*map(str, BUDGETS_MIB), TABLES)}
-    whole = losses[TABLES]
-    for way, loss in losses.items():
+def losses() -> dict[str, Any]:
+    """The loss, by each way."""
+    found = {way: in_its_own_process(way) for way in (*map(str, BUDGETS_MIB), TABLES)}
+    whole = found[TABLES]
+    for way, loss in found.items():
         print(
             f"loss, {way + ' MiB' if way != TABLES else 'whole tables'}: {loss.peak_mib:,.0f} MiB at most "
             f"({loss.peak_mib / whole.peak_mib:.3f} of whole tables with autograd, "
             f"{loss.peak_mib / (2 * TABLE_MIB):.3f} of both tables alone), {loss.seconds:.1f} s, {loss.value:.6f}",
             flush=True,
         )
+    return {
+        "settings": {"n_places": N_PLACES, "vocabulary": VOCABULARY, "width": WIDTH},
+        "loss": {way: asdict(one) for way, one in found.items()},
+        "both_tables_of_scores_mib": 2 * TABLE_MIB,
+    }
+
+
+def steps() -> dict[str, Any]:
+    """Steps a second, ours and by hand."""
     with tempfile.TemporaryDirectory() as folder:
         pair = make_pair(Path(folder))
         runs = [(ours(pair), by_hand(pair)) for _ in range(N_RUNS + 1)][1:]
     mine, theirs = (statistics.median(column) for column in zip(*runs, strict=True))
     slower = statistics.median(b / a for a, b in runs)
     print(f"steps a second: {mine:.2f}, by hand {theirs:.2f}; a step takes {slower:.2f} times as long")
+    return {"steps_a_second": {"ours": mine, "by_hand": theirs, "time_ratio": slower}}
+
+
+def words() -> dict[str, Any]:
+    """How often each way to search for words finds what is planted."""
+    found = trigger_hunt.measure(lambda line: print(line, flush=True))
+    print("\n".join(trigger_hunt.as_lines(found)))
+    return {"words": found}
+
+
+SECTIONS = {"loss": losses, "steps": steps, "words": words}
+
+
+def main() -> None:
+    """Measure, print, and with ``--record`` keep; what was kept of other sections on the same day stays."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--record", action="store_true", help="keep the figures in benches/record")
+    parser.add_argument("--only", choices=SECTIONS, help="one section")
+    parser.add_argument("--loss", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.loss:
+        print(json.dumps(asdict(measure_loss(options.loss))))
+        return
+    found: dict[str, Any] = {}
+    for name in [options.only] if options.only else SECTIONS:
+        found |= SECTIONS[name]()
     if options.record:
         now = datetime.now(UTC)
         path = ROOT / "benches" / "record" / f"{now:%Y-%m-%d}-softprompt.json"
-        record = {
-            "date": f"{now:%Y-%m-%d}",
-            "commit": machine.commit(ROOT),
-            "machine": machine.describe(LIBRARIES),
-            "settings": {"n_places": N_PLACES, "vocabulary": VOCABULARY, "width": WIDTH},
-            "loss": {way: asdict(one) for way, one in losses.items()},
-            "both_tables_of_scores_mib": 2 * TABLE_MIB,
-            "steps_a_second": {"ours": mine, "by_hand": theirs, "time_ratio": slower},
-        }
-        path.write_text(json.dumps(record, indent=1) + "\n")
+        kept = json.loads(path.read_bytes()) if path.exists() else {}
+        about = {"date": f"{now:%Y-%m-%d}", "commit": machine.commit(ROOT), "machine": machine.describe(LIBRARIES)}
+        path.write_text(json.dumps(kept | about | found, indent=1) + "\n")
         print(f"kept in {path.relative_to(ROOT)}")
 
 

@@ -24,14 +24,14 @@ def draw_curves(steps: Sequence[Step], looks: Sequence[Look], summary: Json) -> 
 
     last = max((step.step for step in steps), default=1)
     traces = [
-        _line("trained on", [one.step for one in steps], [one.divergence for one in steps], NOISE, 1.5),
-        _line("held out", [one.step for one in looks], [one.divergence for one in looks], ARMS[0], 2.5),
-        _line("without a prompt", [0, last], [summary["none"]] * 2, SOFT, 1.0, dash="dash"),
-        _line("best of random tokens", [0, last], [summary["random"]["max"]] * 2, SOFT, 1.0, dash="dot"),
+        line("trained on", [one.step for one in steps], [one.divergence for one in steps], NOISE, 1.5),
+        line("held out", [one.step for one in looks], [one.divergence for one in looks], ARMS[0], 2.5),
+        line("without a prompt", [0, last], [summary["none"]] * 2, SOFT, 1.0, dash="dash"),
+        line("best of random tokens", [0, last], [summary["random"]["max"]] * 2, SOFT, 1.0, dash="dot"),
     ]
     title = "Divergence by step"
     form = layout(title, height=460, note=f"{summary['objective']}, mean over texts")
-    drawn = figure(traces, form | _axes("step", summary["objective"]))
+    drawn = figure(traces, form | axes("step", summary["objective"]))
     return page_of(drawn, title)
 
 
@@ -60,12 +60,12 @@ def draw_by_tokens(summaries: Mapping[int, Json]) -> str | None:
     }
     random = [first["none"], *(summaries[n]["random"]["max"] for n in numbers)]
     traces = [
-        _line("trained", x, y, ARMS[0], 2.5) | {"error_y": errors},
-        _line("best of random tokens", x, random, SOFT, 1.5, dash="dot"),
+        line("trained", x, y, ARMS[0], 2.5) | {"error_y": errors},
+        line("best of random tokens", x, random, SOFT, 1.5, dash="dot"),
     ]
     title = "Divergence by number of vectors"
     form = layout(title, height=460, note=f"{first['objective']} on held-out prompts; bars: 95 % of the gain")
-    return page_of(figure(traces, form | _axes("vectors", first["objective"])), title)
+    return page_of(figure(traces, form | axes("vectors", first["objective"])), title)
 
 
 def draw_transfer(cells: Sequence[Json]) -> str:
@@ -103,12 +103,26 @@ def _cell(cell: Json) -> str:
     return f"{cell['gain']['mean']:+.3g}{star}{own}{form}"
 
 
-def _line(name: str, x: Sequence[float], y: Sequence[float], colour: str, width: float, *, dash: str = "solid") -> Json:
+def line(name: str, x: Sequence[float], y: Sequence[float], colour: str, width: float, *, dash: str = "solid") -> Json:
+    """A line of a picture, as plotly takes it.
+
+    Parameters
+    ----------
+    name : of it
+    x, y : its points
+    colour, width, dash : its look
+    """
     line = {"color": colour, "width": width, "dash": dash}
     return {"type": "scatter", "mode": "lines", "name": name, "x": list(x), "y": list(y), "line": line}
 
 
-def _axes(x: str, y: str) -> Json:
+def axes(x: str, y: str) -> Json:
+    """What stands along the axes.
+
+    Parameters
+    ----------
+    x, y : the words
+    """
     from diptych.visualization.themes import LINE
 
     return {name: {"title": {"text": text}, "gridcolor": LINE} for name, text in (("xaxis", x), ("yaxis", y))}

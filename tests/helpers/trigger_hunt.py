@@ -1,0 +1,121 @@
+"""How often each way to search for words finds a planted trigger, at an equal number of forward passes.
+
+Each seed plants another trigger of three tokens, of 95 that may stand in a prompt, in another pair of tiny models: one
+of them alone gives next to nothing away, two a little, all three nearly everything. Every way may spend as many forward
+passes of texts; the trigger is found if its tokens are in their places, or if the divergence is above what two of them
+reach. Chance is beaten if the pairs in which only the other way finds it are too many: an exact test of signs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import binomtest
+
+from diptych.apps.soft_prompting.optimisers import OPTIMISERS
+from diptych.apps.soft_prompting.search import Search
+from tests.helpers.planted_trigger import FLIPPED, N_TRIGGER, PlantedTrigger, plant_trigger
+
+BUDGET, N_TEXTS = 1_000, 2
+SEEDS = range(1, 21)
+"""Settings were chosen on the pair of seed 0."""
+CHANCE = "random"
+SETTINGS: dict[str, dict[str, Any]] = {
+    CHANCE: {"search_width": 32},
+    "gcg": {"search_width": 32, "topk": 16},
+    "simplex": {"cycle": 3},
+    "projection": {"train_steps": 8, "nearest_weight": 0},
+    "beam": {"beam_width": 1, "n_children": 32, "temperature": 5},
+    "evolution": {"population": 16, "n_children": 16},
+}
+"""Of each way, for so small a vocabulary and budget; those that are not here have their own."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Of one way.
+
+    Parameters
+    ----------
+    found : of how many seeds
+    n_seeds : seeds
+    p_value : that chance finds it as often; None for chance itself
+    best : median of the greatest divergence
+    spent : forward passes, the mean
+    """
+
+    found: int
+    n_seeds: int
+    p_value: float | None
+    best: float
+    spent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One search: whether it found the trigger, the greatest divergence, and what it spent."""
+
+    is_found: bool
+    best: float
+    spent: int
+
+
+def measure(say: Callable[[str], None]) -> dict[str, Any]:
+    """The table, as JSON; says how far it is after each seed."""
+    runs: dict[str, list[Run]] = {name: [] for name in OPTIMISERS}
+    for seed in SEEDS:
+        with tempfile.TemporaryDirectory() as folder:
+            planted = plant_trigger(Path(folder), seed=seed)
+            for name, own in runs.items():
+                own.append(hunt(planted, name, seed))
+        say(f"seed {seed}: " + ", ".join(f"{name} {sum(one.is_found for one in own)}" for name, own in runs.items()))
+    rows = {name: asdict(_row(own, None if name == CHANCE else runs[CHANCE])) for name, own in runs.items()}
+    return {
+        "budget": BUDGET, "n_texts": N_TEXTS, "n_trigger": N_TRIGGER, "flipped": FLIPPED, "settings": SETTINGS,
+        "ways": rows,
+    }  # fmt: skip
+
+
+def hunt(planted: PlantedTrigger, name: str, seed: int) -> Run:
+    """Search until the budget is spent."""
+    target = planted.target(N_TEXTS)
+    target.budget = BUDGET
+    way = OPTIMISERS[name]
+    search = Search(target, way.make(target, way.settings.parse(SETTINGS.get(name, {})), seed, None))
+    while search.advance():
+        pass
+    best = search.optimiser.best
+    return Run(planted.is_found(best.tokens, best.value), best.value, search.spent[-1])
+
+
+def p_of(own: list[Run], chance: list[Run]) -> float:
+    """That chance finds it as often: the exact one-sided test of the pairs in which one alone does."""
+    only_own = sum(one.is_found and not other.is_found for one, other in zip(own, chance, strict=True))
+    n_unlike = sum(one.is_found != other.is_found for one, other in zip(own, chance, strict=True))
+    return float(binomtest(only_own, n_unlike, alternative="greater").pvalue) if n_unlike else 1.0
+
+
+def _row(own: list[Run], chance: list[Run] | None) -> Row:
+    return Row(
+        sum(one.is_found for one in own), len(own), None if chance is None else p_of(own, chance),
+        statistics.median(one.best for one in own), statistics.mean(one.spent for one in own),
+    )  # fmt: skip
+
+
+def as_lines(found: dict[str, Any]) -> list[str]:
+    """The table in Markdown.
+
+    Parameters
+    ----------
+    found : of `measure`
+    """
+    lines = ["| way | found | p | divergence, median | forward passes |", "|---|---|---|---|---|"]
+    for name, row in found["ways"].items():
+        p = "–" if row["p_value"] is None else f"{row['p_value']:.2g}"
+        lines.append(f"| {name} | {row['found']} of {row['n_seeds']} | {p} | {row['best']:.3f} | {row['spent']:.0f} |")
+    return lines
