@@ -290,6 +290,10 @@ def test_files_without_usable_texts_are_refused(folder: Path, tmp_path: Path) ->
         run(folder, tmp_path / "run", prompts=str(tmp_path / "empty.jsonl"))
     with pytest.raises(DataError, match=r"text 0: .* tokens with its prompt and 4 vectors; 512 go into hf/base"):
         run(folder, tmp_path / "run", prompts=str(tmp_path / "long.jsonl"), max_prompt_tokens=1000)
+    with pytest.raises(ConfigError, match="initial_text = '': it has no token"):
+        run(folder, tmp_path / "run", initial="text", initial_text="")
+    with pytest.raises(RunError, match=r"empty\.jsonl is no folder"):
+        run(folder, tmp_path / "empty.jsonl")
     with pytest.raises(DataError, match=r"long\.jsonl: 2 of 3 prompts have more than 1 tokens; at least 2"):
         run(folder, tmp_path / "run", prompts=str(tmp_path / "long.jsonl"), max_prompt_tokens=1)
     assert not (tmp_path / "run").exists()

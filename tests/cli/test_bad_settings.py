@@ -41,7 +41,7 @@ NAMES = [
 RANGES = [
     *(Refused(f"alpha {value}", ("--alpha", value.rstrip("0").rstrip("."), message), flags("--alpha", value))
       for value, message in (("0", "greater than 0"), ("1", "less than 1"), ("1.5", "less than 1"),
-                             ("-0.1", "greater than 0"), ("nan", "less than 1"))),
+                             ("-0.1", "greater than 0"), ("nan", "finite number"))),
     Refused("resamples", ("--resamples", "5", "greater than or equal to 100"), flags("--resamples", "5")),
     Refused("limit", ("--limit", "0", "greater than or equal to 1"), flags("--limit", "0")),
     Refused("seed", ("--seed", "-1", "greater than or equal to 0"), flags("--seed", "-1")),

@@ -101,8 +101,13 @@ def _compose(path: Path) -> tuple[dict[str, Any], yaml.MappingNode | None]:
         loader = _Loader(text)
         node = loader.get_single_node()
         values = loader.construct_document(node) if node is not None else {}
+    except RecursionError as error:
+        raise ConfigError(f"{path}: lists or mappings stand inside one another too deep to be settings") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        told = str(error).partition(";")[0]
+        raise ConfigError(f"{path}: a value looks like a number or a date, and is none: {told}") from error
     if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode | None):
         raise ConfigError(f"{path}: expected settings as 'name: value' lines, got a {type(values).__name__}")
     return values, node

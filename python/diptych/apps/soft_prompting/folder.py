@@ -70,6 +70,8 @@ def read_begun(folder: Path, manifest: Json, *, what: str = "training") -> Seeds
     RunError
         If another lies there: says in what they differ.
     """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is no folder. Choose another --out.")
     if not folder.exists() or not any(folder.iterdir()):
         return None
     begun = read_texts(folder, what=what, remedy="Choose another --out.")

@@ -80,14 +80,14 @@ def _train(
     prompted = {name: PromptedModel(model.load()) for name, model in models.items()}
     pair = _pair(models, prompted, ("a", "b"), seeds, config)
     control = None if config.control is None else _pair(models, prompted, _CONTROL, seeds, config)
-    if begun is None:
-        files.begin(folder, manifest, seeds)
-    for notice in seeds.notices:
-        progress.say(notice)
     vectors = initial_vectors(
         pair.models[: 2 if config.per_model else 1], config.n_tokens, kind=config.initial, text=config.initial_text,
         seed=config.seed,
     )  # fmt: skip
+    if begun is None:
+        files.begin(folder, manifest, seeds)
+    for notice in seeds.notices:
+        progress.say(notice)
     trainer = Trainer(
         pair, control, seeds.numbers(held_out=False), seeds.numbers(held_out=True),
         config=config, vectors=vectors, max_bytes=max_bytes,
