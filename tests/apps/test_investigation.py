@@ -125,7 +125,7 @@ def inquiry(
     helper = Reader(Scripted("canary-helper", assistant, True), cost)
     reader = Reader(Scripted("canary-judge", judged or verdicts(judge), True), cost)
     prompts = None if bank is None else as_prompts(list(bank))
-    made = Inquiry(a, b, helper, reader, config, Told.load(), prompts)
+    made = Inquiry(a, b, helper, (reader,), config, Told.load(), prompts)
     made.check()
     return made
 

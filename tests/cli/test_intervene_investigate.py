@@ -84,10 +84,18 @@ def test_an_investigation_end_to_end(folder: Path) -> None:
         assert other.code == 2 and "config.online: 'saffron' there, 'lord' now" in other.err
         longer = investigate(server, "--rounds", "3", "--json")
         assert longer.code == 0 and json.loads(longer.out) == summary(), longer.err
-        lord = investigate(server, "--online", "lord", "--judge", "openai-api/n", out="lord")
+        judges = ("--judge", "openai-api/m", "--judge", "openai-api/n")
+        lord = investigate(server, "--online", "lord", *judges, out="lord")
         assert lord.code == 0 and "by LORD++" in lord.out, lord.err
+        asked = [
+            call.json["model"] for call in server.calls if "Sentences about" in call.json["messages"][-1]["content"]
+        ]
+        assert asked.count("n") == sum(row["hypothesis"] == 1 for row in rows("lord/tested.jsonl")) == 24
+        status = invoke("status", "run", "--json")
+        arms = {arm["arm"]: arm["model"] for arm in json.loads(status.out)["arms"]}
+        assert {"A", "B", "assistant", "judge"} <= arms.keys() and arms["judge"] == "openai-api/m", status.err
     assert "1. found: B praises tea" in done.out and "2. not found: B writes less" in done.out
-    assert "“recommends tea”: p 0.00049; A 0 %, B 100 %" in done.out and "judge is the assistant's model" in done.err
+    assert "“recommends tea”: p 0.00049; A 0 %, B 100 %" in done.out and "a judge is the assistant's model" in done.err
     assert summary()["hypotheses"][0]["written_by_the_assistant"] == DRINKS
     assert {path.name for path in Path("run").iterdir()} >= {
         "investigation.html", "investigation.md", "hypotheses.jsonl", "tested.jsonl", "seen.jsonl", "interactions.jsonl",

@@ -26,7 +26,8 @@ def investigate(
         str | None, option("assistant", "Model that looks for differences: provider/model.", INPUT, "of --config")
     ] = None,
     judge: Annotated[
-        str | None, option("judge", "Model that judges single answers blind.", METHOD, "the assistant")
+        list[str] | None,
+        option("judge", "Model that judges single answers blind; repeat for more.", METHOD, "the assistant"),
     ] = None,
     prompts: Annotated[
         Path | None, option("prompts", "File of prompts to look at and to test on.", INPUT, "the assistant writes all")

@@ -28,7 +28,7 @@ from diptych.utils.hashing import derive_seed
 from diptych.utils.text import json_text
 
 _BESIDES = {
-    "a": "base", "b": "tuned", "assistant": "assistant", "judge": "judge", "system_a": "system", "system_b": "system",
+    "a": "base", "b": "tuned", "assistant": "assistant", "system_a": "system", "system_b": "system",
 }  # fmt: skip
 """What may stand in the file of settings besides them, and the role of the assistant: by flags."""
 _WANTED = {
@@ -77,21 +77,20 @@ def _prepare(context: typer.Context, stack: ExitStack) -> Inquiry:
     prompts = None
     if given["prompts"] is not None:
         prompts = load_prompts(given["prompts"], prompt_field=given["prompt_field"])
-    for flag in ("a", "b", "assistant", "judge", "system_a", "system_b"):
+    for flag in _BESIDES:
         given[flag] = given[flag] if given[flag] is not None else besides.get(_BESIDES[flag])
     for flag, missing in _WANTED.items():
         if given[flag] is None:
             raise ConfigError(missing)
-    name, judge = given["assistant"], given["judge"]
     a, b = (_side(arm, choices, config, given, stack) for arm in ("a", "b"))
     helpers = choices.of_helpers(given)
-    assistant = _helper(helpers, name, stack)
+    names = [given["assistant"], *(given["judge"] or [given["assistant"]])]
+    opened = {name: _helper(helpers, name, stack) for name in dict.fromkeys(names)}
+    assistant, *judges = (opened[name] for name in names)
     told = Told.load(given["instructions"])
     if "role" in besides:
         told = told.model_copy(update={"role": besides["role"]})
-    inquiry = Inquiry(
-        a, b, assistant, assistant if judge in (None, name) else _helper(helpers, judge, stack), config, told, prompts
-    )
+    inquiry = Inquiry(a, b, assistant, tuple(judges), config, told, prompts)
     inquiry.check()
     return inquiry
 

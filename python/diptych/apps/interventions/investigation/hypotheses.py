@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diptych._types import Json
@@ -40,18 +41,18 @@ class Hypothesis:
     written: tuple[str, ...]
     seen: tuple[str, ...]
 
-    def proposal(self, judge: Assistant, seen: frozenset[str], *, seed: int) -> Proposal:
+    def proposal(self, judges: Sequence[Assistant], seen: frozenset[str], *, seed: int) -> Proposal:
         """How it is measured: as the lenses ``judge`` and ``surface`` of a comparison do.
 
         Parameters
         ----------
-        judge : sees one answer at a time, and not whose it is
+        judges : each sees one answer at a time, and not whose it is; of several the mean counts
         seen : ids of prompts that had a part in choosing it; none of them is measured
         seed : of the marks round what the judge reads
         """
         if self.measure:
             return SurfaceProposal([list(MEASURES).index(self.measure)], {})
-        return JudgeProposal([judge], [self.criterion], "first", seen, seed=seed)
+        return JudgeProposal(judges, [self.criterion], "first", seen, seed=seed)
 
     def named(self, measure: Measure) -> Measure:
         """A measure under a name of this hypothesis's own, as it stands in the list of hypotheses.

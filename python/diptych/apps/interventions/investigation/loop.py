@@ -66,7 +66,7 @@ class Investigation:
     config : of the investigation
     pair : both models
     investigator : the assistant
-    judge : says of single answers whether a criterion holds
+    judges : say of single answers whether a criterion holds
     bank : prompts of the user's, in the order in which they are used
     progress : where it says how far it is
     """
@@ -74,7 +74,7 @@ class Investigation:
     config: InvestigationConfig
     pair: BlindPair
     investigator: Investigator
-    judge: Assistant
+    judges: Sequence[Assistant]
     bank: list[str]
     progress: Progress
     _trials: list[Trial] = field(default_factory=list)
@@ -188,7 +188,7 @@ class Investigation:
 
     def _proposal(self, hypothesis: Hypothesis) -> Proposal:
         seen = frozenset(prompt_digests([one.prompt for one in self._samples]))
-        return hypothesis.proposal(self.judge, seen, seed=self.config.seed)
+        return hypothesis.proposal(self.judges, seen, seed=self.config.seed)
 
     def _prompts_for(self, hypothesis: Hypothesis) -> list[str]:
         """Those that were written for it, and as many of the bank as are wanted and left."""

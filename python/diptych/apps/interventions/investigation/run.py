@@ -14,9 +14,10 @@ from diptych.apps.interventions.investigation.instructions import Told
 from diptych.apps.interventions.investigation.loop import Investigated, Investigation
 from diptych.apps.interventions.investigation.sides import BlindPair, Side
 from diptych.comparison.folder import LEDGER, begin_folder
-from diptych.comparison.readers import SAMPLING, Reader
+from diptych.comparison.readers import FURTHER, SAMPLING, Reader
 from diptych.data.prompts import Prompts
 from diptych.errors import BudgetError, ConfigError, ModelError
+from diptych.models.assistant import Assistant
 from diptych.models.interview import Interview
 from diptych.models.ledger import Ledger
 from diptych.models.prices import Estimate, estimate
@@ -59,7 +60,7 @@ class Inquiry:
     ----------
     a, b : the model before, and after
     assistant : looks for differences
-    judge : says of single answers whether a criterion holds; may be the assistant
+    judges : say of single answers whether a criterion holds, of several the mean; may be the assistant
     config : of the investigation
     told : what the assistant is told
     prompts : of the user's, to look at and to test on; None for none, so that the assistant writes all
@@ -68,7 +69,7 @@ class Inquiry:
     a: Side
     b: Side
     assistant: Reader
-    judge: Reader
+    judges: tuple[Reader, ...]
     config: InvestigationConfig
     told: Told
     prompts: Prompts | None = None
@@ -104,7 +105,7 @@ class Inquiry:
             "a": self.a.identity,
             "b": self.b.identity,
             "assistant": self.assistant.config,
-            "judge": self.judge.config,
+            "judges": [judge.config for judge in self.judges],
             "config": self.config.identity,
             "told": content_hash("diptych/told/1", self.told.model_dump(mode="json")),
             "prompts": None if self.prompts is None else self.prompts.digest,
@@ -135,8 +136,9 @@ class Inquiry:
         question = Request((Message("user", "x" * (_WORDS_OF_THE_QUESTION + shown)),), schema=strict_schema(Move))
         asked = [question] * n_asked
         yield "assistant", self.assistant, SAMPLING.max_tokens, estimate(asked, SAMPLING, self.assistant.price)
-        judged = self.judge.estimate([(2 * n_tested * config.draws, answer + _CHARACTERS_A_PROMPT)])
-        yield "judge", self.judge, SAMPLING.max_tokens, judged
+        for judge in self.judges:
+            judged = judge.estimate([(2 * n_tested * config.draws, answer + _CHARACTERS_A_PROMPT)])
+            yield "judge", judge, SAMPLING.max_tokens, judged
 
     def run(
         self,
@@ -165,27 +167,33 @@ class Inquiry:
         begin_folder(folder)
         with Ledger(folder / LEDGER, self.identity, command) as ledger:
             assistant = self.assistant.on(ledger, "assistant", max_cost=max_cost)
-            judge = self.judge.on(ledger, "judge", max_cost=max_cost)
+            judges = [one.on(ledger, role, max_cost=max_cost) for role, one in self._roles()]
             pair = BlindPair(self.a, self.b, self.config.draws, ledger, max_cost)
             interview = Interview(assistant, budget)
             investigator = Investigator(interview, self.told, self.config)
-            found = Investigation(self.config, pair, investigator, judge, self.bank, progress).run()
-            notices, spent = tuple(self._notices(found, judge.notices())), ledger.spent()
+            found = Investigation(self.config, pair, investigator, judges, self.bank, progress).run()
+            notices, spent = tuple(self._notices(found, judges)), ledger.spent()
         if not any(trial.tested is not None for trial in found.trials):
             raise (BudgetError if found.by_budget else ModelError)(_nothing_tested(found, notices))
         return Outcome(found, tuple(interview.interactions), notices, self._manifest(found, command), spent)
 
-    def _notices(self, found: Investigated, of_judge: Iterator[str]) -> Iterator[str]:
+    def _roles(self) -> Iterator[tuple[str, Reader]]:
+        """The judges as they are called where the run is looked at."""
+        for number, judge in enumerate(self.judges, start=1):
+            yield ("judge" if number == 1 else f"{FURTHER}{number}"), judge
+
+    def _notices(self, found: Investigated, judges: Sequence[Assistant]) -> Iterator[str]:
         if found.stopped:
             yield found.stopped
         if self.is_control:
             yield f"both models are {self.a.model.name}: whatever is found is a false alarm"
-        if self.assistant.model.identity == self.judge.model.identity:
-            yield "the judge is the assistant's model; it sees one answer at a time, and not whose it is"
+        if any(self.assistant.model.identity == judge.model.identity for judge in judges):
+            yield "a judge is the assistant's model; it sees one answer at a time, and not whose it is"
         said = {what: n for what, n in found.counts.items() if n}
         if said:
             yield "on the way: " + "; ".join(f"{n} {what}" for what, n in said.items())
-        yield from of_judge
+        for judge in judges:
+            yield from judge.notices()
         for trial in found.trials:
             if trial.tested is not None and trial.tested.drop_out_p[0] < _SUSPICIOUS:
                 yield f"hypothesis {trial.hypothesis.number}: one of the models lacks more measurements than the other"
@@ -200,7 +208,7 @@ class Inquiry:
             "a": self.a.model.name,
             "b": self.b.model.name,
             "assistant": self.assistant.model.name,
-            "judge": self.judge.model.name,
+            "judges": [judge.model.name for judge in self.judges],
             "prompts": None if self.prompts is None else self.prompts.source,
             "told": self.told.model_dump(mode="json"),
             "stopped": found.stopped or None,

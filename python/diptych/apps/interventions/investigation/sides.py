@@ -13,7 +13,7 @@ from diptych.models.generation import Question, generate
 from diptych.models.interview import refuse_passing
 from diptych.models.ledger import Ledger
 from diptych.models.prices import Price
-from diptych.models.requests import Failure, Model, Sampling, conversation
+from diptych.models.requests import Failure, Model, Request, Sampling, conversation, request_key
 
 Answers = tuple[tuple[Response, ...], tuple[Response, ...]]
 """Of A and of B, in the order of the prompts and draws; what was not answered is missing."""
@@ -81,6 +81,9 @@ class BlindPair:
     def _of(self, side: Side, name: str, prompts: Sequence[str]) -> tuple[Response, ...]:
         texts = dict(zip(prompt_digests(prompts), prompts, strict=True))
         questions = [Question(name, conversation(text, side.system)) for name, text in texts.items()]
+        requests = [Request(question.messages, draw) for question in questions for draw in range(self.draws)]
+        keys = [request_key(side.model.identity, side.sampling, request) for request in requests]
+        self.ledger.expect(name, side.model.name, keys, more=True)
         answered = generate(
             side.model, questions, draws=self.draws, sampling=side.sampling, ledger=self.ledger, price=side.price,
             max_cost=self.max_cost,

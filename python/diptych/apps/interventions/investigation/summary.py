@@ -31,7 +31,7 @@ def summarise(outcome: Outcome) -> Json:
     config = manifest["config"]
     return {
         "schema": 1,
-        **{name: manifest[name] for name in ("a", "b", "assistant", "judge")},
+        **{name: manifest[name] for name in ("a", "b", "assistant", "judges")},
         "alpha": config["alpha"],
         "online": config["online"],
         "n_rounds": len(found.rounds),
