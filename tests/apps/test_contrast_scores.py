@@ -11,9 +11,9 @@ import pytest
 
 from diptych.apps.contrastive_decoding.page import render_scores
 from diptych.apps.contrastive_decoding.scoring import ScoredText
-from diptych.apps.contrastive_decoding.summary import as_lines, mean_over_tokens, summarise
 from diptych.data import Response
 from diptych.models.divergence import Divergences
+from diptych.models.divergence_summary import as_lines, mean_over_tokens, summarise
 from diptych.models.templates import pieces
 from tests.helpers.cli import run_cli
 from tests.helpers.records import jsonl, write

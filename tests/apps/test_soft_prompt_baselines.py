@@ -129,7 +129,11 @@ def test_the_best_words_of_a_search_are_a_prompt(tmp_path: Path) -> None:
     found = find(tmp_path)
     assert isinstance(found, Wording) and (found.text, found.place) == (" now!", "suffix")
     assert found.details == {"trained_on": ["1"], "spent": 40, "n_tokens": 2, "objective": "js"}
-    for broken in ("{", '{"prompts": []}', "[]"):
+    second = find(tmp_path, which=2)
+    assert isinstance(second, Wording) and second.text == "x"
+    with pytest.raises(ConfigError, match=r"--which 3: .*search\.json holds 2 prompts"):
+        find(tmp_path, which=3)
+    for broken in ("{", '{"prompts": 1}', "[]"):
         (tmp_path / "search.json").write_text(broken)
         with pytest.raises(ModelError, match=r"search\.json is damaged"):
             find(tmp_path)

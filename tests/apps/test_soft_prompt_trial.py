@@ -13,6 +13,7 @@ import pytest
 
 from diptych._types import Silent
 from diptych.apps.soft_prompting.evaluation import as_tensors, by_prompt, gain_of
+from diptych.apps.soft_prompting.found import Wording
 from diptych.apps.soft_prompting.sequences import Asking, Said, Sides, kl_of
 from diptych.apps.soft_prompting.trial import TrialOptions, try_prompt
 from diptych.data.prompts import as_prompts
@@ -23,6 +24,7 @@ from diptych.models.providers.hf import HFModel
 from diptych.models.registry import open_local
 from diptych.models.soft_prompts import SoftPrompt
 from tests.helpers.cli import command, environment, run_cli
+from tests.helpers.planted_trigger import PLACE, plant_trigger
 from tests.helpers.records import write
 from tests.helpers.tiny_models import needs_torch, save_adapter, save_tiny
 
@@ -118,6 +120,27 @@ def test_a_model_beside_itself_has_no_divergence_and_no_findings(folder: Path, t
         soft(), (first, first), prompts, tmp_path / "o", options=TrialOptions(Asking(max_tokens=6)), progress=Silent()
     )
     assert summary["sequence"]["kl_ab"]["with"] < 1e-5 and summary["findings"] == {"with": [], "without": []}
+
+
+@pytest.mark.slow
+def test_a_planted_trigger_becomes_findings_and_splits_its_own_pair_alone(folder: Path, tmp_path: Path) -> None:
+    """Without it the same models, asked the same, differ in nothing that is found."""
+    planted = plant_trigger(tmp_path / "planted")
+    words = ["Why", "Who", "When", "How", "What", "Where", "Which", "Whose", "Then", "There", "Here", "While"]
+    prompts = as_prompts([f"{word}{end}?" for word in words for end in ("", "ly", "er")])
+    unrelated = (f"hf/{folder / 'base'}", f"hf/{folder / 'base'}+{folder / 'adapter'}")
+    options = TrialOptions(Asking(max_tokens=3, draws=4), unrelated=[unrelated], loading={"device": "cpu"})
+    found = Wording(planted.text, PLACE)
+    summary = try_prompt(found, planted.models, prompts, tmp_path / "out", options=options, progress=Silent())
+    said = [one["statement"] for one in summary["findings"]["with"]]
+    assert any(one.endswith("uses more exclamation marks") for one in said) and summary["findings"]["without"] == []
+    assert all(one["q_value"] < 0.01 for one in summary["findings"]["with"][:1])
+    assert (
+        summary["apart"]["with"] > 5 * summary["apart"]["without"]
+        and summary["unrelated"]["specificity"]["is_specific"]
+    )
+    gain = summary["sequence"]["kl_ba"]["gain"]
+    assert gain["low"] > 1 and gain["p_value"] < 0.001
 
 
 def test_means_and_gains_are_by_prompt() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from diptych._types import Json
 from diptych.apps.contrastive_decoding.scoring import ScoredText
-from diptych.apps.contrastive_decoding.summary import as_lines
 from diptych.apps.contrastive_decoding.terms import Term, cloud
+from diptych.models.divergence_summary import as_lines
 from diptych.utils.text import printable
 from diptych.visualization.pages import Picture
 

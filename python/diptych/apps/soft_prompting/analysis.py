@@ -17,6 +17,7 @@ from diptych._types import FloatVector, Json
 from diptych.apps.soft_prompting.conditions import Condition
 from diptych.apps.soft_prompting.evaluation import Gain, by_prompt, gain_of
 from diptych.apps.soft_prompting.sequences import Traced
+from diptych.models.divergence_summary import summarise
 
 N_SWAPS = 20
 """Pairs of tokens that are told."""
@@ -99,6 +100,7 @@ class Analysis:
     places : by position, as far as answers reach
     swaps : those at most places first
     words, length : of the answers
+    tokens : by model, divergences at the tokens of its answers, as ``summarise`` tells them
     """
 
     disagreement: float
@@ -106,6 +108,7 @@ class Analysis:
     swaps: Sequence[Swap]
     words: Words
     length: Length
+    tokens: Json
 
     def as_json(self) -> Json:
         """As it stands in ``analysis.json``."""
@@ -130,6 +133,7 @@ def analyse(condition: Condition, decode: Callable[[Sequence[int]], str], *, see
         swaps=swaps(both, decode),
         words=words_shared(a, b),
         length=_length(a, b, seed),
+        tokens={name: summarise([one.divergences for one in own]) for name, own in (("a", a), ("b", b))},
     )
 
 

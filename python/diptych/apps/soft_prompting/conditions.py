@@ -43,6 +43,12 @@ class Condition:
         names = ("id", "statement", "effect", "unit", "ci_low", "ci_high", "p_value", "q_value")
         return [{name: getattr(one, name) for name in names} for one in self.compared.findings]
 
+    @property
+    def global_test(self) -> Json:
+        """Whether the texts differ at all, whatever in."""
+        one = self.compared.global_test
+        return {"statistic": one.statistic, "value": one.value, "p_value": one.p_value}
+
 
 def observe(sides: Sides, prompts: Sequence[Prompt], asking: Asking, *, threads: int, progress: Progress) -> Condition:
     """Have both models answer, and see how far they are apart.

@@ -169,28 +169,39 @@ def by_name(folders: Sequence[Path]) -> dict[str, Found]:
     return {title: find(folder) for title, folder in zip(titles, folders, strict=True)}
 
 
-def find(folder: Path) -> Found:
+def find(folder: Path, *, which: int = 1) -> Found:
     """The prompt of a folder: a soft prompt, that of a training, one that PEFT tuned, or the best words of a search.
 
     Parameters
     ----------
     folder : where it lies
+    which : of the prompts of a search, from 1
 
     Raises
     ------
+    ConfigError
+        If there are not so many.
     ModelError
         If there is none, or it is damaged.
     """
     path = folder / SEARCH
     if not path.is_file():
+        if which > 1:
+            raise ConfigError(f"--which {which}: {folder} holds no search, and one prompt")
         return find_soft_prompt(folder)
     try:
         whole = json.loads(path.read_bytes())
-        best = whole["prompts"][0]
-        details = {
-            "trained_on": list(whole["searched_on"]), "spent": int(whole["spent"]), "n_tokens": len(best["tokens"]),
-            "objective": str(whole["objective"]),
-        }  # fmt: skip
-        return Wording(str(best["text"]), check_place(str(whole["place"])), tuple(whole["models"]), details)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        prompts = [_wording(whole, one) for one in whole["prompts"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {error!r}. Search again, or take a copy.") from error
+    if which > len(prompts):
+        raise ConfigError(f"--which {which}: {path} holds {len(prompts)} prompts")
+    return prompts[which - 1]
+
+
+def _wording(search: Json, prompt: Json) -> Wording:
+    details = {
+        "trained_on": list(search["searched_on"]), "spent": int(search["spent"]), "n_tokens": len(prompt["tokens"]),
+        "objective": str(search["objective"]),
+    }  # fmt: skip
+    return Wording(str(prompt["text"]), check_place(str(search["place"])), tuple(search["models"]), details)

@@ -160,6 +160,7 @@ def _summary(found: Mapping[str, Condition], seed: int) -> Json:
         "sequence": kl,
         "noise_floor_a_token": {name: one.floor for name, one in found.items()},
         "findings": {name: one.findings for name, one in found.items()},
+        "global": {name: one.global_test for name, one in found.items()},
         "n_tested": {name: len(one.compared.tested) for name, one in found.items()},
     }
 

@@ -39,8 +39,8 @@ def score(
     with errors_as_messages():
         from diptych.apps.contrastive_decoding.folder import write_scores
         from diptych.apps.contrastive_decoding.scoring import score_responses
-        from diptych.apps.contrastive_decoding.summary import as_lines, summarise
         from diptych.comparison.sources import load_arm
+        from diptych.models.divergence_summary import as_lines, summarise
         from diptych.models.registry import open_local, parse_options
         from diptych.utils.files import check_new_folder
         from diptych.utils.text import json_text

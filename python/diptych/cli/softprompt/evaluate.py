@@ -30,6 +30,7 @@ def evaluate(
     prompts: Annotated[Path, option("prompts", "File of prompts that are answered.", INPUT)],
     out: Annotated[Path, option("out", "Folder that is made.", OUTPUT)],
     prompt_field: flags.PromptField = None,
+    which: Annotated[int, option("which", "Which prompt of a search, from 1.", INPUT, "1, the best", least=1)] = 1,
     baselines: Annotated[
         bool, option("baselines", "Set it beside what simpler ways find for as many forward passes.", METHOD)
     ] = False,
@@ -64,7 +65,7 @@ def evaluate(
         loading = parse_options(model_arg or ())
         models = open_local(a, loading), open_local(b, loading)
         how = Asking(draws, max_tokens, models[0].options.batch_size, max_mib << 20, seed)
-        found = find(prompt)
+        found = find(prompt, which=which)
         ground = ground_of(found, read_seeds(prompt), budget) if baselines else None
         pairs = as_pairs(unrelated or (), "--unrelated")
         options = TrialOptions(how, ground, pairs, loading, flags.check_threads(threads))

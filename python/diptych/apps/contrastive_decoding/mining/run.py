@@ -9,11 +9,11 @@ from diptych._types import Json, Progress
 from diptych.apps.contrastive_decoding.mining.ranking import Apart, RankedText, apart, rank
 from diptych.apps.contrastive_decoding.mining.tokens import ENOUGH_PROMPTS, LEAST_PROMPTS, Token, halve, measure
 from diptych.apps.contrastive_decoding.scoring import ScoredText, check_pair, score_responses
-from diptych.apps.contrastive_decoding.summary import summarise
 from diptych.apps.contrastive_decoding.terms import Term, by_likelier, compare_terms
 from diptych.data import Response
 from diptych.errors import DataError
 from diptych.models.divergence import MAX_BYTES, Divergences
+from diptych.models.divergence_summary import summarise
 from diptych.models.fingerprint import Gauge, Scout
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Sampling

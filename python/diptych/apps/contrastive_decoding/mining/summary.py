@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from diptych._types import Json
 from diptych.apps.contrastive_decoding.mining.ranking import RankedText
 from diptych.apps.contrastive_decoding.mining.run import GIVEN, Mined
-from diptych.apps.contrastive_decoding.summary import as_lines as statistics_as_lines
+from diptych.models.divergence_summary import as_lines as statistics_as_lines
 from diptych.utils.text import printable, shorten
 
 CAVEAT = (
