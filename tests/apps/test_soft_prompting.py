@@ -105,6 +105,37 @@ def test_killed_after_any_step_it_ends_with_the_same_vectors(
         assert [(out / n).read_bytes() for n in names] == [(tmp_path / "whole" / n).read_bytes() for n in names]
 
 
+def test_texts_are_written_anew_under_the_vectors_and_after_a_kill_the_same(folder: Path, tmp_path: Path) -> None:
+    """Twelve steps, new texts after the fifth and the tenth; killed between them, between checkpoints, and at one."""
+    more: Json = {"continuations": "both", "prompts": str(folder / "p.txt"), "refresh_every": 5}
+    run(folder, tmp_path / "whole", **more)
+    whole = SoftPrompt.load(tmp_path / "whole" / "soft_prompt")
+    kept = SoftPrompt.load(_trained(folder, tmp_path / "kept", {**more, "refresh_every": 0}) / "soft_prompt")
+    steps = [_steps(tmp_path / name) for name in ("whole", "kept")]
+    assert steps[0][:5] == steps[1][:5] and all(a != b for a, b in zip(steps[0][5:], steps[1][5:], strict=True))
+    n_texts = 2 * (N_PROMPTS - 4)
+    assert whole.details["spent"] == kept.details["spent"] + 2 * n_texts
+    for after in (6, 7, 9):
+        out = tmp_path / f"cut-{after}"
+        with pytest.raises(Killed):
+            run(folder, out, Axe(after), **more)
+        run(folder, out, **more)
+        assert (SoftPrompt.load(out / "soft_prompt").vectors[0] == whole.vectors[0]).all()
+        assert _steps(out) == steps[0]
+    with pytest.raises(ConfigError, match="continuations: given takes those of the file"):
+        run(folder, tmp_path / "x", refresh_every=5)
+
+
+def _trained(folder: Path, out: Path, more: Json) -> Path:
+    run(folder, out, **more)
+    return out
+
+
+def _steps(out: Path) -> list[float]:
+    rows = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    return [row["divergence"] for row in rows if row["kind"] == "step"]
+
+
 def test_accumulated_batches_are_one_large_batch(folder: Path, tmp_path: Path) -> None:
     """Four texts at once, or twice two of them; the order of texts is by batch, so all twelve are in every step."""
     large = run(folder, tmp_path / "large", batch_size=12, n_steps=3)

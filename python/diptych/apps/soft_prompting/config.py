@@ -91,6 +91,8 @@ class TrainConfig(TextSettings):
     """Of AdamW."""
     max_grad_norm: float = Field(default=1.0, gt=0.0)
     """A longer gradient is cut to this length."""
+    refresh_every: int = Field(default=0, ge=0)
+    """Steps after which the models write the texts that are trained on anew, under the vectors; 0 keeps the first."""
     eval_every: int = Field(default=20, ge=1)
     """Steps between looks at those."""
     patience: int = Field(default=5, ge=0)
@@ -107,6 +109,10 @@ class TrainConfig(TextSettings):
     def _fits_together(self) -> TrainConfig:
         if (self.initial == "text") != (self.initial_text is not None):
             raise ValueError("initial: text and initial_text go together")
+        if self.refresh_every and self.continuations == "given":
+            raise ValueError(
+                "refresh_every has the models write texts, and continuations: given takes those of the file"
+            )
         if self.per_model and self.nearest_weight:
             raise ValueError("nearest_weight is for vectors that both models read")
         return self

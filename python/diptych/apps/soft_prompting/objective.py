@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from diptych.apps.soft_prompting.seeds import Seed
@@ -51,6 +51,18 @@ class Pair:
     def lengths(self) -> list[int]:
         """Tokens of each text with its prompt, under the model that makes more of them."""
         return [max(a.n_around, b.n_around) for a, b in zip(*self.rows, strict=True)]
+
+    def with_texts(self, texts: Mapping[int, tuple[int, ...]]) -> Pair:
+        """The same prompts, some of them with other texts.
+
+        Parameters
+        ----------
+        texts : tokens by number of the text
+        """
+        first, second = (
+            [replace(row, tokens=texts.get(number, row.tokens)) for number, row in enumerate(own)] for own in self.rows
+        )
+        return Pair(self.models, (first, second))
 
     def divergence(self, numbers: Sequence[int], vectors: tuple[Any, Any], measure: Measure) -> Any:
         """The mean over the tokens of each text, float tensor, shape (texts,); gradients flow to the vectors.

@@ -116,11 +116,16 @@ def _analysis(tried: Tried, name: str) -> Json:
     difference = own.length.difference
     return {
         "disagreement": percent(own.disagreement, 1),
+        "js": [_spread(own.tokens[side]["by_token"]["js"]) for side in ("a", "b")],
         "between": percent(own.words.between, 1),
         "within": ["one draw" if one is None else percent(one, 1) for one in within],
         "lengths": f"{own.length.a:.1f} and {own.length.b:.1f}",
         "difference": f"{difference.mean:+.1f} [{difference.low:.1f}, {difference.high:.1f}]",
     }
+
+
+def _spread(js: Json) -> str:
+    return ", ".join(f"{js[name]:.3f}" for name in ("mean", "median", "90 %", "99 %", "max"))
 
 
 def _kind(tried: Tried, number: int) -> Json:

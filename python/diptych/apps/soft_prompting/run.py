@@ -15,6 +15,7 @@ from diptych.apps.soft_prompting.evaluation import held_out_summary
 from diptych.apps.soft_prompting.found import nearest_text
 from diptych.apps.soft_prompting.initial import initial_vectors
 from diptych.apps.soft_prompting.objective import Pair, check_pair, pair_up
+from diptych.apps.soft_prompting.refreshing import Refresher
 from diptych.apps.soft_prompting.seeds import Seeds, gather_seeds
 from diptych.apps.soft_prompting.training import Trainer
 from diptych.comparison.manifest import describe_manifest
@@ -91,6 +92,7 @@ def _train(
     trainer = Trainer(
         pair, control, seeds.numbers(held_out=False), seeds.numbers(held_out=True),
         config=config, vectors=vectors, max_bytes=max_bytes,
+        refresher=Refresher((a, b), seeds, config) if config.refresh_every else None,
     )  # fmt: skip
     lock = Lock(folder / "training.lock", str(folder))
     try:

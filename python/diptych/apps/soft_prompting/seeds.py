@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from diptych._types import Json
-from diptych.apps.soft_prompting.config import TextSettings
+from diptych.apps.soft_prompting.config import Continuations, TextSettings
 from diptych.apps.soft_prompting.writing import Question, write_answers
 from diptych.comparison.pairing import limit_prompts
 from diptych.comparison.sources import load_arm
@@ -100,6 +100,21 @@ def gather_seeds(config: TextSettings, a: HFModel, b: HFModel) -> Seeds:
     return Seeds(found, origin, tuple(said))
 
 
+def writers_of(continuations: Continuations) -> str:
+    """Who writes the texts of a prompt, in their order: ``a``, ``b``, or both.
+
+    Parameters
+    ----------
+    continuations : but ``given``
+
+    Examples
+    --------
+    >>> writers_of("both"), writers_of("b")
+    ('ab', 'b')
+    """
+    return "ab" if continuations == "both" else continuations
+
+
 def _given(config: TextSettings, a: HFModel) -> tuple[list[Seed], Json, list[str]]:
     read = load_arm(Path(config.prompts), arm="a", prompt_field=None, response_field=None, threads=1)
     tokenizer = a.load().tokenizer
@@ -122,7 +137,7 @@ def _written(config: TextSettings, models: dict[str, HFModel]) -> tuple[list[See
     wanted, said = _wanted(texts, config, models["a"].load().tokenizer)
     asked = [row for row in prompts.rows if row.prompt_id in wanted]
     questions = [Question(conversation(row.text, row.system), place=row.place) for row in asked]
-    names = "ab" if config.continuations == "both" else config.continuations
+    names = writers_of(config.continuations)
     written = {
         name: write_answers(
             models[name], questions, max_tokens=config.continuation_tokens,

@@ -12,6 +12,7 @@ import numpy as np
 from diptych._types import Json, Vectors
 from diptych.apps.soft_prompting.config import TrainConfig
 from diptych.apps.soft_prompting.objective import Measure, Pair, penalty
+from diptych.apps.soft_prompting.refreshing import Refresher, Texts
 from diptych.apps.soft_prompting.target import GRADIENT_PASSES
 from diptych.errors import ModelError
 from diptych.utils.hashing import derive_seed
@@ -67,6 +68,7 @@ class Trainer:
     config : of the training
     vectors : that it begins with: one array, or one for each model
     max_bytes : of memory for scores
+    refresher : writes the texts anew, where the settings ask for it
     """
 
     def __init__(
@@ -79,9 +81,11 @@ class Trainer:
         config: TrainConfig,
         vectors: Sequence[Vectors],
         max_bytes: int,
+        refresher: Refresher | None = None,
     ) -> None:
         import torch
 
+        self._refresher, self._texts, self._lengths = refresher, dict[int, tuple[int, ...]](), pair.lengths
         self.pair, self.control, self.config = pair, control, config
         self._trained, self._held_out = list(trained), list(held_out)
         self._measure = Measure(config.objective, config.temperature, max_bytes)
@@ -121,9 +125,18 @@ class Trainer:
         """Do the next step, and look at the held-out prompts when it is time."""
         if not self.looks:
             self._look()
+        every = self.config.refresh_every
+        if self._refresher is not None and every and self.n_done and self.n_done % every == 0:
+            self._take(self._refresher.write(self.arrays(), self.n_done))
         self._step()
         if self.n_done % self.config.eval_every == 0 or self.n_done >= self.config.n_steps:
             self._look()
+
+    def _take(self, texts: Texts) -> None:
+        """Train on these texts from now on."""
+        self._texts = dict(texts)
+        self.pair = self.pair.with_texts(texts)
+        self.control = None if self.control is None else self.control.with_texts(texts)
 
     def _step(self) -> None:
         import torch
@@ -159,10 +172,12 @@ class Trainer:
 
     @property
     def spent(self) -> int:
-        """Forward passes of texts: one through both models is one, a gradient counts as three, looks as one."""
+        """Forward passes of texts: one through both models is one, a gradient counts as three, a text anew as one."""
         in_steps = sum(len(self._batch(number)) for number in range(self.n_done * self.config.accumulation))
         n_pairs = 1 if self.control is None else 2
-        return n_pairs * (GRADIENT_PASSES * in_steps + len(self.looks) * len(self._held_out))
+        every = self.config.refresh_every
+        n_written = len(self._trained) * ((self.n_done - 1) // every) if every and self.n_done else 0
+        return n_pairs * (GRADIENT_PASSES * in_steps + len(self.looks) * len(self._held_out)) + n_written
 
     def _look(self) -> None:
         import torch
@@ -187,7 +202,7 @@ class Trainer:
         epoch, place = divmod(number, self._per_epoch)
         if self._epoch != epoch:
             self._batches = batches_of(
-                self._trained, self.pair.lengths, self.config.batch_size, seed=self.config.seed, epoch=epoch
+                self._trained, self._lengths, self.config.batch_size, seed=self.config.seed, epoch=epoch
             )
             self._epoch = epoch
         return self._batches[place]
@@ -207,6 +222,7 @@ class Trainer:
             "best": asdict(self.best),
             "steps": [asdict(step) for step in self.steps],
             "looks": [asdict(look) for look in self.looks],
+            "texts": [[number, *tokens] for number, tokens in self._texts.items()],
         }
         return arrays, rest
 
@@ -230,6 +246,7 @@ class Trainer:
                         for name in ("exp_avg", "exp_avg_sq")
                     },
                 }
+        self._take({number: tuple(tokens) for number, *tokens in rest["texts"]})
         self.best_vectors = tuple(arrays[f"best.{number}"] for number in range(len(self.parameters)))
         self.n_done, self.n_waited, self.best = rest["n_done"], rest["n_waited"], Look(**rest["best"])
         self.steps = [Step(**step) for step in rest["steps"]]

@@ -51,6 +51,9 @@ def train(
     learning_rate: Annotated[
         float | None, option("learning-rate", "In units of the scale of tokens' vectors.", TRAINING, "0.05")
     ] = None,
+    refresh_every: Annotated[
+        int | None, option("refresh-every", "Steps after which the models write texts anew.", TRAINING, "never")
+    ] = None,
     held_out: Annotated[float | None, option("held-out", "Share of prompts not trained on.", TRAINING, "0.25")] = None,
     patience: Annotated[int | None, option("patience", "Looks without gain; 0 never stops.", TRAINING, "5")] = None,
     seed: flags.Seed = None,
