@@ -56,6 +56,7 @@ def as_lines(summary: Json) -> Iterator[str]:
     summary : of ``summarise``
     """
     yield head_of(summary)
+    yield names_of(summary)
     yield ""
     for row in summary["hypotheses"]:
         tested = row["outcome"] != "not tested"
@@ -79,6 +80,16 @@ def head_of(summary: Json) -> str:
         f"{summary['n_found']} of {summary['n_tested']} hypotheses were found, by {rule} at a false discovery rate of "
         f"{summary['alpha']:g}; {summary['n_found_by_bh']} by Benjamini–Hochberg over all"
     )
+
+
+def names_of(summary: Json) -> str:
+    """Which model is called what.
+
+    Parameters
+    ----------
+    summary : of ``summarise``
+    """
+    return f"A is {summary['a']}, B is {summary['b']}"
 
 
 def said(row: Json) -> str:
@@ -116,7 +127,7 @@ def as_document(summary: Json) -> str:
     seen = [[row["number"], _together(row["seen_before"])] for row in summary["hypotheses"]]
     led = as_markdown([["hypothesis", "prompts whose answers led to it"], *seen])
     notices = "".join(f"- {markdown_cell(line)}\n" for line in summary["notices"])
-    return f"{head_of(summary)}.\n\n{table}\n{led}\n{notices}"
+    return f"{head_of(summary)}. {markdown_cell(names_of(summary))}.\n\n{table}\n{led}\n{notices}"
 
 
 def _together(prompts: Sequence[str]) -> str:
