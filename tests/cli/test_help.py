@@ -58,6 +58,7 @@ def test_every_setting_of_a_comparison_has_a_flag(verb: str, without: set[str]) 
         "pairing": "paired",
         "embedder_args": "embedder_arg",
         "other_judges": "judge",
+        "claims": "claim",
     }
     settings = {flag_of.get(name, name) for name in CompareConfig.model_fields}
     assert settings - flags == without

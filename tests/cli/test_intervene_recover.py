@@ -196,3 +196,13 @@ def test_several_judges_are_asked_and_each_is_told_of(forge: Forge, folder: Path
     assert (folder / "again/judges.json").read_bytes() == (folder / "on/judges.json").read_bytes()
     assert "different" not in again.out
     check_message(forge.run(*BLIND, *two, "--judge", "scripted/j.yaml", cwd=folder), "name each judge once")
+
+
+def test_a_sentence_of_ones_own_is_judged_blind(forge: Forge, folder: Path) -> None:
+    command = (*BLIND, "--judge", "scripted/j.yaml", "--claim", "recommends tea", "--lenses", "claims", "--out", "on")
+    plan = done(forge.run(*command, "--dry-run", cwd=folder)).out
+    assert "scripted/j, to read: at most 160 requests" in plan
+    done(forge.run(*command, cwd=folder))
+    [one] = json.loads((folder / "on/recovered.json").read_bytes())["hypotheses"]
+    assert one["findings"] == ["claims.01_recommends_tea"] and "recommends tea" in one["statement"]
+    check_message(forge.run(*BLIND, "--claim", "x", cwd=folder), "give --judge PROVIDER/MODEL")

@@ -64,7 +64,16 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_every_setting_has_a_case() -> None:
-    apart = {"pairing", "cross_fit", "simultaneous", "embedder_args", "embeddings", "embedding_field", "other_judges"}
+    apart = {
+        "pairing",
+        "cross_fit",
+        "simultaneous",
+        "embedder_args",
+        "embeddings",
+        "embedding_field",
+        "other_judges",
+        "claims",
+    }
     assert {case[0] for case in SETTINGS} | apart == set(CompareConfig.model_fields)
 
 

@@ -230,3 +230,48 @@ def test_exchanging_the_arms_turns_what_each_judge_says() -> None:
 def test_judges_that_do_not_fit_are_refused(values: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         CompareConfig.parse(values, source="test")
+
+
+def claimed(
+    a: list[dict[str, Any]], b: list[dict[str, Any]], *claims: str, n_judges: int = 1
+) -> tuple[Result, list[str]]:
+    """A comparison by sentences of one's own."""
+    rule = reader(proposes=["is never asked for"], holds=warns)
+    names = [f"scripted/{i}" for i in range(n_judges)]
+    values = {"lenses": "claims", "claims": list(claims), "judge": names[0], "other_judges": names[1:]}
+    config = CompareConfig.parse(values, source="test")
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        judges = [stack.enter_context(assistant(rule, name)) for name in names]
+        readers = Readers(judge=judges[0], panel=tuple(judges[1:]))
+        prepared = prepare(a, b, config=config)
+        result = analyse(prepared, threads=1, lenses=Lenses(), readers=readers, progress=Silent())
+        return result, [question for judge in judges for question in asked_of(judge)]
+
+
+def test_sentences_of_ones_own_are_tested_on_all_prompts_and_nothing_else_is_asked() -> None:
+    a, b = arm(0.1, seed=1), arm(0.7, seed=2)
+    result, asked = claimed(a, b, "warns the reader", "is about food")
+    assert result.family_size == 2 and len(result.findings) == 1
+    finding = by_sentence(result.findings, "warns the reader")
+    assert (finding.tested_on, finding.n_prompts, finding.lens) == ("all prompts", 80, "claims")
+    assert all(map(is_judged, asked)) and len(asked) == len({(row.prompt, row.response) for row in result.table.rows})
+    none, _ = claimed(arm(0.4, seed=1), arm(0.4, seed=2), "warns the reader")
+    assert none.findings == []
+    several, _ = claimed(a, b, "warns the reader", n_judges=2)
+    assert [len(entry["judges"]) for entry in several.judges] == [2]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"claims": ["warns"], "lenses": "claims"}, "give --judge PROVIDER/MODEL"),
+        ({"claims": ["warns"], "lenses": "surface"}, "go together"),
+        ({"claims": [" "], "lenses": "claims", "judge": "scripted/x"}, "has 0 characters"),
+        ({"claims": ["warns", "warns "], "lenses": "claims", "judge": "scripted/x"}, "name each sentence once"),
+    ],
+)
+def test_sentences_that_do_not_fit_are_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        CompareConfig.parse(values, source="test")

@@ -119,7 +119,7 @@ def arms(second: list[dict[str, Any]]) -> Table:
 PLAIN = records(40, answer="No, not {i}, never.")
 TEXTS_OF_A_CONTRAST = Proposing.load(records(40, answer="Yes, {i} it is."), PLAIN)
 SEEING = [name for name in LENSES if not make_lens(name).blinded]
-NAMED_BY_THE_USER = ("scores", "likelihood")
+NAMED_BY_THE_USER = ("scores", "likelihood", "claims")
 BLIND = [name for name in LENSES if make_lens(name).blinded and name not in NAMED_BY_THE_USER]
 
 

@@ -42,6 +42,7 @@ def aa(
     embedding_field: flags.EmbeddingField = None,
     labeller: flags.Labeller = None,
     judge: flags.Judge = None,
+    claim: flags.Claim = None,
     judge_pairs: flags.JudgePairs = None,
     judge_sentences: flags.JudgeSentences = None,
     alpha: flags.Alpha = None,

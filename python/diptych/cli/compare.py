@@ -60,6 +60,7 @@ def compare(
     embedding_field: flags.EmbeddingField = None,
     labeller: flags.Labeller = None,
     judge: flags.Judge = None,
+    claim: flags.Claim = None,
     judge_pairs: flags.JudgePairs = None,
     judge_sentences: flags.JudgeSentences = None,
     alpha: flags.Alpha = None,

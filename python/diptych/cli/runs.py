@@ -43,7 +43,7 @@ from diptych.utils.text import json_text
 Check = Callable[[Result, Readers], Json | None]
 """Checks what was found, with the models that help to read."""
 _SHOWN = 20
-_LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood", "judge": "judge"}
+_LENS_OF = {"score_fields": "scores", "likelihood_models": "likelihood", "judge": "judge", "claims": "claims"}
 _TOGETHER = {"lenses", "labeller", "other_judges", *_LENS_OF}
 """Settings that are checked together, so that none of a file is judged by itself."""
 """Settings that ask for a lens."""

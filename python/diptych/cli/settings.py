@@ -97,6 +97,10 @@ Judge = Annotated[
     list[str] | None,
     option("judge", "Model that says how the two differ, and judges answers blind; repeat for more.", METHOD, "none"),
 ]
+Claim = Annotated[
+    list[str] | None,
+    option("claim", "Sentence that goes on from “This answer …”, for --judge to judge; repeat for more.", METHOD),
+]
 JudgePairs = Annotated[
     int | None, option("judge-pairs", "Pairs of answers of each half that the judge is shown.", METHOD, "24")
 ]
@@ -139,6 +143,7 @@ _PARAMETER = {
     "pairing": "paired",
     "embedder_args": "embedder_arg",
     "other_judges": "judge",
+    "claims": "claim",
 }
 """Settings whose flag has another name."""
 
@@ -148,7 +153,7 @@ def given_settings(context: typer.Context) -> dict[str, Any]:
     from diptych.comparison.config import CompareConfig
 
     values = {name: context.params.get(_PARAMETER.get(name, name)) for name in CompareConfig.model_fields}
-    for repeated in ("score_fields", "equivalent_within", "embedder_args"):
+    for repeated in ("score_fields", "equivalent_within", "embedder_args", "claims"):
         values[repeated] = values[repeated] or None
     if values["pairing"] is not None:
         values["pairing"] = "paired" if values["pairing"] else "unpaired"

@@ -15,8 +15,11 @@ from diptych.embeddings.settings import EmbedderSettings
 from diptych.stats.multiplicity import Fdr
 from diptych.utils.amounts import number_or_share
 from diptych.utils.names import check_name
+from diptych.utils.text import printable
 
 LABELLERS = ("keywords",)
+MAX_CLAIM = 300
+"""Characters of a sentence of one's own."""
 
 
 class CompareOptions(TypedDict, total=False):
@@ -41,6 +44,7 @@ class CompareOptions(TypedDict, total=False):
     labeller: str
     judge: str | None
     other_judges: Sequence[str] | str
+    claims: Sequence[str]
     judge_pairs: int
     judge_sentences: int
     limit: int | None
@@ -94,6 +98,8 @@ class CompareConfig(EmbedderSettings):
     """Model, as ``provider/model``, that the lens ``judge`` asks; it also judges the names of another labeller."""
     other_judges: tuple[str, ...] = ()
     """Further models that judge the sentences of the lens ``judge``: the mean of the verdicts is tested."""
+    claims: tuple[str, ...] = ()
+    """Sentences of one's own that go on from “This answer …”: the lens ``claims`` has them judged of every answer."""
     judge_pairs: int = Field(default=24, ge=1, le=1000)
     """Pairs of responses of each half that the judge is shown, to say how they differ."""
     judge_sentences: int = Field(default=10, ge=1, le=50)
@@ -171,6 +177,17 @@ class CompareConfig(EmbedderSettings):
 
         return None if name is None else find_model(name).name
 
+    @field_validator("claims")
+    @classmethod
+    def _are_sentences(cls, claims: tuple[str, ...]) -> tuple[str, ...]:
+        lines = tuple(printable(" ".join(claim.split())) for claim in claims)
+        for line in lines:
+            if not 1 <= len(line) <= MAX_CLAIM:
+                raise ValueError(f"{line[:40]!r} has {len(line)} characters: a sentence has 1 to {MAX_CLAIM}")
+        if len(set(lines)) < len(lines):
+            raise ValueError("name each sentence once")
+        return lines
+
     @field_validator("other_judges")
     @classmethod
     def _are_models(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -209,14 +226,23 @@ class CompareConfig(EmbedderSettings):
     def _judge_is_for_something(self) -> CompareConfig:
         if "judge" in self.lenses and self.judge is None:
             raise ValueError("the lens 'judge' needs a model to ask: give --judge PROVIDER/MODEL")
-        if self.judge is not None and "judge" not in self.lenses and self.labeller in LABELLERS:
+        if ("claims" in self.lenses) != bool(self.claims):
+            raise ValueError("the lens 'claims' and sentences go together; name both (--claim), or neither")
+        if self.claims and self.judge is None:
+            raise ValueError("sentences of one's own are judged by a model: give --judge PROVIDER/MODEL")
+        if self.judge is not None and not self.judges_sentences and self.labeller in LABELLERS:
             raise ValueError("a judge is asked by the lens 'judge', or about the names of a labeller; name one of them")
         return self
+
+    @property
+    def judges_sentences(self) -> bool:
+        """Whether a judge says which sentences hold of answers, and not only whether names fit."""
+        return "judge" in self.lenses or "claims" in self.lenses
 
     @model_validator(mode="after")
     def _judges_judge_apart(self) -> CompareConfig:
         named = [*([] if self.judge is None else [self.judge]), *self.other_judges]
-        if self.other_judges and (self.judge is None or "judge" not in self.lenses):
+        if self.other_judges and (self.judge is None or not self.judges_sentences):
             raise ValueError("further judges judge what the lens 'judge' proposes: name that lens, and its judge")
         if len(set(named)) < len(named):
             raise ValueError(f"{', '.join(named)}: name each judge once")

@@ -100,12 +100,13 @@ def of_comparison(settings: CompareConfig, size: Size, *, has_labeller: bool, ha
         n_pairs = min(settings.judge_pairs, size.n_prompts // 2)
         n_questions = n_halves * 2 * math.ceil(n_pairs / PAIRS_A_QUESTION)
         counts["judge"].append(Asked(n_questions, 2 * PAIRS_A_QUESTION * size.shown))
-        counts["judge"].append(verdicts_of(settings, size))
+    if has_judge:
+        counts["judge"] += verdicts_of(settings, size)
     return counts
 
 
-def verdicts_of(settings: CompareConfig, size: Size) -> Asked:
-    """What each judge of the lens ``judge`` is asked about sentences.
+def verdicts_of(settings: CompareConfig, size: Size) -> list[Asked]:
+    """What each judge is asked about sentences, those that the judge proposes and those of the user.
 
     Parameters
     ----------
@@ -114,7 +115,9 @@ def verdicts_of(settings: CompareConfig, size: Size) -> Asked:
     """
     share = 1.0 if settings.cross_fit else 1.0 - settings.discovery_fraction
     sentences = settings.judge_sentences * MAX_SENTENCE
-    return Asked(math.ceil(share * size.n_responses), size.shown + sentences)
+    of_judge = [Asked(math.ceil(share * size.n_responses), size.shown + sentences)]
+    of_claims = [Asked(size.n_responses, size.shown + sum(map(len, settings.claims)))]
+    return of_judge * ("judge" in settings.lenses) + of_claims * ("claims" in settings.lenses)
 
 
 def of_joint_table(settings: CompareConfig, size: Size, *, has_labeller: bool, has_judge: bool) -> Counts:

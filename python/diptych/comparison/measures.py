@@ -176,6 +176,7 @@ class Tools:
     likelihood_models : two models on this machine whose likelihoods are measured
     threads : for kernels; no result depends on it
     readers : models that were asked for
+    claims : sentences about an answer that the user gave
     proposing : texts that say what to look for
     contrast_clusters : how texts of two sides are put into clusters
     """
@@ -187,6 +188,7 @@ class Tools:
     likelihood_models: tuple[str, ...] = ()
     threads: int = 1
     readers: Readers = Readers()
+    claims: tuple[str, ...] = ()
     proposing: Proposing | None = None
     contrast_clusters: Way = "joint"
 

@@ -103,6 +103,7 @@ def propose_parts(
             likelihood_models=config.likelihood_models,
             threads=threads,
             readers=readers,
+            claims=config.claims,
             proposing=proposing,
             contrast_clusters=config.contrast_clusters,
         )

@@ -182,7 +182,7 @@ class AskedReaders:
             asked += self.checks if role == "assistant" else ()
             yield reader, reader.estimate(asked)
         for reader in self.panel:
-            judged = [verdicts_of(self.settings, size) for size in sizes]
+            judged = [one for size in sizes for one in verdicts_of(self.settings, size)]
             yield reader, reader.estimate([(one.n, one.n_characters) for one in judged])
 
 

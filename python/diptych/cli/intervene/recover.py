@@ -35,6 +35,7 @@ def recover(
     embedder_arg: flags.EmbedderArg = None,
     labeller: flags.Labeller = None,
     judge: flags.Judge = None,
+    claim: flags.Claim = None,
     judge_pairs: flags.JudgePairs = None,
     judge_sentences: flags.JudgeSentences = None,
     alpha: flags.Alpha = None,

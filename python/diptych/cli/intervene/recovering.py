@@ -96,8 +96,8 @@ def _config(context: typer.Context, choices: asking.Choices) -> CompareConfig:
     given = flags.given_settings(context)
     arms = context.params["a"], context.params["b"]
     if "lenses" not in given and arms[0] != arms[1] and all(arm.startswith("hf/") for arm in arms):
-        judges = ["judge"] if "judge" in given else []
-        given["lenses"] = [*CompareConfig().lenses, *judges, "likelihood"]
+        asked = [lens for lens in ("judge", "claims") if lens in given]
+        given["lenses"] = [*CompareConfig().lenses, *asked, "likelihood"]
     given = with_likelihood_of_arms(given, *arms)
     given = choices.full_names(given)
     given |= {"name_a": NAMES[0], "name_b": NAMES[1]}

@@ -16,6 +16,7 @@ LENSES = {
     "log_odds": "LogOddsLens",
     "likelihood": "LikelihoodLens",
     "judge": "JudgeLens",
+    "claims": "ClaimsLens",
     "approval": "ApprovalLens",
     "contrast": "ContrastLens",
     "contrast_halves": "ContrastHalvesLens",

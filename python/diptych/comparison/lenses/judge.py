@@ -61,7 +61,8 @@ class JudgeLens:
         pairs = choose_pairs(discovery, readers.n_pairs, seed=tools.seed)
         sentences = propose_sentences(readers.judge, pairs, readers.n_sentences, seed=tools.seed)
         seen = frozenset(row.prompt_id for row in discovery)
-        return JudgeProposal((readers.judge, *readers.panel), sentences, discovery.half, seen, seed=tools.seed)
+        judges = (readers.judge, *readers.panel)
+        return JudgeProposal(judges, sentences, seed=tools.seed, half=discovery.half, seen=seen)
 
 
 def choose_pairs(discovery: Discovery, n_pairs: int, *, seed: int) -> list[Pair]:
@@ -147,19 +148,28 @@ class JudgeProposal:
     ----------
     judges : each is asked by itself; the first proposed the sentences
     sentences : in the order of the measures
-    half : that they were proposed on
+    lens : that proposes them
+    half : that they were proposed on; None where on none
     seen : ids of its prompts
     seed : of the run
     """
 
     def __init__(
-        self, judges: Sequence[Assistant], sentences: Sequence[str], half: Half, seen: frozenset[str], *, seed: int
+        self,
+        judges: Sequence[Assistant],
+        sentences: Sequence[str],
+        *,
+        seed: int,
+        lens: str = "judge",
+        half: Half | None = None,
+        seen: frozenset[str] = frozenset(),
     ) -> None:
         self._judges, self._sentences, self._seen, self._seed = judges, tuple(sentences), seen, seed
         self._names = _apart([judge.model.name for judge in judges])
         self._said: list[FloatMatrix] = []
         self.measures = tuple(
-            _as_measure(sentence, half, rank, self._names) for rank, sentence in enumerate(sentences, start=1)
+            _as_measure(sentence, lens, f"{half}_{rank:02d}" if half else f"{rank:02d}", self._names)
+            for rank, sentence in enumerate(sentences, start=1)
         )
 
     def values(self, responses: Sequence[Response]) -> FloatMatrix:
@@ -190,11 +200,11 @@ def _apart(names: Sequence[str]) -> list[str]:
     return [f"{name} ({names[:i].count(name) + 1})" if name in names[:i] else name for i, name in enumerate(names)]
 
 
-def _as_measure(sentence: str, half: Half, rank: int, judges: Sequence[str]) -> Measure:
+def _as_measure(sentence: str, lens: str, place: str, judges: Sequence[str]) -> Measure:
     who = "a judge says" if len(judges) == 1 else f"{len(judges)} judges say"
     return Measure(
-        id=f"judge.{half}_{rank:02d}_{slug(sentence, max_length=40)}",
-        lens="judge",
+        id=f"{lens}.{place}_{slug(sentence, max_length=40)}",
+        lens=lens,
         more=f"gives more responses of which {who}: “{sentence}”",
         fewer=f"gives fewer responses of which {who}: “{sentence}”",
         unit="share of responses",

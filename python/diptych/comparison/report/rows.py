@@ -15,6 +15,7 @@ _MEMBERSHIP = {
     "clusters": ("in this cluster", "not in it"),
     "regions": ("in this region", "not in it"),
     "judge": ("the judge says so", "the judge says not so"),
+    "claims": ("the judge says so", "the judge says not so"),
 }
 
 

@@ -52,7 +52,7 @@ class Hypothesis:
         """
         if self.measure:
             return SurfaceProposal([list(MEASURES).index(self.measure)], {})
-        return JudgeProposal(judges, [self.criterion], "first", seen, seed=seed)
+        return JudgeProposal(judges, [self.criterion], half="first", seen=seen, seed=seed)
 
     def named(self, measure: Measure) -> Measure:
         """A measure under a name of this hypothesis's own, as it stands in the list of hypotheses.
