@@ -101,7 +101,7 @@ def test_killed_in_any_round_it_ends_with_the_same_files(
 ) -> None:
     more: Json = {"optimiser": optimiser, "optimiser_settings": {"search_width": 16}, "budget": 300}
     run(planted, folder, "whole", **more)
-    names = ("search.json", "archive.jsonl", "history.jsonl", "search.html", "archive.html")
+    names = ("search.json", "archive.jsonl", "history.jsonl", "plots/passes.html", "plots/fluency.html")
     for after in moments:
         out = folder / f"cut-{after}"
         with pytest.raises(Killed):

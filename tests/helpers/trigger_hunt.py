@@ -1,9 +1,9 @@
 """How often each way to search for words finds a planted trigger, at an equal number of forward passes.
 
-Each seed plants another trigger of three tokens, of 95 that may stand in a prompt, in another pair of tiny models: one
-of them alone gives next to nothing away, two a little, all three nearly everything. Every way may spend as many forward
+Each pair of tiny models has another trigger of three tokens, of 95 that may stand in a prompt: one of them alone gives
+next to nothing away, two a little, all three nearly everything. Every way may spend as many forward
 passes of texts; the trigger is found if its tokens are in their places, or if the divergence is above what two of them
-reach. Chance is beaten if the pairs in which only the other way finds it are too many: an exact test of signs.
+reach. Chance is beaten if the searches in which only the other way finds it are too many: an exact test of signs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,12 @@ from typing import Any
 from scipy.stats import binomtest
 
 from diptych.apps.soft_prompting.optimisers import OPTIMISERS
-from diptych.apps.soft_prompting.search import Search
+from diptych.errors import BudgetError
 from tests.helpers.planted_trigger import FLIPPED, N_TRIGGER, PlantedTrigger, plant_trigger
 
 BUDGET, N_TEXTS = 1_000, 2
-SEEDS = range(1, 21)
-"""Settings were chosen on the pair of seed 0."""
+PAIRS, N_SEEDS = range(1, 5), 5
+"""Seeds of the pairs, each searched so many times; settings were chosen on the pair of seed 0."""
 CHANCE = "random"
 SETTINGS: dict[str, dict[str, Any]] = {
     CHANCE: {"search_width": 32},
@@ -42,8 +43,8 @@ class Row:
 
     Parameters
     ----------
-    found : of how many seeds
-    n_seeds : seeds
+    found : how often
+    n_seeds : of how many searches
     p_value : that chance finds it as often; None for chance itself
     best : median of the greatest divergence
     spent : forward passes, the mean
@@ -66,17 +67,17 @@ class Run:
 
 
 def measure(say: Callable[[str], None]) -> dict[str, Any]:
-    """The table, as JSON; says how far it is after each seed."""
+    """The table, as JSON; says how far it is."""
     runs: dict[str, list[Run]] = {name: [] for name in OPTIMISERS}
-    for seed in SEEDS:
+    for number in PAIRS:
         with tempfile.TemporaryDirectory() as folder:
-            planted = plant_trigger(Path(folder), seed=seed)
+            planted = plant_trigger(Path(folder), seed=number)
             for name, own in runs.items():
-                own.append(hunt(planted, name, seed))
-        say(f"seed {seed}: " + ", ".join(f"{name} {sum(one.is_found for one in own)}" for name, own in runs.items()))
+                own += [hunt(planted, name, N_SEEDS * number + i) for i in range(N_SEEDS)]
+                say(f"pair {number}, {name}: {sum(one.is_found for one in own)} of {len(own)}")
     rows = {name: asdict(_row(own, None if name == CHANCE else runs[CHANCE])) for name, own in runs.items()}
     return {
-        "budget": BUDGET, "n_texts": N_TEXTS, "n_trigger": N_TRIGGER, "flipped": FLIPPED, "settings": SETTINGS,
+        "budget": BUDGET, "n_pairs": len(PAIRS), "n_texts": N_TEXTS, "n_trigger": N_TRIGGER, "flipped": FLIPPED, "settings": SETTINGS,
         "ways": rows,
     }  # fmt: skip
 
@@ -86,15 +87,15 @@ def hunt(planted: PlantedTrigger, name: str, seed: int) -> Run:
     target = planted.target(N_TEXTS)
     target.budget = BUDGET
     way = OPTIMISERS[name]
-    search = Search(target, way.make(target, way.settings.parse(SETTINGS.get(name, {})), seed, None))
-    while search.advance():
-        pass
-    best = search.optimiser.best
-    return Run(planted.is_found(best.tokens, best.value), best.value, search.spent[-1])
+    search = way.make(target, way.settings.parse(SETTINGS.get(name, {})), seed, None)
+    with suppress(BudgetError):
+        while not search.is_over:
+            search.step()
+    return Run(planted.is_found(search.best.tokens, search.best.value), search.best.value, target.spent)
 
 
 def p_of(own: list[Run], chance: list[Run]) -> float:
-    """That chance finds it as often: the exact one-sided test of the pairs in which one alone does."""
+    """That chance finds it as often: the exact one-sided test of the searches in which one alone does."""
     only_own = sum(one.is_found and not other.is_found for one, other in zip(own, chance, strict=True))
     n_unlike = sum(one.is_found != other.is_found for one, other in zip(own, chance, strict=True))
     return float(binomtest(only_own, n_unlike, alternative="greater").pvalue) if n_unlike else 1.0

@@ -125,4 +125,7 @@ def axes(x: str, y: str) -> Json:
     """
     from diptych.visualization.themes import LINE
 
-    return {name: {"title": {"text": text}, "gridcolor": LINE} for name, text in (("xaxis", x), ("yaxis", y))}
+    return {
+        name: {"title": {"text": text, "standoff": 8}, "automargin": True, "gridcolor": LINE}
+        for name, text in (("xaxis", x), ("yaxis", y))
+    }

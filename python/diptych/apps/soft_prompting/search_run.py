@@ -12,7 +12,7 @@ from diptych.apps.soft_prompting.ready import Origin, Ready, make_ready, opened
 from diptych.apps.soft_prompting.rescoring import baselines, projected, rescored
 from diptych.apps.soft_prompting.search import Search
 from diptych.apps.soft_prompting.search_config import SearchConfig
-from diptych.apps.soft_prompting.search_plots import draw_archive, draw_search
+from diptych.apps.soft_prompting.search_plots import search_plots
 from diptych.comparison.manifest import describe_manifest
 from diptych.errors import ModelError
 from diptych.models.batching import is_out_of_memory
@@ -24,7 +24,6 @@ from diptych.utils.hashing import source_sha256
 from diptych.utils.text import json_line, json_text
 
 SEARCH, ARCHIVE, HISTORY, LOCK = "search.json", "archive.jsonl", "history.jsonl", "search.lock"
-PAGE, FRONT = "search.html", "archive.html"
 WHAT = "search"
 
 
@@ -131,9 +130,8 @@ def _finish(ready: Ready, folder: Path) -> Json:
     ]  # fmt: skip
     rounds = zip(search.spent, search.best, strict=True)
     history = [{"round": i + 1, "spent": spent, "best": best} for i, (spent, best) in enumerate(rounds)]
-    pages = {PAGE: draw_search(history, found), FRONT: draw_archive(archive, found)}
     write_files(folder, {
-        **{name: page for name, page in pages.items() if page is not None},
+        **search_plots(history, archive, found),
         ARCHIVE: "".join(map(json_line, archive)),
         HISTORY: "".join(map(json_line, history)),
         SEARCH: json_text(found) + "\n",
