@@ -169,6 +169,10 @@ def test_trainings_are_listed_whatever_became_of_them(
         "cut": "damaged", "one/tokens-1": "done", "one/tokens-2": "damaged", "same": "begun",
     }  # fmt: skip
     assert (rows["same"]["n_done"], rows["same"]["n_steps"]) == (4, 4)
+    whole = json.loads((tmp_path / "out" / "one" / "tokens-1" / "summary.json").read_text())
+    for wrong in ({**whole, "none": "x"}, {**whole, "prompt": float("nan")}, {**whole, "gain": []}, [whole]):
+        (tmp_path / "out" / "one" / "tokens-2" / "summary.json").write_text(json.dumps(wrong))
+        assert [row["state"] for row in find_trainings(tmp_path / "out" / "one")] == ["done", "damaged"]
     lines = training_lines(list(rows.values()))
     assert len(lines) == 5 and "4 of 4 steps" in lines[4] and "damaged: " in lines[1] and "the noise" in lines[2]
     assert [row["name"] for row in find_trainings(tmp_path / "out" / "same")] == ["."]

@@ -177,7 +177,9 @@ def test_names_with_something_else_under_them_are_refused(tmp_path: Path, data: 
 
 def test_a_folder_is_all_its_files_each_with_its_name(tmp_path: Path) -> None:
     files = {
-        "evals/persona/calm.jsonl": jsonl([{"question": "Are you?", "statement": "I am."}, {"question": "Both?"}]),
+        "evals/persona/calm.jsonl": jsonl(
+            [{"question": "Are you?", "statement": "I am."}, {"question": "Both?", "statement": "Us."}]
+        ),
         "evals/risk.v2.json": array([{"question": "Both?"}, {"question": "Off?", "category": "own"}]),
         "evals/scores.csv": b"score\n1\n",
         "evals/README.md": b"# none",
@@ -190,6 +192,9 @@ def test_a_folder_is_all_its_files_each_with_its_name(tmp_path: Path) -> None:
     assert loaded.rows[2].place.endswith("risk.v2.json, item 2") and not loaded.has_ids
     assert [notice.partition(" ")[0] for notice in loaded.notices] == ["1", "1"]
     assert loaded.digest == load_prompts(tmp_path / "evals").digest
+    stated = load_prompts(tmp_path / "evals", prompt_field="statement")
+    assert [(row.text, row.fields["question"]) for row in stated.rows] == [("I am.", "Are you?"), ("Us.", "Both?")]
+    assert "2 of 3 files" in stated.notices[0]
 
 
 def test_a_folder_without_prompts_is_refused_and_a_mistake_in_one_file_is_not_passed_over(tmp_path: Path) -> None:

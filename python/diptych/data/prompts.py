@@ -212,7 +212,7 @@ def _prompt_name(names: Sequence[str], source: str, given: str | None) -> str:
         return name
     found = ", ".join(map(repr, names)) or "no fields"
     if name is not None:
-        raise DataError(
+        raise _NoPrompts(
             f"{source}: no field {name!r}, which --prompt-field names; found {found}.{did_you_mean(name, names)}"
         )
     hint = next(filter(None, (did_you_mean(one, names) for one in PROMPT)), "")

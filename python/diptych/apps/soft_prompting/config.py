@@ -34,6 +34,8 @@ class TextSettings(Settings):
     """The second; ``hf/base+adapter`` shares the base's weights."""
     prompts: str
     """File of prompts or folder of such files, or file of responses where the continuations are given."""
+    prompt_field: str | None = None
+    """Field that holds the prompt, where it is not among the usual ones."""
     max_prompt_tokens: int = Field(default=256, ge=1)
     """Leave out prompts that are longer, before the limit is applied."""
     limit: int | None = Field(default=None, ge=2)

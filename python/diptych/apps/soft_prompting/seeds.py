@@ -116,7 +116,7 @@ def writers_of(continuations: Continuations) -> str:
 
 
 def _given(config: TextSettings, a: HFModel) -> tuple[list[Seed], Json, list[str]]:
-    read = load_arm(Path(config.prompts), arm="a", prompt_field=None, response_field=None, threads=1)
+    read = load_arm(Path(config.prompts), arm="a", prompt_field=config.prompt_field, response_field=None, threads=1)
     tokenizer = a.load().tokenizer
     wanted, said = _wanted({row.prompt_id: f"{row.system or ''}{row.prompt}" for row in read}, config, tokenizer)
     rows = [
@@ -132,7 +132,7 @@ def _given(config: TextSettings, a: HFModel) -> tuple[list[Seed], Json, list[str
 
 
 def _written(config: TextSettings, models: dict[str, HFModel]) -> tuple[list[Seed], Json, list[str]]:
-    prompts = load_prompts(Path(config.prompts))
+    prompts = load_prompts(Path(config.prompts), prompt_field=config.prompt_field)
     texts = {row.prompt_id: f"{row.system or ''}{row.text}" for row in prompts.rows}
     wanted, said = _wanted(texts, config, models["a"].load().tokenizer)
     asked = [row for row in prompts.rows if row.prompt_id in wanted]

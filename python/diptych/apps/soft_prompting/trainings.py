@@ -13,6 +13,7 @@ from diptych._types import Json
 from diptych.apps.soft_prompting import folder as files
 from diptych.errors import RunError
 from diptych.stats.multiplicity import holm
+from diptych.utils.text import json_text
 
 _TAKEN = ("objective", "n_held_out", "none", "initial", "prompt", "noise_floor", "gain", "above_noise")
 _HEADS = ("training", "tokens", "without", "with", "gain [95 %]", "p", "p of all", "")
@@ -62,12 +63,13 @@ def _describe(path: Path, root: Path) -> Json | None:
         row = {"name": name, **{key: settings[key] for key in ("a", "b", "n_tokens", "n_steps")}}
         row["created"] = manifest["created"]
         summary = files.read_object(place / files.SUMMARY)
-        if summary is not None:
-            taken = {key: summary[key] for key in _TAKEN}
-            float(taken["gain"]["p_value"])
-            return {**row, "n_done": summary["n_steps"], "state": "done", **taken}
-        kept = files.read_object(place / files.CHECKPOINT) or {"n_done": 0}
-        return {**row, "n_done": int(kept["n_done"]), "state": "begun"}
+        if summary is None:
+            kept = files.read_object(place / files.CHECKPOINT) or {"n_done": 0}
+            return {**row, "n_done": int(kept["n_done"]), "state": "begun"}
+        row |= {"n_done": summary["n_steps"], "state": "done", **{key: summary[key] for key in _TAKEN}}
+        _cells({**row, "p_all": float(row["gain"]["p_value"])})
+        json_text(row)
+        return row
     except (RunError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return {"name": name, "state": "damaged", "reason": f"{error}" if isinstance(error, RunError) else f"{error!r}"}
 

@@ -40,6 +40,7 @@ def search(
     prompts: texts.PromptFile = None,
     out: Annotated[Path | None, option("out", "Folder of the search.", OUTPUT, "needed")] = None,
     config: flags.ConfigFile = None,
+    prompt_field: flags.PromptField = None,
     max_prompt_tokens: texts.MaxPromptTokens = None,
     limit: texts.Limit = None,
     continuations: texts.Continuations = None,

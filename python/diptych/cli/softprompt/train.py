@@ -29,6 +29,7 @@ def train(
     prompts: texts.PromptFile = None,
     out: Annotated[Path | None, option("out", "Folder of the training.", OUTPUT, "needed")] = None,
     config: flags.ConfigFile = None,
+    prompt_field: flags.PromptField = None,
     max_prompt_tokens: texts.MaxPromptTokens = None,
     limit: texts.Limit = None,
     continuations: texts.Continuations = None,
