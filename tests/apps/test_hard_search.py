@@ -291,6 +291,9 @@ def test_what_cannot_be_hardened_is_refused(trained: Path, tmp_path: Path) -> No
     shutil.rmtree(tmp_path / "half" / "soft_prompt")
     with pytest.raises(ModelError, match="its training is not over"):
         harden(tmp_path / "half", tmp_path / "x")
+    planned = invoke("softprompt", "harden", trained, "--budget", "2000", "--model-arg", "device=cpu", "--dry-run")
+    assert planned.code == 0, planned.err
+    assert "gcg: 2,000 forward passes, 4 texts for each candidate, 4 held out" in planned.out
     missing = invoke("softprompt", "harden", str(tmp_path / "nowhere"), "--out", str(tmp_path / "x"))
     assert missing.code == 2 and "holds no training that can go on" in missing.err
     assert not (tmp_path / "x").exists()

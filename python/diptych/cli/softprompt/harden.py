@@ -35,8 +35,9 @@ def harden(
 ) -> None:
     """Turn a trained soft prompt into words: the tokens nearest to its vectors, made better by a search.
 
-    Models, texts and place are those of the training. It says how much is lost from vectors to tokens, and measures
-    words as real text on prompts that were neither trained nor searched on. The same command goes on where it stopped.
+    Models, texts and place are those of the training; vectors that stood before everything become words before the
+    user's turn. It says how much is lost from vectors to tokens, and measures words as real text on prompts that were
+    neither trained nor searched on. The same command goes on where it stopped.
     """
     with errors_as_messages(resumes=True):
         from diptych.apps.soft_prompting.harden import hardening
