@@ -110,6 +110,7 @@ def test_what_is_judged_was_shown_to_no_labeller_and_orders_are_shown_to_none() 
     halves = dict(zip(placed.texts, placed.first_half, strict=True))
     assert all(halves[text] for text in shown) and not any(halves[text] for text in judged)
     n_named, n_judged = expected_questions(placed, EDGES, 20)
+    assert n_judged == 2 * (2 * 48 + 48)
     assert len(named) <= n_named and len(asked) - len(named) <= n_judged
 
 

@@ -25,7 +25,7 @@ from diptych.utils.hashing import derive_seed, hex_digests
 N_SHOWN = 8
 """Texts of either side that are shown, of the first half."""
 N_JUDGED = 24
-"""Texts of either side, of the second half, that a judge is asked about; and as many of either arm in all clusters."""
+"""Texts of either side, about, of the second half, that a judge is asked about; and as many of all clusters."""
 FEWEST = 3
 """Texts that either side needs in either half."""
 _EDGES_AT_ONCE, _SENTENCES_AT_ONCE, _REMEMBERED = 5, 10, 20
@@ -117,8 +117,10 @@ def expected_questions(placed: Placed, edges: Sequence[Edge], most: int) -> tupl
     placed, edges : as for ``label_edges``
     most : pairs that are labelled
     """
-    n = len(_chosen(placed, edges, np.ones(len(placed.texts), dtype=np.bool_), most))
-    return 2 * n, 2 * (n * 2 * N_JUDGED + 2 * N_JUDGED * -(-2 * n // _SENTENCES_AT_ONCE))
+    chosen = _chosen(placed, edges, np.ones(len(placed.texts), dtype=np.bool_), most)
+    n_near = sum(len(_held_out(placed, np.logical_or(*_sides(placed, edge)), 0)) for edge in chosen)
+    n_far = len(_held_out(placed, np.ones(len(placed.texts), dtype=np.bool_), 0))
+    return 2 * len(chosen), 2 * (n_near + n_far * -(-2 * len(chosen) // _SENTENCES_AT_ONCE))
 
 
 def _sides(placed: Placed, edge: Edge | EdgeLabel) -> tuple[Mask, Mask]:
@@ -141,6 +143,15 @@ def _drawn(placed: Placed, rows: Mask, seed: int) -> NDArray[np.int64]:
     there = np.flatnonzero(rows)
     digests = hex_digests("diptych/edge/1", [[str(seed)] * len(there), [placed.units[i] for i in there.tolist()]])
     return np.array([i for _, i in sorted(zip(digests, there.tolist(), strict=True))], dtype=np.int64)
+
+
+def _held_out(placed: Placed, rows: Mask, seed: int) -> NDArray[np.int64]:
+    """Rows of the second half, of as many units as it takes for some: which units does not depend on the arms."""
+    ordered = _drawn(placed, rows & ~placed.first_half, seed)
+    cut = min(2 * N_JUDGED, len(ordered))
+    while 0 < cut < len(ordered) and placed.units[ordered[cut]] == placed.units[ordered[cut - 1]]:
+        cut += 1
+    return ordered[:cut]
 
 
 def _texts(placed: Placed, rows: NDArray[np.int64]) -> tuple[str, ...]:
@@ -168,19 +179,20 @@ def _proposed(placed: Placed, edges: Sequence[Edge], usable: Mask, labelling: La
 
 def _judged(placed: Placed, labels: Sequence[EdgeLabel], labelling: Labelling) -> Iterator[EdgeLabel]:
     words = WordBaseline(placed, seed=labelling.seed)
-    others = [
-        _drawn(placed, ~placed.first_half & (placed.is_b == bool(arm)), labelling.seed)[:N_JUDGED] for arm in (0, 1)
-    ]
-    far = np.concatenate(others)
+    far = _held_out(placed, np.ones(len(placed.texts), dtype=np.bool_), labelling.seed)
     said_far = _verdicts(placed, far, [label.text for label in labels], labelling)
+    pairs: dict[tuple[int, int], list[int]] = {}
     for j, label in enumerate(labels):
-        sides = _sides(placed, label)
-        held_out = [_drawn(placed, side & ~placed.first_half, labelling.seed)[:N_JUDGED] for side in sides]
-        near = np.concatenate(held_out)
-        said = _verdicts(placed, near, [label.text], labelling)
-        outside = ~sides[0] & ~sides[1]
+        pairs.setdefault((label.a, label.b), []).append(j)
+    for (a, b), mine in pairs.items():
+        sides = _sides(placed, labels[mine[0]])
+        near = _held_out(placed, sides[0] | sides[1], labelling.seed)
+        said = _verdicts(placed, near, [labels[j].text for j in mine], labelling)
+        outside = (placed.labels != a) & (placed.labels != b)
         by_words = words.learnt_on_first(*sides)
-        yield _measured(placed, label, (near, said[:, :, 0]), (far, said_far[:, :, j], outside), by_words, labelling)
+        for place, j in enumerate(mine):
+            there, elsewhere = (near, said[:, :, place]), (far, said_far[:, :, j], outside)
+            yield _measured(placed, labels[j], there, elsewhere, by_words, labelling)
 
 
 def _measured(
