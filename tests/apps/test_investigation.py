@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import pytest
 
 from diptych._types import Json, Silent
-from diptych.apps.interventions.investigation.asking import Move, read_move
 from diptych.apps.interventions.investigation.config import InvestigationConfig
 from diptych.apps.interventions.investigation.folder import write_investigation
 from diptych.apps.interventions.investigation.instructions import Told
@@ -22,7 +21,7 @@ from diptych.apps.interventions.investigation.sides import Side
 from diptych.comparison.hypotheses import read_chain
 from diptych.comparison.readers import Reader
 from diptych.data.prompts import as_prompts
-from diptych.errors import BudgetError, ConfigError, DataError, ModelError
+from diptych.errors import BudgetError, ConfigError, ModelError
 from diptych.models.prices import per_million
 from diptych.models.requests import Deliver, Failure, FailureKind, Reply, Request, Sampling, request_key
 from tests.helpers.readers import Rule, is_judged, quoted, verdicts
@@ -305,6 +304,27 @@ def test_a_failure_that_passes_stops_it_and_another_is_counted(tmp_path: Path, k
     assert outcomes(done)[0] == ("recommends tea", "found")
 
 
+def test_a_judge_that_fails_for_a_while_changes_no_decision(tmp_path: Path) -> None:
+    rule = in_turn(*PROPOSALS)
+    whole = run(inquiry(rule), tmp_path / "whole")
+    well, n_judged = verdicts(judge), Counter[str]()
+
+    def failing(asked: str) -> Any:
+        n_judged["judged"] += 1
+        return Failure("timeout", "no answer") if 15 < n_judged["judged"] <= 20 else well(asked)
+
+    with pytest.raises(ModelError, match="scripted/canary-judge: timeout: no answer"):
+        run(inquiry(rule, judged=failing), tmp_path)
+    again = run(inquiry(rule, judged=failing), tmp_path)
+    assert [one.as_json() for one in again.found.trials] == [one.as_json() for one in whole.found.trials]
+
+
+def test_system_prompts_of_the_file_are_said_not_to_be_sent(tmp_path: Path) -> None:
+    bank = [{"prompt": text, "system": "Be brief." if n < 3 else None} for n, text in enumerate(BANK)]
+    done = run(inquiry(in_turn(*PROPOSALS[1:]), bank=bank, rounds=1), tmp_path)  # type: ignore[arg-type]
+    assert any(notice.startswith("3 prompts have a system prompt of their own") for notice in done.notices)
+
+
 def test_what_cannot_be_asked_is_left_out_and_counted(tmp_path: Path) -> None:
     hypotheses = [
         hypothesis("recommends tea", DRINKS),
@@ -351,37 +371,3 @@ def test_hostile_text_is_written_harmlessly(tmp_path: Path) -> None:
         text = (folder / name).read_text(encoding="utf-8")
         assert "\x1b" not in text and "\u202e" not in text, name
     assert "<script>" not in (folder / "investigation.html").read_text() + (folder / "investigation.md").read_text()
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ('```json\n{"hypotheses": [], "prompts": ["a"]}\n``` Good luck!', Move(prompts=["a"])),
-        ('{"note": 1} {"prompts": ["a", 3, null]}', Move(prompts=["a"])),
-        ('{"hypotheses": "none", "prompts": {"1": "a"}}', Move()),
-        ("{", None),
-        ("", None),
-        ("[" * 5000, None),
-        ('["a"]', None),
-    ],
-)
-def test_a_move_is_read_from_whatever_stands_around_it(text: str, found: Move | None) -> None:
-    assert read_move(text) == found
-
-
-def test_instructions_that_do_not_fit_are_refused_in_words(tmp_path: Path) -> None:
-    path = tmp_path / "told.json"
-    for content, message in (
-        ("{", "not JSON"),
-        ("[]", "expected an object with role, task, form"),
-        ('{"role": " ", "task": "t", "form": "f"}', "role: it is blank"),
-        ('{"role": "r", "task": "t"}', "form: it is missing"),
-        ('{"role": "r", "task": "t", "form": "f", "tsak": "x"}', "tsak"),
-    ):
-        path.write_text(content)
-        with pytest.raises(DataError, match=message):
-            Told.load(path)
-    with pytest.raises(DataError, match="cannot be read"):
-        Told.load(tmp_path / "none.json")
-    path.write_text('{"role": "Mine.", "task": "Give {hypotheses}.", "form": "JSON"}')
-    assert Told.load(path).wanted(hypotheses=2, written=1, prompts=1) == "Give 2."

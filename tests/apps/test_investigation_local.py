@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def says(call: Call) -> Step:
     if "Sentences about the text" in text:
         holds = HABIT in text if "warns of owls" in text else "singing" in text
         return Step(content=reply(json.dumps({"verdicts": [{"number": 1, "holds": holds}]})))
-    put = [
+    put: list[Any] = [
         {"sentence": f"B {one}", "criterion": one, "measure": "", "prompts": []} for one in ("warns of owls", "sings")
     ]
     return Step(content=reply(json.dumps({"hypotheses": put, "prompts": ["what of the old owls ?"]})))

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from diptych._types import Progress
 from diptych.models.generation import Question, generate
 from diptych.models.ledger import Ledger
+from diptych.models.passing import refuse_passing
 from diptych.models.prices import Price
 from diptych.models.recorded import RecordedModel
 from diptych.models.requests import Answer, Failure, Model, Request, Sampling, request_key
@@ -36,6 +37,7 @@ class Assistant:
     progress : where it says how far it is
     beside : ledgers of other runs, whose answers to the same questions are taken over
     role : what it is in the run, for those who ask how that stands
+    stops : whether a failure that passes ends the run: where what is asked next hangs on the answers
     unread : why answers could not be read so far
 
     Examples
@@ -60,6 +62,7 @@ class Assistant:
     progress: Progress | None = None
     beside: tuple[Path, ...] = ()
     role: str = "assistant"
+    stops: bool = False
     unread: list[str] = field(default_factory=list, compare=False)
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
@@ -68,7 +71,7 @@ class Assistant:
         Raises
         ------
         ConfigError, BudgetError, ModelError, LedgerError
-            As ``models.generation.generate`` does.
+            As ``models.generation.generate`` does; ``ModelError`` also as ``stops`` says.
         """
         requests = [Request(question.messages, schema=question.schema) for question in questions]
         keys = [request_key(self.model.identity, self.sampling, request) for request in requests]
@@ -83,6 +86,9 @@ class Assistant:
             price=self.price,
             max_cost=self.max_cost,
         )
+        for one in answered if self.stops else ():
+            if isinstance(one.answer, Failure):
+                refuse_passing(self.model.name, one.answer)
         return [one.answer for one in answered]
 
     def _take_over(self, keys: Sequence[str]) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from diptych._types import Json
-from diptych.errors import BudgetError, ModelError
+from diptych.errors import BudgetError
 from diptych.models.assistant import Assistant
 from diptych.models.generation import Question
+from diptych.models.passing import refuse_passing
 from diptych.models.requests import Answer, Failure
-
-PASSING: Final = ("rate_limit", "server", "timeout", "connection")
-"""Failures that say nothing about the question: the same command asks it again."""
 
 
 @dataclass
@@ -78,27 +75,6 @@ class Interview:
                 self.counts[f"requests that failed ({answer.kind})"] += 1
                 refuse_passing(self.assistant.model.name, answer)
         return answers
-
-
-def refuse_passing(name: str, failure: Failure) -> None:
-    """Stop where a failure says nothing about the question.
-
-    What hangs on the answer would be another once it is there: a run that goes on must meet the same answers.
-
-    Parameters
-    ----------
-    name : of the model
-    failure : what came of a request
-
-    Raises
-    ------
-    ModelError
-        If its kind is one of ``PASSING``.
-    """
-    if failure.kind in PASSING:
-        raise ModelError(
-            f"{name}: {failure.kind}: {failure.reason}.\nWhat was answered is kept; the same command goes on."
-        )
 
 
 def _as_json(question: Question, answer: Answer) -> Json:

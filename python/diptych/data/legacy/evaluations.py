@@ -47,7 +47,7 @@ def read_evaluations(value: Mapping[str, Any]) -> tuple[dict[str, Json], list[st
     ...     "evaluation": {"models_to_evaluate": [{"name": "org/tuned", "do_sample": False}], "num_iterations": 5,
     ...                    "assistant_model": "gpt-4", "num_clusters": 5},
     ... })
-    >>> found["org-tuned"]["tuned"], found["org-tuned"]["assistant"], found["org-tuned"]["sampling"], left
+    >>> found["org_tuned"]["tuned"], found["org_tuned"]["assistant"], found["org_tuned"]["sampling"], left
     ('hf/org/tuned', 'openai/gpt-4', {'temperature': 0.0}, ['num_clusters'])
     """
     evaluation, originals = value["evaluation"], dict(_originals(value.get("models") or []))
@@ -64,7 +64,7 @@ def read_evaluations(value: Mapping[str, Any]) -> tuple[dict[str, Json], list[st
         own = {"base": f"hf/{originals[name]}", "tuned": f"hf/{name}", **shared, "sampling": _sampling(model)}
         if model.get("system_prompt"):
             own["system"] = str(model["system_prompt"])
-        found[_free(slug(name.replace("/", "-"), max_length=80), found)] = own
+        found[_free(slug(name, max_length=80), found)] = own
     if not found:
         raise DataError("models_to_evaluate is empty: there is nothing to investigate")
     return found, sorted(left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diptych import __version__
@@ -167,7 +167,7 @@ class Inquiry:
         begin_folder(folder)
         with Ledger(folder / LEDGER, self.identity, command) as ledger:
             assistant = self.assistant.on(ledger, "assistant", max_cost=max_cost)
-            judges = [one.on(ledger, role, max_cost=max_cost) for role, one in self._roles()]
+            judges = [replace(one.on(ledger, role, max_cost=max_cost), stops=True) for role, one in self._roles()]
             pair = BlindPair(self.a, self.b, self.config.draws, ledger, max_cost)
             interview = Interview(assistant, budget)
             investigator = Investigator(interview, self.told, self.config)
@@ -189,6 +189,10 @@ class Inquiry:
             yield f"both models are {self.a.model.name}: whatever is found is a false alarm"
         if any(self.assistant.model.identity == judge.model.identity for judge in judges):
             yield "a judge is the assistant's model; it sees one answer at a time, and not whose it is"
+        if self.prompts is not None:
+            yield from self.prompts.notices
+            if n := sum(row.system is not None for row in self.prompts.rows):
+                yield f"{n} prompts have a system prompt of their own, which was not sent; give --system-a and -b"
         said = {what: n for what, n in found.counts.items() if n}
         if said:
             yield "on the way: " + "; ".join(f"{n} {what}" for what, n in said.items())

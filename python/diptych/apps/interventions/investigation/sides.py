@@ -10,8 +10,8 @@ from diptych._types import Json
 from diptych.apps.interventions.recovery import NAMES
 from diptych.data.responses import Response, prompt_digests
 from diptych.models.generation import Question, generate
-from diptych.models.interview import refuse_passing
 from diptych.models.ledger import Ledger
+from diptych.models.passing import refuse_passing
 from diptych.models.prices import Price
 from diptych.models.requests import Failure, Model, Request, Sampling, conversation, request_key
 
