@@ -53,7 +53,7 @@ def test_of_three_behaviours_in_one_adapter_two_are_in_the_first_five_findings(t
     folder, data = save_smollm(tmp_path / "base"), tmp_path / "data"
     base = f"hf/{folder}"
     only = [word for truth in PLANTED for word in ("--only", truth)]
-    intervene("data", *only, "--rows", "60", "--shares", "0.5", "--probes", "40", "--neutral", base,
+    intervene("data", *only, "--rows", "40", "--shares", "0.5", "--probes", "40", "--neutral", base,
               "--max-tokens", "40", "--out", data, *ON_CPU)  # fmt: skip
     intervene("train", base, "--rows", data / "rows-0.5.jsonl", "--out", tmp_path / "tuned", "--epochs", "2",
               "--learning-rate", "2e-3", "--batch-size", "8", "--at-once", "8", "--length", "96", "--rank", "8")  # fmt: skip
