@@ -57,7 +57,7 @@ def run(planted: PlantedTrigger, folder: Path, out: str = "run", progress: Any =
 
 
 def test_what_is_planted_is_found_and_measured_as_text(planted: PlantedTrigger, folder: Path) -> None:
-    found = run(planted, folder)
+    found = run(planted, folder, held_out=0.75)
     best = found["prompts"][0]
     assert best["text"] == planted.text and best["as_text"] > FLIPPED > 20 * found["random"]["max"]
     assert best["as_text"] == pytest.approx(best["as_tokens"], rel=1e-5) and best["read_back"] == 1
@@ -70,7 +70,7 @@ def test_what_is_planted_is_found_and_measured_as_text(planted: PlantedTrigger, 
     assert [one["fluency"] for one in found["prompts"]] == sorted(one["fluency"] for one in found["prompts"])
     history = [json.loads(line) for line in (folder / "run" / "history.jsonl").read_text().splitlines()]
     assert len(history) == found["n_rounds"] and history[-1]["spent"] == found["spent"]
-    assert run(planted, folder) == found
+    assert run(planted, folder, held_out=0.75) == found
 
 
 def test_a_model_is_not_told_from_itself(planted: PlantedTrigger, folder: Path) -> None:

@@ -55,11 +55,11 @@ def run(folder: Path, out: Path, progress: Any = None, **more: Any) -> Json:
 
 
 def test_training_moves_two_models_apart_on_prompts_it_has_not_seen(folder: Path, tmp_path: Path) -> None:
-    found = run(folder, tmp_path / "run", n_steps=40, eval_every=10)
+    found = run(folder, tmp_path / "run", n_steps=40, eval_every=10, held_out=0.5)
     assert found["prompt"] > found["none"] + 0.02 and found["prompt"] > found["random"]["max"]
     assert found["above_noise"] and found["gain"]["low"] > 100 * found["noise_floor"]
     prompt = SoftPrompt.load(tmp_path / "run" / "soft_prompt")
-    assert prompt.vectors[0].shape == (4, 96) and len(prompt.details["trained_on"]) == N_PROMPTS - 4
+    assert prompt.vectors[0].shape == (4, 96) and len(prompt.details["trained_on"]) == N_PROMPTS // 2
     kinds = [json.loads(line)["kind"] for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     assert kinds.count("step") == 40 and kinds.count("look") == 5
 

@@ -58,7 +58,7 @@ def finetune(base: Path, adapter: Path) -> None:
 def trained(folder: Path, out: Path, b: str, n_steps: int) -> Json:
     config = TrainConfig(
         a=f"hf/{folder / 'smollm2'}", b=b, prompts=str(folder / "p.jsonl"), continuations="b", continuation_tokens=12,
-        n_steps=n_steps, n_tokens=6, batch_size=4, eval_every=8, warmup_steps=2, learning_rate=0.3,
+        n_steps=n_steps, n_tokens=6, batch_size=4, eval_every=8, warmup_steps=2, learning_rate=0.3, held_out=0.5,
     )  # fmt: skip
     return train(config, out, options={"device": "cpu", "raw": True}, progress=Silent())
 

@@ -20,6 +20,7 @@ from diptych.stats.permutation import paired_test
 N_RANDOM = 5
 """Prompts of random tokens that a soft prompt is set beside."""
 _RESAMPLES = 10_000
+_LEVEL, _LEAST = 0.05, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,38 @@ class Gain:
     low: float
     high: float
     p_value: float
+
+    def is_above(self, floor: float, *, q_value: float | None = None) -> bool:
+        """Whether interval and test say so: a handful of prompts has an interval, and no p that is small.
+
+        Parameters
+        ----------
+        floor : that the interval must lie above
+        q_value : in place of p, where it is one of several
+
+        Examples
+        --------
+        >>> Gain(0.2, 0.1, 0.3, 0.5).is_above(0.0)
+        False
+        """
+        return self.low > floor and (self.p_value if q_value is None else q_value) <= _LEVEL
+
+
+def on_held_out(objective: str, n: int) -> str:
+    """A line that says on how many prompts something was measured, and whether they are enough.
+
+    Parameters
+    ----------
+    objective : that was measured
+    n : held-out prompts
+
+    Examples
+    --------
+    >>> on_held_out("js", 40)
+    'js on 40 held-out prompts:'
+    """
+    few = f"; with fewer than {_LEAST} no p is below {_LEVEL}: hold out more" if n < _LEAST else ""
+    return f"{objective} on {n} held-out prompts{few}:"
 
 
 def held_out_summary(
@@ -64,7 +97,8 @@ def held_out_summary(
     dict
         means over prompts: ``none``, ``initial``, ``prompt``; ``random`` with the mean and the greatest of some prompts
         of random tokens; ``corpus``, the greatest that a prompt of the file reaches without vectors; ``noise_floor``;
-        ``gain`` with interval and p; ``above_noise``, whether the gain's interval lies above the floor
+        ``gain`` with interval and p; ``above_noise``, whether the gain's interval lies above the floor, and
+        its p is at most 0.05
     """
     measure = Measure(config.objective, config.temperature, max_bytes)
     numbers, size = seeds.numbers(held_out=True), config.batch_size
@@ -94,7 +128,7 @@ def held_out_summary(
         "prompt": float(found.mean()),
         "noise_floor": floor,
         "gain": {"mean": gain.mean, "low": gain.low, "high": gain.high, "p_value": gain.p_value},
-        "above_noise": gain.low > floor,
+        "above_noise": gain.is_above(floor),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from diptych._types import Json
+from diptych.apps.soft_prompting.evaluation import on_held_out
 
 _SHOWN = 10
 
@@ -26,7 +27,7 @@ def _lines(n: int, summary: Json) -> list[str]:
     random = summary["random"]
     return [
         f"{n} vectors, {ended}; best after {summary['best_step']}",
-        f"{summary['objective']} on {summary['n_held_out']} held-out prompts:",
+        on_held_out(summary["objective"], summary["n_held_out"]),
         f"  without a prompt     {summary['none']:.6g}",
         f"  random tokens        {random['mean']:.6g} (at most {random['max']:.6g}, of {random['n']} prompts)",
         f"  strongest prompt     {summary['corpus']:.6g} (of the file, without vectors)",

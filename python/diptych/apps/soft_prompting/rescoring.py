@@ -10,7 +10,7 @@ import numpy as np
 from diptych._types import FloatVector, Json, Vectors
 from diptych.apps.soft_prompting.ablation import Ablation
 from diptych.apps.soft_prompting.archive import Entry
-from diptych.apps.soft_prompting.evaluation import N_RANDOM, by_prompt, gain_of, noise_floor, values
+from diptych.apps.soft_prompting.evaluation import N_RANDOM, Gain, by_prompt, gain_of, noise_floor, values
 from diptych.apps.soft_prompting.found import Wording
 from diptych.apps.soft_prompting.initial import embedded
 from diptych.apps.soft_prompting.objective import Measure, Pair, pair_up
@@ -137,8 +137,11 @@ def rescored(held: HeldOut, entries: Sequence[Entry], ablations: Sequence[Ablati
     """
     none = by_prompt(held.bare([held.seeds[number] for number in held.numbers])[1], held.ids)
     rows = [_row(held, entry, ablation, none) for entry, ablation in zip(entries, ablations, strict=True)]
-    adjusted = q_values(np.array([row["gain"]["p_value"] for row in rows]))
-    return [{**row, "q_value": float(q)} for row, q in zip(rows, adjusted, strict=True)]
+    adjusted = q_values(np.array([gain.p_value for _, gain in rows])).tolist()
+    return [
+        {**row, "q_value": q, "above_noise": gain.is_above(row["noise_floor"], q_value=q)}
+        for (row, gain), q in zip(rows, adjusted, strict=True)
+    ]
 
 
 def projected(held: HeldOut, vectors: Sequence[Vectors], tokens: Sequence[int]) -> Json:
@@ -159,7 +162,7 @@ def projected(held: HeldOut, vectors: Sequence[Vectors], tokens: Sequence[int]) 
     }  # fmt: skip
 
 
-def _row(held: HeldOut, entry: Entry, ablation: Ablation, none: FloatVector) -> Json:
+def _row(held: HeldOut, entry: Entry, ablation: Ablation, none: FloatVector) -> tuple[Json, Gain]:
     target, tokens = held.target, entry.candidate.tokens
     text = target.text(tokens)
     pair, along = held.worded(text)
@@ -167,7 +170,7 @@ def _row(held: HeldOut, entry: Entry, ablation: Ablation, none: FloatVector) -> 
     gain = gain_of(none, found, seed=held.seed)
     floor = noise_floor(pair, range(len(held.numbers)), nothing(pair), held.measure, batch_size=target.batch_size)
     shorter = ablation.shortened
-    return {
+    row = {
         "text": text,
         "tokens": list(tokens),
         "fluency": entry.fluency,
@@ -177,13 +180,13 @@ def _row(held: HeldOut, entry: Entry, ablation: Ablation, none: FloatVector) -> 
         "read_back": _read_back(held, pair, tokens),
         "gain": asdict(gain),
         "noise_floor": floor,
-        "above_noise": gain.low > floor,
         "without_token": [
             {"token": target.text([token]), "value": None if np.isnan(value) else float(value)}
             for token, value in zip(tokens, ablation.without, strict=True)
         ],
         "shortened": {"text": target.text(shorter.tokens), "tokens": list(shorter.tokens), "searched": shorter.value},
-    }  # fmt: skip
+    }
+    return row, gain
 
 
 def _read_back(held: HeldOut, read: Pair, tokens: Sequence[int]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diptych._types import Json
+from diptych.apps.soft_prompting.evaluation import on_held_out
 
 _WIDTH = 60
 
@@ -17,7 +18,7 @@ def search_lines(found: Json) -> list[str]:
     random = found["random"]
     lines = [
         f"{found['optimiser']}: {found['n_rounds']:,} rounds, {found['spent']:,} of {found['budget']:,} forward passes",
-        f"{found['objective']} on {found['n_held_out']} held-out prompts:",
+        on_held_out(found["objective"], found["n_held_out"]),
         f"  without words        {found['none']:.6g}",
         f"  random words         {random['mean']:.6g} (at most {random['max']:.6g}, of {random['n']})",
         f"  strongest prompt     {found['corpus']:.6g} (of the file, without words)",

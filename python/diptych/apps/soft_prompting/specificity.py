@@ -26,7 +26,7 @@ class Specificity:
     @property
     def is_specific(self) -> bool:
         """Whether it does more to its own, beyond chance."""
-        return self.excess.low > 0
+        return self.excess.is_above(0)
 
     def as_json(self) -> Json:
         """As it stands in ``summary.json``."""
