@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
+from diptych.apps.soft_prompting.beam import Beam, BeamSettings
+from diptych.apps.soft_prompting.evolution import Evolution, EvolutionSettings
 from diptych.apps.soft_prompting.gcg import Gcg, GcgSettings
 from diptych.apps.soft_prompting.optimiser import Optimiser
+from diptych.apps.soft_prompting.pez import Pez, PezSettings
+from diptych.apps.soft_prompting.projection import Projection, ProjectionSettings
 from diptych.apps.soft_prompting.random_search import RandomSearch, RandomSettings
+from diptych.apps.soft_prompting.simplex import Simplex, SimplexSettings
 from diptych.apps.soft_prompting.target import Target
 from tests.helpers.planted_trigger import PlantedTrigger
 from tests.helpers.tiny_models import needs_torch
@@ -25,6 +30,12 @@ MAKERS: dict[str, Maker] = {
     "gcg with a buffer": lambda target, seed: Gcg(
         target, GcgSettings(search_width=16, topk=16, buffer_size=3, n_replace=2), seed
     ),
+    "pez": lambda target, seed: Pez(target, PezSettings(), seed),
+    "simplex": lambda target, seed: Simplex(target, SimplexSettings(), seed),
+    "simplex in short cycles": lambda target, seed: Simplex(target, SimplexSettings(cycle=2), seed),
+    "projection": lambda target, seed: Projection(target, ProjectionSettings(train_steps=8), seed),
+    "beam": lambda target, seed: Beam(target, BeamSettings(beam_width=1, n_children=32, temperature=5), seed),
+    "evolution": lambda target, seed: Evolution(target, EvolutionSettings(population=16, n_children=16), seed),
 }
 
 

@@ -94,12 +94,23 @@ class Axe(Silent):
             raise Killed
 
 
-@pytest.mark.parametrize("optimiser", ["random", "gcg"])
+SMALL: dict[str, Json] = {
+    "random": {"search_width": 16},
+    "gcg": {"search_width": 16},
+    "pez": {"patience": 2},
+    "simplex": {"cycle": 3},
+    "projection": {"train_steps": 3, "search_width": 8},
+    "beam": {"beam_width": 2, "n_children": 6},
+    "evolution": {"population": 8, "n_children": 8},
+}
+
+
+@pytest.mark.parametrize("optimiser", SMALL)
 @pytest.mark.parametrize("moments", [(0, 3), pytest.param(range(1, 8), marks=pytest.mark.slow)])
 def test_killed_in_any_round_it_ends_with_the_same_files(
     planted: PlantedTrigger, folder: Path, optimiser: str, moments: Sequence[int]
 ) -> None:
-    more: Json = {"optimiser": optimiser, "optimiser_settings": {"search_width": 16}, "budget": 300}
+    more: Json = {"optimiser": optimiser, "optimiser_settings": SMALL[optimiser], "budget": 300}
     run(planted, folder, "whole", **more)
     names = ("search.json", "archive.jsonl", "history.jsonl", "plots/passes.html", "plots/fluency.html")
     for after in moments:
@@ -240,6 +251,32 @@ def test_the_verb_plans_searches_and_says(planted: PlantedTrigger, folder: Path,
         refused = invoke(*wrong)
         assert refused.code == 2 and said in refused.err and "Traceback" not in refused.err, refused.err
     assert not (folder / "x").exists()
+
+
+def test_an_assistant_writes_words(planted: PlantedTrigger, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the trigger. Where its answers would cost too much the search stops, and goes on with more."""
+    monkeypatch.chdir(folder)
+    write(folder, {"helper.yaml": f"otherwise: ['{json.dumps({'texts': [planted.text]})}']\n".encode()})
+    call = (
+        "softprompt", "search", f"hf/{planted.a}", f"hf/{planted.b}", "--model-arg", "device=cpu", "--prompts",
+        "t.jsonl", "--continuations", "given", "--n-tokens", "3", "--n-texts", "2", "--budget", "200",
+    )  # fmt: skip
+    helper = ("--assistant", "scripted/helper.yaml")
+    wrong = invoke(*call, *helper, "--out", "x")
+    assert wrong.code == 2 and "for optimiser: evolution, not for gcg" in wrong.err, wrong.err
+    alone = (*call, "--optimiser", "evolution", "--set", "population=8", "--set", "requests=1")
+    helped = (*alone, *helper)
+    planned = invoke(*helped, "--dry-run")
+    assert planned.code == 0 and "scripted/helper: at most 1 requests" in planned.out, planned.err
+    stopped = invoke(*helped, "--out", "run", "--price", "1000,1000", "--max-cost", "0.01")
+    assert stopped.code == 3 and not (folder / "run" / "search.json").exists(), stopped.err
+    done = invoke(*helped, "--out", "run")
+    assert done.code == 0, done.err
+    assert json.loads((folder / "run" / "search.json").read_text())["prompts"][0]["text"] == planted.text
+    [asked] = [json.loads(line) for line in (folder / "run" / "interactions.jsonl").read_text().splitlines()]
+    assert planted.text in asked["answer"]
+    other = invoke(*alone, "--out", "run")
+    assert other.code == 2 and "holds another search: assistant" in other.err, other.err
 
 
 @pytest.fixture(scope="module")

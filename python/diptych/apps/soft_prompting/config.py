@@ -52,25 +52,13 @@ class TextSettings(Settings):
     """Of all that is random."""
 
 
-class TrainConfig(TextSettings):
-    """Settings of ``diptych softprompt train``; every one changes the vectors, so every one stands in the manifest."""
+class StepSettings(Settings):
+    """How vectors are trained, step by step."""
 
-    place: str = "prefix"
-    """Where the vectors stand: ``start``, ``prefix``, ``suffix``, or a text with ``{soft}`` and ``{prompt}``."""
-    n_tokens: int = Field(default=8, ge=1)
-    """Vectors of the prompt."""
-    per_model: bool = False
-    """Whether each model reads vectors of its own."""
-    initial: Initial = "vocabulary"
-    """What the vectors begin as: those of tokens drawn from the vocabulary, of a text, or noise of their scale."""
-    initial_text: str | None = None
-    """The text, for ``initial: text``; repeated or cut to so many tokens."""
     objective: Objective = "js"
     """What is made large."""
     temperature: float = Field(default=1.0, gt=0.0)
     """That scores are divided by."""
-    control: tuple[str, str] | None = None
-    """Two models that should not differ, such as one and a harmless finetune of it."""
     control_weight: float = Field(default=1.0, ge=0.0)
     """How much their divergence counts against the pair's."""
     norm_weight: float = Field(default=0.1, ge=0.0)
@@ -96,9 +84,28 @@ class TrainConfig(TextSettings):
     refresh_every: int = Field(default=0, ge=0)
     """Steps after which the models write the texts that are trained on anew, under the vectors; 0 keeps the first."""
     eval_every: int = Field(default=20, ge=1)
-    """Steps between looks at those."""
+    """Steps between looks at texts that are held out."""
     patience: int = Field(default=5, ge=0)
     """Looks without gain before training stops; 0 never stops it."""
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Of the order of texts."""
+
+
+class TrainConfig(StepSettings, TextSettings):
+    """Settings of ``diptych softprompt train``; every one changes the vectors, so every one stands in the manifest."""
+
+    place: str = "prefix"
+    """Where the vectors stand: ``start``, ``prefix``, ``suffix``, or a text with ``{soft}`` and ``{prompt}``."""
+    n_tokens: int = Field(default=8, ge=1)
+    """Vectors of the prompt."""
+    per_model: bool = False
+    """Whether each model reads vectors of its own."""
+    initial: Initial = "vocabulary"
+    """What the vectors begin as: those of tokens drawn from the vocabulary, of a text, or noise of their scale."""
+    initial_text: str | None = None
+    """The text, for ``initial: text``; repeated or cut to so many tokens."""
+    control: tuple[str, str] | None = None
+    """Two models that should not differ, such as one and a harmless finetune of it."""
     save_every: int = Field(default=10, ge=1)
     """Steps between checkpoints; what comes after one is done again, and comes out the same."""
 

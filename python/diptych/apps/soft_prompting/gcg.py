@@ -51,6 +51,8 @@ class Gcg:
     start : int64 (n,), tokens that it starts from; None draws them
     """
 
+    relaxed = -np.inf
+
     def __init__(self, target: Target, settings: GcgSettings, seed: int, start: Tokens | None = None) -> None:
         self._target, self._settings, self._seed, self._start = target, settings, seed, start
         self.best, self._round = NOTHING, 0

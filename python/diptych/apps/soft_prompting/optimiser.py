@@ -48,6 +48,9 @@ class Optimiser(Protocol):
     best: Candidate
     """The greatest value so far."""
 
+    relaxed: float
+    """The greatest value that vectors between those of tokens reached, which no words need reach; −∞ for none."""
+
     @property
     def is_over(self) -> bool:
         """Whether there is nothing left to do, however much may still be spent."""

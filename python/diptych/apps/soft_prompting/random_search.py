@@ -43,6 +43,7 @@ class RandomSearch:
     """
 
     is_over = False
+    relaxed = -np.inf
 
     def __init__(self, target: Target, settings: RandomSettings, seed: int, start: Tokens | None = None) -> None:
         self._target, self._settings, self._seed, self._start = target, settings, seed, start

@@ -96,8 +96,8 @@ def _train(
     )  # fmt: skip
     lock = Lock(folder / "training.lock", str(folder))
     try:
-        _go(trainer, folder, progress)
-        return _finish(trainer, folder, (a, b), seeds, vectors, max_bytes)
+        _go(trainer, config, folder, progress)
+        return _finish(trainer, config, folder, (a, b), seeds, vectors, max_bytes)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -118,15 +118,15 @@ def _check(models: Mapping[str, HFModel], config: TrainConfig) -> None:
             check_pair(model, own, per_model=False)
 
 
-def _go(trainer: Trainer, folder: Path, progress: Progress) -> None:
+def _go(trainer: Trainer, config: TrainConfig, folder: Path, progress: Progress) -> None:
     kept = files.load_checkpoint(folder)
     if kept is not None:
         trainer.restore(*kept)
-    progress.start("train", trainer.config.n_steps)
+    progress.start("train", config.n_steps)
     progress.advance(trainer.n_done)
     while not trainer.is_over:
         trainer.advance()
-        if trainer.n_done % trainer.config.save_every == 0 or trainer.is_over:
+        if trainer.n_done % config.save_every == 0 or trainer.is_over:
             files.save_checkpoint(folder, *trainer.state())
         progress.advance()
     progress.finish()
@@ -134,6 +134,7 @@ def _go(trainer: Trainer, folder: Path, progress: Progress) -> None:
 
 def _finish(
     trainer: Trainer,
+    config: TrainConfig,
     folder: Path,
     models: tuple[HFModel, HFModel],
     seeds: Seeds,
@@ -142,7 +143,6 @@ def _finish(
 ) -> Json:
     from diptych.apps.soft_prompting.plots import draw_curves
 
-    config = trainer.config
     about = tuple({"name": one.name, "identity": one.source.identity} for one in models)
     trained_on = sorted({seeds.rows[number].prompt_id for number in seeds.numbers(held_out=False)})
     details = {

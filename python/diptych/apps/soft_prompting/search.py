@@ -41,12 +41,16 @@ class Search:
         ------
         ConfigError
             If the budget does not even suffice for the first round.
+        BudgetError
+            If an assistant's answers cost more than they may.
         """
         if self.optimiser.is_over:
             return False
         try:
             self.optimiser.step()
         except BudgetError as error:
+            if not self.target.is_spent:
+                raise
             if not self.n_rounds:
                 raise ConfigError(f"budget = {self.target.budget}: it does not suffice for a round: {error}") from None
             return False

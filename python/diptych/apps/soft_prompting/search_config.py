@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from diptych._types import Json
 from diptych.apps.soft_prompting.config import TextSettings
@@ -20,6 +20,8 @@ class SearchConfig(TextSettings):
     """How it is searched."""
     optimiser_settings: Json = Field(default_factory=dict, validate_default=True)
     """What that way can be told."""
+    assistant: str | None = None
+    """Model that writes words, for ``evolution``: ``provider/model``."""
     budget: int = Field(default=20_000, ge=1)
     """Forward passes of texts; a text through both models is one, and a gradient counts as three."""
     n_texts: int = Field(default=8, ge=1)
@@ -65,3 +67,9 @@ class SearchConfig(TextSettings):
         return (
             given if way is None else way.settings.parse(given, source=info.data["optimiser"]).model_dump(mode="json")
         )
+
+    @model_validator(mode="after")
+    def _asks_where_it_helps(self) -> SearchConfig:
+        if self.assistant is not None and self.optimiser != "evolution":
+            raise ValueError(f"an assistant writes words for optimiser: evolution, not for {self.optimiser}")
+        return self

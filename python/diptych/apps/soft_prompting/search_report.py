@@ -30,6 +30,12 @@ def search_lines(found: Json) -> list[str]:
             f"  nearest tokens       {soft['as_text']:.6g} as text, {soft['as_tokens']:.6g} as tokens: "
             f"{soft['gap']:.6g} is lost. {_quoted(soft['text'])}",
         ]
+    if found["relaxed"] is not None:
+        best = found["prompts"][0]["searched"]
+        lines.append(
+            f"where it was searched, what is between tokens reaches {found['relaxed']:.6g}, words {best:.6g}: a gap of "
+            f"{found['relaxed'] - best:.6g}"
+        )
     for prompt in found["prompts"]:
         lines += ["", *_prompt_lines(prompt)]
     return lines

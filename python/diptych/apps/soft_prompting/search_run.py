@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from pathlib import Path
 
 from diptych._types import Json, Progress
 from diptych.apps.soft_prompting import folder as files
 from diptych.apps.soft_prompting.ablation import ablate
+from diptych.apps.soft_prompting.evolution import Evolution
+from diptych.apps.soft_prompting.helper import Helper
+from diptych.apps.soft_prompting.optimiser import Optimiser
 from diptych.apps.soft_prompting.ready import Origin, Ready, make_ready, opened
 from diptych.apps.soft_prompting.rescoring import baselines, projected, rescored
 from diptych.apps.soft_prompting.search import Search
 from diptych.apps.soft_prompting.search_config import SearchConfig
 from diptych.apps.soft_prompting.search_plots import search_plots
 from diptych.comparison.manifest import describe_manifest
-from diptych.errors import ModelError
+from diptych.errors import ConfigError, ModelError
 from diptych.models.batching import is_out_of_memory
 from diptych.models.divergence import MAX_BYTES
 from diptych.models.lock import Lock
@@ -24,6 +28,7 @@ from diptych.utils.hashing import source_sha256
 from diptych.utils.text import json_line, json_text
 
 SEARCH, ARCHIVE, HISTORY, LOCK = "search.json", "archive.jsonl", "history.jsonl", "search.lock"
+INTERACTIONS = "interactions.jsonl"
 WHAT = "search"
 
 
@@ -32,6 +37,7 @@ def run_search(
     folder: Path,
     *,
     origin: Origin | None = None,
+    helper: Helper | None = None,
     options: Json | None = None,
     max_bytes: int = MAX_BYTES,
     progress: Progress,
@@ -43,6 +49,7 @@ def run_search(
     config : of the search
     folder : of the search; made, or gone on with
     origin : a soft prompt to start from; None for none
+    helper : the assistant that the settings name
     options : how models are loaded
     max_bytes : of memory for scores
     progress : where it says how far it is
@@ -58,10 +65,14 @@ def run_search(
         If models, prompts and settings do not fit each other.
     RunError
         If another search lies in the folder, or it cannot be written.
+    BudgetError
+        If the assistant's answers cost more than they may; what was answered is kept.
     """
+    if (config.assistant is None) != (helper is None):
+        raise ConfigError(f"assistant = {config.assistant}: the settings and the call should both name one, or none")
     with ExitStack() as stack:
         models = opened(config, options, stack)
-        manifest = _manifest(config, models, origin)
+        manifest = _manifest(config, models, origin, helper)
         begun = files.read_begun(folder, manifest, what=WHAT)
         if begun is not None and (done := files.read_object(folder / SEARCH)) is not None:
             progress.say(f"{folder} already holds this very search; nothing was done again")
@@ -77,6 +88,8 @@ def run_search(
                 ready.search.advance()  # what cannot be searched is refused before there is a folder
                 files.begin(folder, manifest, ready.seeds)
                 stack.callback(Lock(folder / LOCK, str(folder)).release)
+            if helper is not None:
+                helper.join(ready.search.optimiser, folder, stack, seed=config.seed)
             _go(ready.search, folder, progress)
             return _finish(ready, folder)
         except (MemoryError, RuntimeError) as error:
@@ -107,6 +120,11 @@ def _finish(ready: Ready, folder: Path) -> Json:
     config, search = ready.config, ready.search
     search.target.budget, spent = None, search.spent[-1]
     entries = search.archive.chosen(config.n_prompts)
+    if not entries:
+        raise ConfigError(
+            f"none of the words that {config.optimiser} came to in {search.n_rounds:,} rounds can be read back as the "
+            "same tokens. Set filter_ids to false, or another place, such as '{prompt} {soft}'."
+        )
     held = ready.held
     found = {
         "schema": 1,
@@ -117,6 +135,7 @@ def _finish(ready: Ready, folder: Path) -> Json:
         "budget": config.budget,
         "spent": spent,
         "n_rounds": search.n_rounds,
+        "relaxed": _finite(search.optimiser.relaxed),
         "searched_on": [ready.seeds.rows[number].prompt_id for number in search.target.numbers],
         **baselines(held),
         **_soft(ready),
@@ -129,14 +148,26 @@ def _finish(ready: Ready, folder: Path) -> Json:
         for one in search.archive.entries
     ]  # fmt: skip
     rounds = zip(search.spent, search.best, strict=True)
-    history = [{"round": i + 1, "spent": spent, "best": best} for i, (spent, best) in enumerate(rounds)]
+    history = [{"round": i + 1, "spent": spent, "best": _finite(best)} for i, (spent, best) in enumerate(rounds)]
     write_files(folder, {
         **search_plots(history, archive, found),
         ARCHIVE: "".join(map(json_line, archive)),
         HISTORY: "".join(map(json_line, history)),
+        **_interactions(search.optimiser),
         SEARCH: json_text(found) + "\n",
     })  # fmt: skip
     return found
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _interactions(optimiser: Optimiser) -> dict[str, str]:
+    """What an assistant was asked, and what it said."""
+    if not isinstance(optimiser, Evolution) or optimiser.rewriter is None:
+        return {}
+    return {INTERACTIONS: "".join(map(json_line, optimiser.rewriter.interview.interactions))}
 
 
 def _soft(ready: Ready) -> Json:
@@ -146,15 +177,18 @@ def _soft(ready: Ready) -> Json:
     return {"soft": projected(ready.held, ready.origin.soft.vectors, tokens)}
 
 
-def _manifest(config: SearchConfig, models: tuple[HFModel, HFModel], origin: Origin | None) -> Json:
+def _manifest(
+    config: SearchConfig, models: tuple[HFModel, HFModel], origin: Origin | None, helper: Helper | None
+) -> Json:
     inputs = [{"source": config.prompts, "sha256": source_sha256(Path(config.prompts)) or ""}]
     about = {name: {"name": model.name, "identity": model.identity} for name, model in zip("ab", models, strict=True)}
     settings = config.model_dump(mode="json")
-    covered = {name: value for name, value in settings.items() if name not in ("a", "b", "prompts")}
+    covered = {name: value for name, value in settings.items() if name not in ("a", "b", "assistant", "prompts")}
     covered["optimiser_settings"] = config.settings.model_dump(mode="json")
-    identity = {
+    identity: Json = {
         "inputs": [inputs[0]["sha256"]], "config": covered,
         "models": {name: one["identity"] for name, one in about.items()},
+        "assistant": None if helper is None else helper.reader.config,
     }  # fmt: skip
     more: Json = {"application": "softprompt search", "models": about}
     if origin is not None:

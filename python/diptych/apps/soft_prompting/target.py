@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from diptych._types import FloatVector, Mask, Tokens, Vectors
 from diptych.apps.soft_prompting.objective import Measure, Pair
 from diptych.apps.soft_prompting.optimiser import Candidate
 from diptych.errors import BudgetError
+from diptych.models.prompted import Row
+from diptych.models.templates import Around
 
 GRADIENT_PASSES = 3
 """Forward passes that a gradient counts as: one there, and twice its work back."""
@@ -19,6 +22,21 @@ _CHUNK = 4096
 
 Reader = Callable[[str], tuple[int, ...]]
 """What a model reads, in tokens, when a text stands in its prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A value, and its gradient.
+
+    Parameters
+    ----------
+    value : the mean divergence over the texts of the search
+    of_a, of_b : float32, shape (n, width of the model), with respect to the vectors that each model reads
+    """
+
+    value: float
+    of_a: Vectors
+    of_b: Vectors
 
 
 class Target:
@@ -38,9 +56,11 @@ class Target:
     ----------
     spent : forward passes of texts; a text through both models is one, and a gradient counts as three
     budget : most that may be spent; None for no end
+    is_spent : whether more was wanted than was left
     """
 
     budget: int | None = None
+    is_spent = False
 
     def __init__(
         self,
@@ -118,17 +138,30 @@ class Target:
         """
         import torch
 
-        self.pay(GRADIENT_PASSES * len(self.numbers))
-        both = tuple(one[0].float().requires_grad_() for one in self._embedded(tokens[None]))
-        for batch in self._batches():
-            (self.pair.divergence(batch, (both[0], both[1]), self.measure).sum() / len(self.numbers)).backward()
+        pull = self.pull(tokens)
         whole = np.zeros((len(tokens), self.n_vocabulary), np.float32)
         with torch.no_grad():
-            for model, own in zip(self.pair.models, both, strict=True):
+            for model, own in zip(self.pair.models, (pull.of_a, pull.of_b), strict=True):
+                vectors = torch.from_numpy(own).to(model.device)
                 for some in self._vocabulary(model.device):
-                    part = own.grad @ model.embed(some).float().T
-                    whole[:, some.cpu().numpy()] += part.cpu().numpy()
+                    whole[:, some.cpu().numpy()] += (vectors @ model.embed(some).float().T).cpu().numpy()
         return whole
+
+    def pull(self, tokens: Tokens) -> Pull:
+        """A candidate's value, and its gradient with respect to the vectors that the models read.
+
+        Parameters
+        ----------
+        tokens : int64, shape (n,)
+        """
+        self.pay(GRADIENT_PASSES * len(self.numbers))
+        both = tuple(one[0].float().requires_grad_() for one in self._embedded(tokens[None]))
+        value = 0.0
+        for batch in self._batches():
+            part = self.pair.divergence(batch, (both[0], both[1]), self.measure).sum() / len(self.numbers)
+            part.backward()
+            value += float(part.detach())
+        return Pull(value, *(one.grad.cpu().numpy() for one in both))
 
     def soft_value(self, mix: Any) -> Any:
         """The mean divergence over the texts under mixtures of tokens, float tensor, shape (); gradients flow back.
@@ -149,6 +182,34 @@ class Target:
         by_text = [self.pair.divergence(batch, (under[0], under[1]), self.measure) for batch in self._batches()]
         return torch.cat(by_text).mean()
 
+    def expected(self, tokens: Tokens) -> Vectors:
+        """Probabilities of what follows words that stand in the prompts, float32 (candidates, n_vocabulary).
+
+        They are means over both models and over all that differs before the words; of each, a text is paid for.
+
+        Parameters
+        ----------
+        tokens : int64, shape (candidates, n); n may be 0
+        """
+        import torch
+
+        found = np.zeros((len(tokens), self.n_vocabulary), np.float32)
+        befores = [list({rows[number].around.before: None for number in self.numbers}) for rows in self.pair.rows]
+        self.pay(len(tokens) * max(map(len, befores)))
+        for model, own in zip(self.pair.models, befores, strict=True):
+            asked = [Row(Around((*before, *one), ()), (0,)) for one in tokens.tolist() for before in own]
+            nothing = torch.zeros(0, model.loaded.width)
+            if not asked[0].n_around > 1:  # nothing stands before
+                found += 1.0 / self.n_vocabulary / len(self.pair.models)
+                continue
+            with torch.no_grad():
+                for start in range(0, len(asked), self.batch_size):
+                    states = model.states(asked[start : start + self.batch_size], nothing)
+                    scores = model.parts.head(states).float().softmax(-1)[:, : self.n_vocabulary]
+                    of = np.arange(start, start + len(scores)) // len(own)
+                    np.add.at(found, of, scores.cpu().numpy() / len(own) / len(self.pair.models))
+        return found
+
     def pay(self, n_passes: int) -> None:
         """Count forward passes that are about to be made.
 
@@ -162,11 +223,21 @@ class Target:
             If that is more than is left; nothing is counted then.
         """
         if self.budget is not None and self.spent + n_passes > self.budget:
+            self.is_spent = True
             raise BudgetError(f"{self.spent:,} of {self.budget:,} passes are spent; {n_passes:,} more are too many")
         self.spent += n_passes
 
+    def see(self, candidate: Candidate) -> None:
+        """Take note of a candidate whose value came with a gradient.
+
+        Parameters
+        ----------
+        candidate : that can be written as words
+        """
+        self._seen.append(candidate)
+
     def take_seen(self) -> list[Candidate]:
-        """Every candidate whose value was asked for since this was last called."""
+        """Every candidate whose value was asked for or told since this was last called."""
         seen, self._seen = self._seen, []
         return seen
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from diptych._types import Json, Vectors
-from diptych.apps.soft_prompting.config import TrainConfig
+from diptych.apps.soft_prompting.config import StepSettings
 from diptych.apps.soft_prompting.objective import Measure, Pair, penalty
 from diptych.apps.soft_prompting.refreshing import Refresher, Texts
 from diptych.apps.soft_prompting.target import GRADIENT_PASSES
@@ -78,7 +78,7 @@ class Trainer:
         trained: Sequence[int],
         held_out: Sequence[int],
         *,
-        config: TrainConfig,
+        config: StepSettings,
         vectors: Sequence[Vectors],
         max_bytes: int,
         refresher: Refresher | None = None,
@@ -280,7 +280,7 @@ def batches_of(
     return [batches[number] for number in rng.permutation(len(batches))]
 
 
-def rate_at(step: int, config: TrainConfig) -> float:
+def rate_at(step: int, config: StepSettings) -> float:
     """The learning rate of a step as a share of the highest.
 
     Parameters
@@ -290,7 +290,7 @@ def rate_at(step: int, config: TrainConfig) -> float:
 
     Examples
     --------
-    >>> config = TrainConfig(a="hf/a", b="hf/b", prompts="p", n_steps=100, warmup_steps=10)
+    >>> config = StepSettings(n_steps=100, warmup_steps=10)
     >>> rate_at(0, config), rate_at(9, config), round(rate_at(55, config), 2)
     (0.1, 1.0, 0.5)
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +12,13 @@ import typer
 
 from diptych.cli import asking
 from diptych.cli import settings as flags
-from diptych.cli.console import errors_as_messages, progress_on_stderr, say
+from diptych.cli.console import errors_as_messages, progress_on_stderr, say, typed
 from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.cli.softprompt import texts
 
 if TYPE_CHECKING:
     from diptych._types import Json
+    from diptych.apps.soft_prompting.helper import Helper
     from diptych.apps.soft_prompting.ready import Origin
     from diptych.apps.soft_prompting.search_config import SearchConfig
 
@@ -24,6 +27,13 @@ Budget = Annotated[int | None, option("budget", "Forward passes of texts; a grad
 OptimiserName = Annotated[str | None, option("optimiser", "How it is searched.", SEARCH, "gcg")]
 Set = Annotated[
     list[str] | None, option("set", "name=value for the optimiser, such as search_width=64; repeat for more.", SEARCH)
+]
+Assistant = Annotated[
+    str | None, option("assistant", "Model that writes words, for evolution: provider/model.", SEARCH, "none")
+]
+AssistantArg = Annotated[
+    list[str] | None,
+    option("assistant-arg", "name=value for the assistant's provider; repeat for more.", asking.ASKING),
 ]
 Texts = Annotated[int | None, option("n-texts", "Texts that each candidate is read with.", SEARCH, "8")]
 BatchSize = Annotated[int | None, option("batch-size", "Texts of a forward pass.", SEARCH, "32")]
@@ -57,6 +67,12 @@ def search(
     budget: Budget = None,
     n_texts: Texts = None,
     objective: texts.ObjectiveName = None,
+    assistant: Assistant = None,
+    assistant_arg: AssistantArg = None,
+    base_url: asking.BaseUrl = None,
+    models: asking.Models = None,
+    price: asking.PriceFlag = None,
+    max_cost: asking.MaxCost = None,
     batch_size: BatchSize = None,
     n_prompts: NPrompts = None,
     seed: flags.Seed = None,
@@ -98,18 +114,50 @@ def carry_out(context: typer.Context, settings: SearchConfig, origin: Origin | N
 
     given, out = context.params, context.params["out"]
     options, max_bytes = parse_options(given["model_arg"] or ()), given["max_mib"] << 20
-    if given["dry_run"]:
-        plan = plan_search(settings, origin=origin, options=options, max_bytes=max_bytes)
-        lines = [*plan_lines(plan), f"about {duration(plan['seconds'])}, measured on a few random prompts"]
-        for line in [json_text(plan)] if given["json"] else lines:
-            say(line)
-        return
-    if out is None:
-        raise ConfigError("--out is missing: give the folder of the search")
-    with progress_on_stderr() as progress:
-        found = run_search(settings, out, origin=origin, options=options, max_bytes=max_bytes, progress=progress)
+    with ExitStack() as stack:
+        helper = _helper(context, settings, stack)
+        if given["dry_run"]:
+            plan = plan_search(settings, origin=origin, options=options, max_bytes=max_bytes)
+            lines = [*plan_lines(plan), f"about {duration(plan['seconds'])}, measured on a few random prompts"]
+            lines += [] if helper is None else _asked(helper, settings.n_tokens)
+            for line in [json_text(plan)] if given["json"] else lines:
+                say(line)
+            return
+        if out is None:
+            raise ConfigError("--out is missing: give the folder of the search")
+        with progress_on_stderr() as progress:
+            found = run_search(
+                settings, out,
+                origin=origin, helper=helper, options=options, max_bytes=max_bytes, progress=progress,
+            )  # fmt: skip
     for line in [json_text(found)] if given["json"] else [*search_lines(found), "", str(out)]:
         say(line)
+
+
+def _helper(context: typer.Context, settings: SearchConfig, stack: ExitStack) -> Helper | None:
+    """The assistant, opened and checked; nothing is asked."""
+    from diptych.apps.soft_prompting.evolution import EvolutionSettings
+    from diptych.apps.soft_prompting.helper import Helper
+    from diptych.comparison.readers import Reader
+    from diptych.models.registry import parse_options
+
+    told = settings.settings
+    if settings.assistant is None or not isinstance(told, EvolutionSettings):
+        return None
+    choices = asking.chosen(context)
+    options = parse_options(context.params.get("assistant_arg") or (), flag="--assistant-arg")
+    reader = Reader.open(replace(choices, options=options).spec(settings.assistant), choices.max_cost)
+    stack.callback(reader.model.close)
+    return Helper(reader, told, choices.max_cost, typed())
+
+
+def _asked(helper: Helper, n_tokens: int) -> Iterator[str]:
+    from diptych.cli.costs import describe_takes
+    from diptych.comparison.readers import SAMPLING
+
+    name, most = helper.reader.model.name, helper.settings.requests
+    yield f"{name}: at most {most:,} requests; what the folder holds is not asked"
+    yield from describe_takes(helper.reader.model, SAMPLING.max_tokens, helper.estimate(n_tokens))
 
 
 _FLAGS = {"optimiser_settings": "set_"}
