@@ -160,7 +160,7 @@ def sharpened(rows: Vectors, bound: float) -> Vectors:
 
     Examples
     --------
-    >>> sharpened(np.array([[0.6, 0.4, 0.0]], np.float32), 0.0).tolist()
+    >>> sharpened(np.array([[0.6, 0.4, 0.0]], np.float32), 0.0).round(3).tolist()
     [[1.0, 0.0, 0.0]]
     """
     some = rows > 0
