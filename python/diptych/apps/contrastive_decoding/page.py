@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Sequence
 
@@ -12,6 +10,7 @@ from diptych.apps.contrastive_decoding.scoring import ScoredText
 from diptych.apps.contrastive_decoding.terms import Term, cloud
 from diptych.models.divergence_summary import as_lines
 from diptych.utils.text import printable
+from diptych.visualization.documents import render_document
 from diptych.visualization.pages import Picture
 
 TIMES = (1.5, 3.0, 10.0, 30.0)
@@ -38,18 +37,12 @@ def render_scores(
     terms : in which texts that either model finds likelier differ
     pictures : that lie in ``plots`` beside it
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     order = sorted((text for text in texts if len(text.divergences)), key=lambda text: -_mean(text))
-    pages = Environment(
-        loader=PackageLoader("diptych.apps.contrastive_decoding"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style = pages.get_template("scores.css").render()
-    return pages.get_template("scores.html.j2").render(
+    return render_document(
+        "diptych.apps.contrastive_decoding",
+        "scores",
         a=printable(a),
         b=printable(b),
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         summary="\n".join(as_lines(summary)),
         names=[f"{times:g}×" for times in TIMES],
         n_texts=len(texts),

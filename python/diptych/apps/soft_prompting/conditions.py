@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from diptych._types import FloatVector, Json, Progress
 from diptych.apps.soft_prompting.evaluation import noise_floor
 from diptych.apps.soft_prompting.objective import Measure
-from diptych.apps.soft_prompting.sequences import Asking, Sides, Traced, kl_by_prompt
+from diptych.apps.soft_prompting.sequences import Asking, Sides, Traced, kl_by_prompt, kl_of
 from diptych.comparison.result import Result
 from diptych.comparison.run import compare
 from diptych.data.prompts import Prompt
@@ -36,6 +36,16 @@ class Condition:
         """The mean of both directions, float64 (prompts,), in nats an answer."""
         found: FloatVector = (self.kl[0] + self.kl[1]) / 2
         return found
+
+    def kl_a_token(self, side: int) -> float:
+        """The divergence of all answers of one model over all their tokens, in nats: it does not grow with the answers.
+
+        Parameters
+        ----------
+        side : whose answers: 0 for the first
+        """
+        own = [one.divergences for one in self.answers[side]]
+        return float(kl_of(own, side).sum() / sum(map(len, own)))
 
     @property
     def findings(self) -> list[Json]:

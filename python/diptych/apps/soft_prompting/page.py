@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Sequence
 
@@ -15,6 +13,7 @@ from diptych.apps.soft_prompting.tried import WITH, WITHOUT, Tried
 from diptych.models.templates import pieces
 from diptych.utils.amounts import percent
 from diptych.utils.text import printable
+from diptych.visualization.documents import render_document
 from diptych.visualization.pages import Picture
 
 N_SHOWN = 20
@@ -33,15 +32,9 @@ def render_trial(tried: Tried, summary: Json, pictures: Sequence[Picture]) -> st
     summary : in numbers
     pictures : that lie in ``plots`` beside it
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    pages = Environment(
-        loader=PackageLoader("diptych.apps.soft_prompting"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style = pages.get_template("trial.css").render()
-    return pages.get_template("trial.html.j2").render(
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    return render_document(
+        "diptych.apps.soft_prompting",
+        "trial",
         a=printable(tried.names[0]),
         b=printable(tried.names[1]),
         summary=summary,
@@ -79,7 +72,8 @@ def shade(js: float) -> str:
 
 
 def _direction(name: str, one: Json) -> Json:
-    return {"title": _TITLES[name], "with": f"{one[WITH]:.4g}", "without": f"{one[WITHOUT]:.4g}", **_gain(one["gain"])}
+    sums = {which: f"{one[which]:.4g} ({one['a_token'][which]:.3g})" for which in (WITH, WITHOUT)}
+    return {"title": _TITLES[name], **sums, **_gain(one["gain"])}
 
 
 def _gain(gain: Json) -> Json:

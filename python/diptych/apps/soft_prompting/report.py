@@ -47,9 +47,10 @@ def trial_lines(summary: Json) -> list[str]:
     lines = [f"{summary['n_prompts']} prompts that were not trained on"]
     for name, label in (("kl_ab", "KL(a ‖ b) of answers of a"), ("kl_ba", "KL(b ‖ a) of answers of b")):
         one = summary["sequence"][name]
-        gain = one["gain"]
+        gain, token = one["gain"], one["a_token"]
         lines.append(
-            f"{label}: {one['with']:.4g} nats an answer, {one['without']:.4g} without the prompt; "
+            f"{label}: {one['with']:.4g} nats an answer ({token['with']:.3g} a token), {one['without']:.4g} "
+            f"({token['without']:.3g}) without the prompt; "
             f"gain {gain['mean']:.4g} [{gain['low']:.4g}, {gain['high']:.4g}], p = {gain['p_value']:.3g}"
         )
     floors = summary["noise_floor_a_token"]

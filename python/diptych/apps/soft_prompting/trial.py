@@ -152,6 +152,7 @@ def _summary(found: Mapping[str, Condition], seed: int) -> Json:
             WITH: float(under.mean()),
             WITHOUT: float(bare.mean()),
             "gain": asdict(gain_of(bare, under, seed=seed)),
+            "a_token": {which: found[which].kl_a_token(number) for which in (WITH, WITHOUT)},
         }
     return {
         "schema": 2,

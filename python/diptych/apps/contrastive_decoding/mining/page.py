@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 
 from diptych._types import Json
@@ -13,6 +11,7 @@ from diptych.apps.contrastive_decoding.mining.summary import CAVEAT, divergence_
 from diptych.apps.contrastive_decoding.page import token_views
 from diptych.apps.contrastive_decoding.terms import cloud
 from diptych.utils.text import printable
+from diptych.visualization.documents import render_document
 from diptych.visualization.pages import Picture
 
 MAX_TEXTS = 40
@@ -28,15 +27,9 @@ def render_mined(mined: Mined, summary: Json, pictures: Sequence[Picture]) -> st
     summary : of it
     pictures : that lie in ``plots`` beside it
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    pages = Environment(
-        loader=PackageLoader("diptych.apps.contrastive_decoding"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style = pages.get_template("mine.css").render()
-    return pages.get_template("mine.html.j2").render(
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    return render_document(
+        "diptych.apps.contrastive_decoding",
+        "mine",
         a=printable(mined.a),
         b=printable(mined.b),
         caveat=CAVEAT,

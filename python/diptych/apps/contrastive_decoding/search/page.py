@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 
 from diptych._types import Json
@@ -11,6 +9,7 @@ from diptych.apps.contrastive_decoding.search.config import MEASURES
 from diptych.apps.contrastive_decoding.search.run import Kept, Outcome
 from diptych.apps.contrastive_decoding.search.summary import plus_minus
 from diptych.utils.text import printable
+from diptych.visualization.documents import render_document
 
 MAX_TEXTS = 4
 """Fresh texts of each model that the page shows of a prompt."""
@@ -24,16 +23,10 @@ def render_search(outcome: Outcome, summary: Json) -> str:
     outcome : of the search
     summary : of it
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    pages = Environment(
-        loader=PackageLoader("diptych.apps.contrastive_decoding"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style = pages.get_template("search.css").render()
     rows = [_view(*pair) for pair in zip(outcome.kept, summary["prompts"], strict=True)]
-    return pages.get_template("search.html.j2").render(
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    return render_document(
+        "diptych.apps.contrastive_decoding",
+        "search",
         a=printable(summary["a"]),
         b=printable(summary["b"]),
         assistant=printable(summary["assistant"]),
