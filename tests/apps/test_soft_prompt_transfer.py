@@ -13,7 +13,7 @@ from diptych._types import Silent
 from diptych.apps.soft_prompting.found import Found, Wording, by_name, form_for, is_home
 from diptych.apps.soft_prompting.sequences import Asking
 from diptych.apps.soft_prompting.specificity import specificity
-from diptych.apps.soft_prompting.transfer import transfer
+from diptych.apps.soft_prompting.transfer import check_pairs, transfer
 from diptych.data.prompts import as_prompts
 from diptych.errors import ConfigError, DataError
 from diptych.models.providers.hf import HFModel
@@ -93,7 +93,7 @@ def test_the_matrix_has_a_cell_for_each_prompt_and_pair(folder: Path) -> None:
     others = (found.gains[1] + found.gains[2]).mean() / 2
     assert found.specific["soft"].excess.mean == pytest.approx(found.gains[0].mean() - others)
     with pytest.raises(ConfigError, match="is named twice"):
-        transfer(prompts, [pairs[0]] * 2, PROMPTS.rows, options={}, asking=Asking(), progress=Silent())
+        check_pairs(list(prompts.values()), [pairs[0]] * 2, {"device": "cpu"})
 
 
 def test_specific_is_what_does_more_to_its_own_pair_beyond_chance() -> None:
@@ -135,6 +135,7 @@ def test_the_verb_writes_the_matrix_and_says_what_is_wrong(folder: Path) -> None
     cases = [
         ((*call, "--pair", "hf/base", "--out", "x"), "--pair 'hf/base': give two models with a comma"),
         ((*call, "--pair", "hf/base,scripted/echo", "--out", "x"), "only where its weights are here"),
+        ((*call, *pairs[:2], "--pair", "hf/base,hf/gone", "--out", "x"), "hf/gone"),
         ((*call, *pairs, "--out", "matrix"), "matrix"),
     ]
     for wrong, said in cases:

@@ -119,6 +119,7 @@ def form_for(found: Found, models: tuple[HFModel, HFModel]) -> tuple[Found, Form
     """
     if isinstance(found, Wording):
         return fitted(found, models), "words"
+    check_pair(*models, per_model=True)
     widths = [model.load().width for model in models]
     own = [found.of_model(model.source.identity) for model in models]
     if [None if one is None else one.shape[1] for one in own] == widths:

@@ -12,7 +12,6 @@ import numpy as np
 from diptych._types import FloatVector, Json, Progress
 from diptych.apps.soft_prompting.evaluation import Gain, gain_of
 from diptych.apps.soft_prompting.found import Form, Found, form_for, is_home
-from diptych.apps.soft_prompting.objective import check_pair
 from diptych.apps.soft_prompting.sequences import Asking, Sides, apart
 from diptych.apps.soft_prompting.specificity import Specificity, specificity
 from diptych.data.prompts import Prompt
@@ -69,6 +68,33 @@ class Transfer:
     gains: Sequence[FloatVector]
 
 
+def check_pairs(prompts: Sequence[Found], pairs: Sequence[tuple[str, str]], options: Json) -> None:
+    """Refuse pairs that prompts cannot be tried on, before hours are spent on those that they can.
+
+    Parameters
+    ----------
+    prompts : that are tried
+    pairs : of names, ``hf/…``
+    options : how models are loaded
+
+    Raises
+    ------
+    ConfigError
+        If a pair is named twice, or cannot be told apart token by token.
+    DataError
+        If a prompt does not fit a pair, in no form.
+    ModelError
+        If there is no such model.
+    """
+    if len(set(pairs)) < len(pairs):
+        twice = next(pair for pair in pairs if pairs.count(pair) > 1)
+        raise ConfigError(f"the pair {', '.join(twice)} is named twice")
+    for names in pairs:
+        with _opened(names, options) as models:
+            for found in prompts:
+                form_for(found, models)
+
+
 def transfer(
     prompts: Mapping[str, Found],
     pairs: Sequence[tuple[str, str]],
@@ -78,7 +104,7 @@ def transfer(
     asking: Asking,
     progress: Progress,
 ) -> Transfer:
-    """Try every prompt on every pair, one pair in memory at a time.
+    """Try every prompt on every pair, one pair in memory at a time; see `check_pairs` first.
 
     Parameters
     ----------
@@ -88,20 +114,7 @@ def transfer(
     options : how models are loaded
     asking : how they answer
     progress : where it says how far it is
-
-    Raises
-    ------
-    ConfigError
-        If a pair is named twice, or cannot be told apart token by token.
-    DataError
-        If a prompt does not fit a pair, in no form.
     """
-    if len(set(pairs)) < len(pairs):
-        twice = next(pair for pair in pairs if pairs.count(pair) > 1)
-        raise ConfigError(f"the pair {', '.join(twice)} is named twice")
-    for names in pairs:  # before hours are spent on those that fit
-        with _opened(names, options) as models:
-            _forms(prompts, models)
     progress.start("prompts on pairs", (len(prompts) + 1) * len(pairs))
     cells, gains = [], []
     for names in pairs:
@@ -126,11 +139,6 @@ def _opened(names: tuple[str, str], options: Json) -> Iterator[tuple[HFModel, HF
         second.close()
 
 
-def _forms(prompts: Mapping[str, Found], models: tuple[HFModel, HFModel]) -> dict[str, tuple[Found, Form]]:
-    check_pair(*models, per_model=True)
-    return {name: form_for(found, models) for name, found in prompts.items()}
-
-
 def _row(
     prompts: Mapping[str, Found],
     models: tuple[HFModel, HFModel],
@@ -139,7 +147,7 @@ def _row(
     progress: Progress,
 ) -> list[tuple[Cell, FloatVector]]:
     """Every prompt on one pair."""
-    forms = _forms(prompts, models)
+    forms = {name: form_for(found, models) for name, found in prompts.items()}
     sides = Sides(models, (PromptedModel(models[0].load()), PromptedModel(models[1].load())))
     none = apart(sides, asked, asking)
     progress.advance()

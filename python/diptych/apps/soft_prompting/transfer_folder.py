@@ -9,7 +9,7 @@ from pathlib import Path
 from diptych._types import Json, Progress
 from diptych.apps.soft_prompting.found import Found
 from diptych.apps.soft_prompting.sequences import Asking
-from diptych.apps.soft_prompting.transfer import Transfer, transfer
+from diptych.apps.soft_prompting.transfer import Transfer, check_pairs, transfer
 from diptych.apps.soft_prompting.trial import usable
 from diptych.comparison.folder import writing
 from diptych.comparison.manifest import describe_manifest
@@ -54,6 +54,7 @@ def run_transfer(
     """
     check_new_folder(folder)
     used = usable(asked, list(prompts.values()))
+    check_pairs(list(prompts.values()), pairs, loading)
     found = transfer(prompts, pairs, used, options=loading, asking=asking, progress=progress)
     cells = [cell.as_json() for cell in found.cells]
     summary = {

@@ -17,7 +17,7 @@ from diptych.apps.soft_prompting.evaluation import gain_of
 from diptych.apps.soft_prompting.found import Found, fitted
 from diptych.apps.soft_prompting.sequences import Asking, Sides
 from diptych.apps.soft_prompting.specificity import specificity
-from diptych.apps.soft_prompting.transfer import Cell, transfer
+from diptych.apps.soft_prompting.transfer import Cell, check_pairs, transfer
 from diptych.apps.soft_prompting.trial_folder import write_trial
 from diptych.apps.soft_prompting.tried import WITH, WITHOUT, Tried
 from diptych.comparison.manifest import describe_manifest
@@ -108,6 +108,7 @@ def try_prompt(
     """
     check_new_folder(folder)
     used = usable(prompts, [found])
+    check_pairs([found], options.unrelated, options.loading or {})
     tried, beside = _try(found, models, used, options, progress)
     summary = _summary(tried.conditions, options.asking.seed) | {"n_left_out": len(prompts) - len(used)}
     if options.ground is not None:

@@ -59,9 +59,12 @@ def evaluate(
         from diptych.apps.soft_prompting.sequences import Asking
         from diptych.apps.soft_prompting.trial import TrialOptions, try_prompt
         from diptych.data.prompts import load_prompts
+        from diptych.errors import ConfigError
         from diptych.models.registry import open_local, parse_options
         from diptych.utils.text import json_text
 
+        if budget is not None and not baselines:
+            raise ConfigError("--budget is what --baselines may spend: give both, or neither")
         loading = parse_options(model_arg or ())
         models = open_local(a, loading), open_local(b, loading)
         how = Asking(draws, max_tokens, models[0].options.batch_size, max_mib << 20, seed)
