@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -246,6 +247,26 @@ def test_another_training_in_the_folder_is_refused_with_what_differs(folder: Pat
     (tmp_path / "mine" / "x.txt").write_text("x")
     with pytest.raises(RunError, match="holds no training that can go on"):
         run(folder, tmp_path / "mine", n_steps=2)
+
+
+def test_a_full_disk_is_said_and_the_same_command_goes_on(folder: Path, tmp_path: Path) -> None:
+    """No file may be longer than a thousand bytes, which vectors are: not at the first step, not in the middle."""
+    run(folder, tmp_path / "whole")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for name, begun in (("new", False), ("cut", True)):
+        if begun:
+            with pytest.raises(Killed):
+                run(folder, tmp_path / name, Axe(5))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, usual[1]))
+        try:
+            with pytest.raises(RunError, match=f"{name} cannot be written: File too large. Make room: the same"):
+                run(folder, tmp_path / name)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert (tmp_path / name).exists() == begun
+        run(folder, tmp_path / name)
+        vectors = [tmp_path / one / "soft_prompt" / "soft_prompt.safetensors" for one in (name, "whole")]
+        assert vectors[0].read_bytes() == vectors[1].read_bytes()
 
 
 def test_a_damaged_checkpoint_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from diptych._types import Json, Progress
 from diptych.apps.soft_prompting.curve import train_each
+from diptych.apps.soft_prompting.folder import filling
 from diptych.apps.soft_prompting.registry import Run
 from diptych.apps.soft_prompting.trainings import find_trainings
 from diptych.errors import ConfigError, DataError, LedgerError, MissingExtraError, ModelError, RunError
@@ -56,5 +57,6 @@ def run_experiment(
             progress.say(f"{run.name} failed: {error}")
             failed.append({"name": run.name, "a": run.config.a, "b": run.config.b, "reason": str(error)})
     summary: Json = {"schema": 1, "trainings": find_trainings(folder), "failed": failed}
-    write_files(folder, {SUMMARY: json_text(summary) + "\n"})
+    with filling(folder):
+        write_files(folder, {SUMMARY: json_text(summary) + "\n"})
     return summary

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,28 @@ class Begun:
     seeds: Seeds
 
 
+@contextmanager
+def filling(folder: Path) -> Iterator[None]:
+    """What the system says against writing into the folder of a training, or of a search, as an error of ours.
+
+    Parameters
+    ----------
+    folder : that is written to in the block
+
+    Raises
+    ------
+    RunError
+        In place of any other ``OSError``.
+    """
+    try:
+        yield
+    except RunError:
+        raise
+    except OSError as error:
+        told = error.strerror or str(error)
+        raise RunError(f"{folder} cannot be written: {told}. Make room: the same command goes on.") from error
+
+
 def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:
     """Make the folder, with what it is for and the texts that are used.
 
@@ -51,7 +74,7 @@ def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:
         If it exists and is not empty, or cannot be made.
     """
     rows = "".join(json_line(_as_json(row)) for row in seeds.rows)
-    with new_folder(folder) as place:
+    with filling(folder), new_folder(folder) as place:
         write_atomic(place / SEEDS, rows.encode())
         write_atomic(place / MANIFEST, (json_text(manifest | {"seeds_file": seeds.origin}) + "\n").encode())
 
@@ -134,8 +157,9 @@ def save_checkpoint(folder: Path, arrays: Mapping[str, Vectors], rest: Json) -> 
     from safetensors.numpy import save
 
     name = f"checkpoint-{rest['n_done']}.safetensors"
-    write_atomic(folder / name, save(dict(arrays)))
-    write_atomic(folder / CHECKPOINT, (json_text({"tensors": name, **rest}) + "\n").encode())
+    with filling(folder):
+        write_atomic(folder / name, save(dict(arrays)))
+        write_atomic(folder / CHECKPOINT, (json_text({"tensors": name, **rest}) + "\n").encode())
     for other in folder.glob("checkpoint-*.safetensors"):
         if other.name != name:
             other.unlink()

@@ -15,7 +15,7 @@ from diptych.errors import ConfigError
 from diptych.models.registry import Registry
 from diptych.utils.names import check_name, slug
 
-_FILE_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
+_FILE_NAME = re.compile(r"\w[\w.-]{0,99}(?<!\.json)", re.ASCII)
 
 
 class RunSettings(TrainConfig):
@@ -81,7 +81,9 @@ def read_runs(
     found: list[Run] = []
     for name in known:
         if not _FILE_NAME.fullmatch(name):
-            raise ConfigError(f"{path}: {name!r}: a run's folder is called so; give letters, digits, '_', '.' and '-'")
+            raise ConfigError(
+                f"{path}: {name!r}: no folder of a run is called so; give letters, digits, '_', '.' and '-'"
+            )
         values, places = over_default(sections, name)
         given = {"models": models} if models is not None else {}
         section = {**values, **(over or {}), **given}, places

@@ -97,7 +97,8 @@ def _train(
     lock = Lock(folder / "training.lock", str(folder))
     try:
         _go(trainer, config, folder, progress)
-        return _finish(trainer, config, folder, (a, b), seeds, vectors, max_bytes)
+        with files.filling(folder):
+            return _finish(trainer, config, folder, (a, b), seeds, vectors, max_bytes)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

@@ -91,7 +91,8 @@ def run_search(
             if helper is not None:
                 helper.join(ready.search.optimiser, folder, stack, seed=config.seed)
             _go(ready.search, folder, progress)
-            return _finish(ready, folder)
+            with files.filling(folder):
+                return _finish(ready, folder)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
