@@ -255,14 +255,19 @@ def main() -> None:
     if options.loss:
         print(json.dumps(asdict(measure_loss(options.loss))))
         return
+    chosen = [options.only] if options.only else list(SECTIONS)
     found: dict[str, Any] = {}
-    for name in [options.only] if options.only else SECTIONS:
+    for name in chosen:
         found |= SECTIONS[name]()
     if options.record:
         now = datetime.now(UTC)
         path = ROOT / "benches" / "record" / f"{now:%Y-%m-%d}-softprompt.json"
         kept = json.loads(path.read_bytes()) if path.exists() else {}
-        about = {"date": f"{now:%Y-%m-%d}", "commit": machine.commit(ROOT), "machine": machine.describe(LIBRARIES)}
+        about = {
+            "date": f"{now:%Y-%m-%d}",
+            "commits": kept.get("commits", {}) | dict.fromkeys(chosen, machine.commit(ROOT)),
+            "machine": machine.describe(LIBRARIES),
+        }
         path.write_text(json.dumps(kept | about | found, indent=1) + "\n")
         print(f"kept in {path.relative_to(ROOT)}")
 

@@ -30,7 +30,7 @@ from tests.helpers.planted_trigger import FLIPPED, PlantedTrigger
 from tests.helpers.records import jsonl, write
 from tests.helpers.tiny_models import make_tokenizer, needs_torch, reordered, save_tiny
 
-pytestmark = [needs_torch, pytest.mark.timeout(240)]
+pytestmark = [needs_torch, pytest.mark.timeout(600)]
 
 WORDS = ("Why", "Who", "When", "How", "What", "Where", "Which", "Whose")
 
