@@ -22,7 +22,7 @@ QUICK: Mapping[str, int] = MappingProxyType(
         "batch_size": 4, "warmup_steps": 2, "eval_every": 5,
     }
 )  # fmt: skip
-"""Settings of a try-out that a small pair finishes in a minute without an accelerator: too few to find much by."""
+"""Settings of a try-out of small models without an accelerator: too few to find much by."""
 
 
 class TextSettings(Settings):
