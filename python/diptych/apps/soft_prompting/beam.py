@@ -68,6 +68,9 @@ class Beam:
         n = self._target.n_tokens
         is_growing = self._beam.shape[1] < n
         place = self._beam.shape[1] if is_growing else self._round % n
+        if self._round == 0 and not is_growing:
+            self._values = self._target.values(self._beam)
+            self.best = better(self.best, self._beam, self._values)
         children = self._children(place)
         kept = children[self._target.keeps(children)] if self._settings.filter_ids else children
         if len(kept):

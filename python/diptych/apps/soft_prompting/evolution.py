@@ -71,13 +71,7 @@ class Evolution:
     relaxed = -np.inf
     rewriter: Rewriter | None = None
 
-    def __init__(
-        self,
-        target: Target,
-        settings: EvolutionSettings,
-        seed: int,
-        start: Tokens | None = None,
-    ) -> None:
+    def __init__(self, target: Target, settings: EvolutionSettings, seed: int, start: Tokens | None = None) -> None:
         self._target, self._settings, self._seed, self._start = target, settings, seed, start
         self.best, self._round = NOTHING, 0
         self._living, self._values = np.zeros((0, target.n_tokens), np.int64), np.zeros(0)
@@ -122,16 +116,14 @@ class Evolution:
     def _rewritten(self) -> Tokens:
         """By the assistant: a text too long is cut, one too short goes on as the fittest does."""
         target, settings, n = self._target, self._settings, self._settings.n_shown
-        shown = [
-            Shown(target.text(one), value)
-            for one, value in zip(self._living[:n].tolist(), self._values[:n], strict=True)
-        ]
-        texts = (
-            [] if self.rewriter is None else self.rewriter.rewrite(shown, settings.n_rewritten, most=target.n_tokens)
-        )
-        tokenizer, fittest_tokens = target.pair.models[0].loaded.tokenizer, self._living[0].tolist()
+        if self.rewriter is None:
+            return self._living[:0]
+        living = zip(self._living[:n].tolist(), self._values[:n].tolist(), strict=True)
+        shown = [Shown(target.text(tokens), value) for tokens, value in living]
+        texts = self.rewriter.rewrite(shown, settings.n_rewritten, most=target.n_tokens)
+        tokenizer, best = target.pair.models[0].loaded.tokenizer, self._living[0].tolist()
         parts = [continuation(tokenizer, text)[: target.n_tokens] for text in texts]
-        born = np.array([(*one, *fittest_tokens[len(one) :]) for one in parts], np.int64).reshape(-1, target.n_tokens)
+        born = np.array([(*one, *best[len(one) :]) for one in parts], np.int64).reshape(-1, target.n_tokens)
         return born[np.isin(born, target.allowed).all(axis=1)]
 
     def state(self) -> State:

@@ -199,7 +199,7 @@ class Target:
         for model, own in zip(self.pair.models, befores, strict=True):
             asked = [Row(Around((*before, *one), ()), (0,)) for one in tokens.tolist() for before in own]
             nothing = torch.zeros(0, model.loaded.width)
-            if not asked[0].n_around > 1:  # nothing stands before
+            if asked[0].n_around == 1:  # nothing stands before what is asked for
                 found += 1.0 / self.n_vocabulary / len(self.pair.models)
                 continue
             with torch.no_grad():
