@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.stats import fisher_exact
 
 from diptych.apps.soft_prompting.beam import Beam, BeamSettings
 from diptych.apps.soft_prompting.evolution import Evolution, EvolutionSettings
@@ -19,10 +18,10 @@ from diptych.apps.soft_prompting.simplex import Simplex, SimplexSettings
 from diptych.apps.soft_prompting.target import Target
 from tests.helpers.planted_trigger import PlantedTrigger
 from tests.helpers.tiny_models import needs_torch
+from tests.helpers.trigger_hunt import BUDGET, CHANCE, hunt, p_of
 
-pytestmark = [needs_torch, pytest.mark.timeout(240)]
+pytestmark = [needs_torch, pytest.mark.timeout(600)]
 
-BUDGET = 1000
 Maker = Callable[[Target, int], Optimiser]
 MAKERS: dict[str, Maker] = {
     "random": lambda target, seed: RandomSearch(target, RandomSettings(search_width=32), seed),
@@ -98,17 +97,8 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_bits(planted: PlantedTrig
 
 @pytest.mark.slow
 def test_searches_find_the_trigger_more_often_than_chance(planted: PlantedTrigger) -> None:
-    """Eight seeds, as many forward passes each; ``benches/python/softprompt.py`` records twenty, each with its own pair."""
-    n_seeds = 8
-    found = {}
-    for name in ("random", "gcg"):
-        bests = []
-        for seed in range(n_seeds):
-            target = planted.target()
-            search = MAKERS[name](target, seed)
-            while target.spent < BUDGET and not search.is_over:
-                search.step()
-            bests.append(search.best)
-        found[name] = sum(planted.is_found(best.tokens, best.value) for best in bests)
-    table = np.array([[n, n_seeds - n] for n in (found["gcg"], found["random"])])
-    assert fisher_exact(table, alternative="greater").pvalue < 0.01
+    """Eight searches each, of as many forward passes; ``benches/python/softprompt.py`` records twenty of every way."""
+    found = {name: [hunt(planted, name, seed) for seed in range(8)] for name in (CHANCE, "gcg", "pez")}
+    assert all(one.spent <= BUDGET for runs in found.values() for one in runs)
+    assert p_of(found["gcg"], found[CHANCE]) < 0.01 and p_of(found["pez"], found[CHANCE]) < 0.01
+    assert p_of(found[CHANCE], found[CHANCE]) == 1.0
