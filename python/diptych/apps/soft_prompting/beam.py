@@ -9,14 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from diptych._types import Tokens
-from diptych.apps.soft_prompting.optimiser import (
-    NOTHING,
-    State,
-    better,
-    generator,
-    packed,
-    unpacked,
-)
+from diptych.apps.soft_prompting.optimiser import State, better
+from diptych.apps.soft_prompting.rounds import Rounds
 from diptych.apps.soft_prompting.selection import fittest
 from diptych.apps.soft_prompting.target import Target
 from diptych.config import Settings
@@ -37,7 +31,7 @@ class BeamSettings(Settings):
     """Leave out candidates that, written as words, are read as other tokens."""
 
 
-class Beam:
+class Beam(Rounds):
     """Prompts grow by a token a round, drawn from what the models expect there; then their places are gone over again.
 
     Growing is the beam search of Sadasivan et al. (2024), arXiv:2402.15570, with the divergence of two models in place
@@ -52,17 +46,11 @@ class Beam:
     start : int64 (n,), a prompt whose places are gone over; None writes them
     """
 
-    relaxed = -np.inf
-
     def __init__(self, target: Target, settings: BeamSettings, seed: int, start: Tokens | None = None) -> None:
-        self._target, self._settings, self._seed = target, settings, seed
-        self.best, self._round = NOTHING, 0
+        super().__init__(target, seed, start, num_steps=settings.num_steps)
+        self._settings = settings
         self._beam = np.zeros((1, 0), np.int64) if start is None else start[None]
         self._values = np.full(1, -np.inf)
-
-    @property
-    def is_over(self) -> bool:
-        return self._round >= self._settings.num_steps
 
     def step(self) -> None:
         n = self._target.n_tokens
@@ -86,7 +74,7 @@ class Beam:
 
     def _children(self, place: int) -> Tokens:
         target, settings = self._target, self._settings
-        rng, allowed = generator(self._seed, self._round), target.allowed
+        rng, allowed = self._rng(), target.allowed
         expected = target.expected(self._beam[:, :place])[:, allowed]
         weights = np.log(np.maximum(expected, np.finfo(np.float32).tiny)) / settings.temperature
         drawn = np.argsort(-(weights + rng.gumbel(size=weights.shape)), axis=1, kind="stable")
@@ -97,10 +85,8 @@ class Beam:
         return children
 
     def state(self) -> State:
-        return packed(self.best) | {
-            "round": np.array([self._round]), "beam": self._beam, "values": self._values,
-        }  # fmt: skip
+        return super().state() | {"beam": self._beam, "values": self._values}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self.best, self._round = unpacked(state), int(state["round"][0])
+        super().load(state)
         self._beam, self._values = state["beam"].copy(), state["values"].copy()

@@ -9,16 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from diptych._types import Tokens
-from diptych.apps.soft_prompting.optimiser import (
-    NOTHING,
-    State,
-    better,
-    generator,
-    packed,
-    random_tokens,
-    unpacked,
-)
+from diptych.apps.soft_prompting.optimiser import State, better, random_tokens
 from diptych.apps.soft_prompting.rewriting import Rewriter, Shown
+from diptych.apps.soft_prompting.rounds import Rounds
 from diptych.apps.soft_prompting.selection import fittest
 from diptych.apps.soft_prompting.target import Target
 from diptych.config import Settings
@@ -50,7 +43,7 @@ class EvolutionSettings(Settings):
     """Leave out candidates that, written as words, are read as other tokens."""
 
 
-class Evolution:
+class Evolution(Rounds):
     """A population: parents are chosen by tournament, crossed place by place, and mutated; the fittest of all live on.
 
     Crossing and mutating tokens is the genetic algorithm of Lapid et al. (2023), arXiv:2309.01446; having a model
@@ -68,20 +61,15 @@ class Evolution:
     rewriter : an assistant that writes some of the children; None for chance alone
     """
 
-    relaxed = -np.inf
     rewriter: Rewriter | None = None
 
     def __init__(self, target: Target, settings: EvolutionSettings, seed: int, start: Tokens | None = None) -> None:
-        self._target, self._settings, self._seed, self._start = target, settings, seed, start
-        self.best, self._round = NOTHING, 0
+        super().__init__(target, seed, start, num_steps=settings.num_steps)
+        self._settings = settings
         self._living, self._values = np.zeros((0, target.n_tokens), np.int64), np.zeros(0)
 
-    @property
-    def is_over(self) -> bool:
-        return self._round >= self._settings.num_steps
-
     def step(self) -> None:
-        rng = generator(self._seed, self._round)
+        rng = self._rng()
         born = self._children(rng) if len(self._living) else self._first(rng)
         values = self._target.values(born)
         self.best = better(self.best, born, values)
@@ -128,12 +116,10 @@ class Evolution:
 
     def state(self) -> State:
         asked = {} if self.rewriter is None else {"asked": self.rewriter.state()}
-        return packed(self.best) | asked | {
-            "round": np.array([self._round]), "living": self._living, "values": self._values,
-        }  # fmt: skip
+        return super().state() | asked | {"living": self._living, "values": self._values}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self.best, self._round = unpacked(state), int(state["round"][0])
+        super().load(state)
         self._living, self._values = state["living"].copy(), state["values"].copy()
         if self.rewriter is not None:
             self.rewriter.load(state["asked"])

@@ -9,15 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from diptych._types import Tokens, Vectors
-from diptych.apps.soft_prompting.optimiser import (
-    NOTHING,
-    State,
-    better,
-    generator,
-    packed,
-    random_tokens,
-    unpacked,
-)
+from diptych.apps.soft_prompting.optimiser import State, better, random_tokens
+from diptych.apps.soft_prompting.rounds import Rounds
 from diptych.apps.soft_prompting.target import Target
 from diptych.config import Settings
 
@@ -40,7 +33,7 @@ class GcgSettings(Settings):
     """Leave out candidates that, written as words, are read as other tokens."""
 
 
-class Gcg:
+class Gcg(Rounds):
     """Zou et al. (2023), arXiv:2307.15043, for the divergence of two models.
 
     Parameters
@@ -51,19 +44,13 @@ class Gcg:
     start : int64 (n,), tokens that it starts from; None draws them
     """
 
-    relaxed = -np.inf
-
     def __init__(self, target: Target, settings: GcgSettings, seed: int, start: Tokens | None = None) -> None:
-        self._target, self._settings, self._seed, self._start = target, settings, seed, start
-        self.best, self._round = NOTHING, 0
+        super().__init__(target, seed, start, num_steps=settings.num_steps)
+        self._settings = settings
         self._buffer, self._values = np.zeros((0, target.n_tokens), np.int64), np.zeros(0)
 
-    @property
-    def is_over(self) -> bool:
-        return self._round >= self._settings.num_steps
-
     def step(self) -> None:
-        rng = generator(self._seed, self._round)
+        rng = self._rng()
         if not len(self._buffer):
             self._fill(rng)
         current = self._buffer[self._values.argmax()]
@@ -92,12 +79,10 @@ class Gcg:
             self._buffer[worst], self._values[worst] = tokens, value
 
     def state(self) -> State:
-        return packed(self.best) | {
-            "round": np.array([self._round]), "buffer": self._buffer, "values": self._values,
-        }  # fmt: skip
+        return super().state() | {"buffer": self._buffer, "values": self._values}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self.best, self._round = unpacked(state), int(state["round"][0])
+        super().load(state)
         self._buffer, self._values = state["buffer"].copy(), state["values"].copy()
 
 

@@ -96,31 +96,6 @@ def better(best: Candidate, tokens: Tokens, values: Any) -> Candidate:
     return Candidate(tuple(tokens[at].tolist()), float(values[at]))
 
 
-def packed(best: Candidate) -> State:
-    """The best as arrays ``best.tokens`` and ``best.value``.
-
-    Parameters
-    ----------
-    best : so far
-    """
-    return {"best.tokens": np.array(best.tokens, np.int64), "best.value": np.array([best.value])}
-
-
-def unpacked(state: Mapping[str, Any]) -> Candidate:
-    """The best of a state.
-
-    Parameters
-    ----------
-    state : with what ``packed`` made
-
-    Examples
-    --------
-    >>> unpacked(packed(Candidate((1, 2), 0.5)))
-    Candidate(tokens=(1, 2), value=0.5)
-    """
-    return Candidate(tuple(state["best.tokens"].tolist()), float(state["best.value"][0]))
-
-
 def random_tokens(target: Target, rng: np.random.Generator, n: int, *, filter_ids: bool = True) -> Tokens:
     """Candidates drawn from the tokens that are allowed, int64 (at most n, n_tokens): fewer where few can be read back.
 

@@ -12,15 +12,8 @@ from diptych._types import Tokens, Vectors
 from diptych.apps.soft_prompting.adam import Adam
 from diptych.apps.soft_prompting.initial import embedded
 from diptych.apps.soft_prompting.nearest import nearest_tokens
-from diptych.apps.soft_prompting.optimiser import (
-    NOTHING,
-    Candidate,
-    State,
-    generator,
-    packed,
-    random_tokens,
-    unpacked,
-)
+from diptych.apps.soft_prompting.optimiser import Candidate, State, random_tokens
+from diptych.apps.soft_prompting.rounds import Rounds
 from diptych.apps.soft_prompting.target import Target
 from diptych.config import Settings
 
@@ -44,7 +37,7 @@ class PezSettings(Settings):
     """Leave out candidates that, written as words, are read as other tokens."""
 
 
-class Pez:
+class Pez(Rounds):
     """Wen et al. (2023), arXiv:2302.03668, for the divergence of two models.
 
     Each model has a table of its own: a place is a vector for each, and both go to the one token that is nearest in
@@ -58,18 +51,12 @@ class Pez:
     start : int64 (n,), tokens that it starts from; None draws them
     """
 
-    relaxed = -np.inf
-
     def __init__(self, target: Target, settings: PezSettings, seed: int, start: Tokens | None = None) -> None:
-        self._target, self._settings, self._seed, self._start = target, settings, seed, start
-        self.best, self._round = NOTHING, 0
+        super().__init__(target, seed, start, num_steps=settings.num_steps)
+        self._settings = settings
         self._vectors: list[Vectors] = []
         self._adams: list[Adam] = []
         self._gained, self._n_waited = -np.inf, 0
-
-    @property
-    def is_over(self) -> bool:
-        return self._round >= self._settings.num_steps
 
     def step(self) -> None:
         """Take the gradient at the nearest tokens, and follow it until others are nearer."""
@@ -111,22 +98,20 @@ class Pez:
         if self._start is not None and self._round == 0:
             tokens = self._start
         else:
-            rng = generator(self._seed, self._round)
+            rng = self._rng()
             [tokens] = random_tokens(target, rng, 1, filter_ids=self._settings.filter_ids)
         self._vectors = [embedded(model, tokens.tolist()) for model in target.pair.models]
         self._adams = [Adam(own.shape, name) for own, name in zip(self._vectors, _SIDES, strict=True)]
         self._gained, self._n_waited = -np.inf, 0
 
     def state(self) -> State:
-        found = packed(self.best) | {
-            "round": np.array([self._round]), "waited": np.array([self._n_waited]), "gained": np.array([self._gained]),
-        }  # fmt: skip
+        found = super().state() | {"waited": np.array([self._n_waited]), "gained": np.array([self._gained])}
         for own, adam, name in zip(self._vectors, self._adams, _SIDES, strict=False):
             found |= {f"vectors.{name}": own} | adam.state()
         return found
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self.best, self._round = unpacked(state), int(state["round"][0])
+        super().load(state)
         self._n_waited, self._gained = int(state["waited"][0]), float(state["gained"][0])
         names = [name for name in _SIDES if f"vectors.{name}" in state]
         self._vectors = [state[f"vectors.{name}"].copy() for name in names]

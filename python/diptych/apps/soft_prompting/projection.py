@@ -12,14 +12,8 @@ from diptych._types import Tokens, Vectors
 from diptych.apps.soft_prompting.config import StepSettings
 from diptych.apps.soft_prompting.initial import embedded
 from diptych.apps.soft_prompting.nearest import nearest_tokens
-from diptych.apps.soft_prompting.optimiser import (
-    NOTHING,
-    State,
-    better,
-    generator,
-    packed,
-    unpacked,
-)
+from diptych.apps.soft_prompting.optimiser import State, better
+from diptych.apps.soft_prompting.rounds import Rounds
 from diptych.apps.soft_prompting.selection import beginning
 from diptych.apps.soft_prompting.target import GRADIENT_PASSES, Target
 from diptych.apps.soft_prompting.training import Trainer
@@ -45,7 +39,7 @@ class ProjectionSettings(Settings):
     """Leave out candidates that, written as words, are read as other tokens."""
 
 
-class Projection:
+class Projection(Rounds):
     """A soft prompt, as ``diptych softprompt train`` makes it, turned into tokens (Khashabi et al. 2022,
     arXiv:2112.08348, on how far those may be from what the vectors do).
 
@@ -60,17 +54,12 @@ class Projection:
     """
 
     def __init__(self, target: Target, settings: ProjectionSettings, seed: int, start: Tokens | None = None) -> None:
-        self._target, self._settings, self._seed, self._start = target, settings, seed, start
-        self.best, self._round = NOTHING, 0
-        self.relaxed = -np.inf
-
-    @property
-    def is_over(self) -> bool:
-        return self._round >= self._settings.num_steps
+        super().__init__(target, seed, start, num_steps=settings.num_steps)
+        self._settings = settings
 
     def step(self) -> None:
         target, settings = self._target, self._settings
-        rng = generator(self._seed, self._round)
+        rng = self._rng()
         trainer = self._trained(rng)
         self.relaxed = max(self.relaxed, trainer.best.divergence)
         found = trainer.best_vectors
@@ -106,10 +95,10 @@ class Projection:
         return tuple(embedded(one, tokens.tolist()) for one in readers)
 
     def state(self) -> State:
-        return packed(self.best) | {"round": np.array([self._round]), "relaxed": np.array([self.relaxed])}
+        return super().state() | {"relaxed": np.array([self.relaxed])}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self.best, self._round = unpacked(state), int(state["round"][0])
+        super().load(state)
         self.relaxed = float(state["relaxed"][0])
 
 

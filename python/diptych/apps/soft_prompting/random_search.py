@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from pydantic import Field
 
 from diptych._types import Tokens
-from diptych.apps.soft_prompting.optimiser import (
-    NOTHING,
-    State,
-    better,
-    generator,
-    packed,
-    random_tokens,
-    unpacked,
-)
+from diptych.apps.soft_prompting.optimiser import better, random_tokens
+from diptych.apps.soft_prompting.rounds import Rounds
 from diptych.apps.soft_prompting.target import Target
 from diptych.config import Settings
 
@@ -31,7 +21,7 @@ class RandomSettings(Settings):
     """Leave out candidates that, written as words, are read as other tokens."""
 
 
-class RandomSearch:
+class RandomSearch(Rounds):
     """Candidates drawn from all tokens that are allowed.
 
     Parameters
@@ -42,25 +32,16 @@ class RandomSearch:
     start : int64 (n,), a candidate that is tried first; None for none
     """
 
-    is_over = False
-    relaxed = -np.inf
-
     def __init__(self, target: Target, settings: RandomSettings, seed: int, start: Tokens | None = None) -> None:
-        self._target, self._settings, self._seed, self._start = target, settings, seed, start
-        self.best, self._round = NOTHING, 0
+        super().__init__(target, seed, start, num_steps=None)
+        self._settings = settings
 
     def step(self) -> None:
         drawn = random_tokens(
-            self._target, generator(self._seed, self._round), self._settings.search_width,
+            self._target, self._rng(), self._settings.search_width,
             filter_ids=self._settings.filter_ids,
         )  # fmt: skip
         if self._start is not None and self._round == 0:
             drawn = np.concatenate([self._start[None], drawn])
         self.best = better(self.best, drawn, self._target.values(drawn))
         self._round += 1
-
-    def state(self) -> State:
-        return packed(self.best) | {"round": np.array([self._round])}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        self.best, self._round = unpacked(state), int(state["round"][0])

@@ -10,14 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from diptych._types import Tokens, Vectors
-from diptych.apps.soft_prompting.optimiser import (
-    NOTHING,
-    State,
-    better,
-    generator,
-    packed,
-    unpacked,
-)
+from diptych.apps.soft_prompting.optimiser import State, better
+from diptych.apps.soft_prompting.rounds import Rounds
 from diptych.apps.soft_prompting.selection import beginning
 from diptych.apps.soft_prompting.target import Target
 from diptych.config import Settings
@@ -39,7 +33,7 @@ class SimplexSettings(Settings):
     """Leave out candidates that, written as words, are read as other tokens."""
 
 
-class Simplex:
+class Simplex(Rounds):
     """Geisler et al. (2024), arXiv:2402.09154, for the divergence of two models.
 
     The weights of each place are kept on the simplex, and their Gini index below a bound that falls to nothing over a
@@ -55,15 +49,10 @@ class Simplex:
     """
 
     def __init__(self, target: Target, settings: SimplexSettings, seed: int, start: Tokens | None = None) -> None:
-        self._target, self._settings, self._seed, self._start = target, settings, seed, start
-        self.best, self._round = NOTHING, 0
-        self.relaxed = -np.inf
+        super().__init__(target, seed, start, num_steps=settings.num_steps)
+        self._settings = settings
         self._weights = np.zeros((target.n_tokens, len(target.allowed)), np.float32)
         self._last = np.zeros(0, np.int64)
-
-    @property
-    def is_over(self) -> bool:
-        return self._round >= self._settings.num_steps
 
     def step(self) -> None:
         n_done, phase = divmod(self._round, self._settings.cycle)
@@ -100,19 +89,18 @@ class Simplex:
 
     def _begin(self, n_done: int) -> None:
         """Mixtures in which one token of each place leads: those of the start, of the best so far, or others."""
-        rng, target = generator(self._seed, self._round), self._target
+        rng, target = self._rng(), self._target
         tokens = beginning(target, self.best, n_done, self._start, rng, filter_ids=self._settings.filter_ids)
         self._weights = np.full_like(self._weights, (1.0 - _LEAD) / self._weights.shape[1])
         self._weights[np.arange(len(tokens)), np.searchsorted(target.allowed, tokens)] += _LEAD
 
     def state(self) -> State:
-        return packed(self.best) | {
-            "round": np.array([self._round]), "weights": self._weights, "last": self._last,
-            "relaxed": np.array([self.relaxed]),
+        return super().state() | {
+            "weights": self._weights, "last": self._last, "relaxed": np.array([self.relaxed]),
         }  # fmt: skip
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self.best, self._round = unpacked(state), int(state["round"][0])
+        super().load(state)
         self._weights, self._last, self.relaxed = (
             state["weights"].copy(),
             state["last"].copy(),
