@@ -144,10 +144,10 @@ def _check_out(out: Path) -> None:
 def _write(responses: Responses, out: Path) -> None:
     from diptych.comparison.generated import as_record, ledger_of
     from diptych.utils.files import write_atomic
-    from diptych.utils.text import json_line
+    from diptych.utils.text import json_lines
 
     try:
-        write_atomic(out, "".join(json_line(as_record(row)) for row in responses).encode())
+        write_atomic(out, json_lines(as_record(row) for row in responses).encode())
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror}. The answers are in {ledger_of(out)}.") from None
 

@@ -22,7 +22,7 @@ from diptych.data import Response, Responses
 from diptych.embeddings.service import EmbeddingService
 from diptych.models.spending import Purse
 from diptych.utils.hashing import derive_seed, hash_rows
-from diptych.utils.text import json_line
+from diptych.utils.text import json_lines
 from diptych.visualization.pages import Picture
 
 
@@ -45,8 +45,8 @@ class JointClusters:
 
     def to_jsonl(self) -> str:
         """``clusters.jsonl``: the cluster of each response."""
-        return "".join(
-            json_line({"arm": row.arm, "prompt_id": row.prompt_id, "draw": row.draw, "cluster": cluster})
+        return json_lines(
+            {"arm": row.arm, "prompt_id": row.prompt_id, "draw": row.draw, "cluster": cluster}
             for row, cluster in zip(self.rows, self.answers.labels.tolist(), strict=True)
         )
 

@@ -19,7 +19,7 @@ from diptych.comparison.split import split_units
 from diptych.data import Responses
 from diptych.embeddings.given import GivenVectors, vectors_of_field, vectors_of_file
 from diptych.errors import ConfigError
-from diptych.utils.text import json_line
+from diptych.utils.text import json_lines
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def prepare_pair(
     )
     check_common_scores(table, config.score_fields)
     discovery = split_units(table, fraction=config.discovery_fraction, seed=config.seed)
-    rejects = "".join(json_line(bad.as_json(arm.source)) for arm in arms for bad in arm.rejects)
+    rejects = json_lines(bad.as_json(arm.source) for arm in arms for bad in arm.rejects)
     kept = rejects if config.on_bad_line == "skip" else None
     vectors = given_vectors(arms, config)
     if vectors is not None:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from diptych._types import Json
 from diptych.comparison.sources import load_arm
 from diptych.data import Response, Responses
-from diptych.utils.text import json_line
+from diptych.utils.text import json_lines
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ class Proposing:
     def documents(self) -> dict[str, str]:
         """The files of a run's folder that hold them."""
         return {
-            name: "".join(json_line(_record(row)) for row in one)
-            for name, one in zip(FILES, (self.a, self.b), strict=True)
+            name: json_lines(_record(row) for row in one) for name, one in zip(FILES, (self.a, self.b), strict=True)
         }
 
 
@@ -80,7 +79,7 @@ def read_proposing(folder: Path) -> Proposing | None:
 
 def _sha256(texts: Responses) -> str:
     """Of prompts and texts, wherever they were read from."""
-    return hashlib.sha256("".join(json_line(_record(row)) for row in texts).encode()).hexdigest()
+    return hashlib.sha256(json_lines(_record(row) for row in texts).encode()).hexdigest()
 
 
 def _record(row: Response) -> Json:

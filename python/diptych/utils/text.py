@@ -57,6 +57,21 @@ def json_line(value: Any) -> str:
     return _harmless(json.dumps(value, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
+def json_lines(values: Iterable[Any]) -> str:
+    r"""Values as JSON lines.
+
+    Parameters
+    ----------
+    values : each as `json_line` takes it
+
+    Examples
+    --------
+    >>> json_lines([{"a": 1}, [2]])
+    '{"a": 1}\n[2]\n'
+    """
+    return "".join(map(json_line, values))
+
+
 def _harmless(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 

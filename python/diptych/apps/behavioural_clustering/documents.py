@@ -21,7 +21,7 @@ from diptych.comparison.hypotheses import link
 from diptych.data.answers import Approval
 from diptych.data.catalogue import Persona, distinct_labels
 from diptych.utils.markdown import as_markdown
-from diptych.utils.text import csv_text, json_line, json_text
+from diptych.utils.text import csv_text, json_lines, json_text
 
 SCHEMA = 1
 _PLACE = ("between", "section", "cluster", "a", "b")
@@ -102,12 +102,12 @@ def text_files(outcome: Outcome, summary: Json) -> dict[str, str]:
     names = [*_PLACE, *columns(is_grouped=False)]
     header, *rows = cluster_rows(summary)
     return {
-        "approvals.jsonl": "".join(json_line(row) for row in outcome.approvals.rows()),
+        "approvals.jsonl": json_lines(outcome.approvals.rows()),
         "clusters.csv": csv_text([header, *rows]),
         "clusters.md": as_markdown([header, *rows]),
         "findings.json": json_text(summary) + "\n",
         "findings.csv": csv_text([names, *([one[name] for name in names] for one in summary["findings"])]),
-        "tested.jsonl": "".join(json_line(one) for one in tested),
+        "tested.jsonl": json_lines(tested),
         "pairwise.csv": csv_text(_pair_rows(summary)),
         "tree.json": json_text(outcome.tree.as_json(outcome.approvals)) + "\n",
         "clusters.html": render_clusters(summary),

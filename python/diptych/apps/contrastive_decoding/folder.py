@@ -12,7 +12,7 @@ from diptych.apps.contrastive_decoding.scoring import ScoredText
 from diptych.apps.contrastive_decoding.terms import by_likelier, compare_terms
 from diptych.comparison.folder import writing
 from diptych.utils.files import new_folder, write_files
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_lines, json_text
 from diptych.visualization.pages import files_of
 
 
@@ -34,7 +34,7 @@ def write_scores(folder: Path, texts: Sequence[ScoredText], summary: Json, manif
     pictures = list(draw(texts))
     terms = compare_terms(*([one.response.response for one in side] for side in by_likelier(texts)))
     files = {
-        "scores.jsonl": "".join(json_line(text.as_json()) for text in texts),
+        "scores.jsonl": json_lines(text.as_json() for text in texts),
         "summary.json": json_text(summary) + "\n",
         "scores.html": render_scores(texts, summary, a=a, b=b, terms=terms, pictures=pictures),
         "manifest.json": json_text(manifest) + "\n",

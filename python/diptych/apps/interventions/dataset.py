@@ -22,7 +22,7 @@ from diptych.data.responses import prompt_digests
 from diptych.errors import ConfigError, DataError
 from diptych.utils.files import write_files
 from diptych.utils.hashing import content_hash, derive_seed, hash_rows
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_lines, json_text
 
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05)
 
@@ -180,7 +180,7 @@ def write_dataset(folder: Path, dataset: Dataset, manifest: Json) -> Json:
         "probes.jsonl": named,
         "key.jsonl": key,
     }
-    texts = {name: "".join(map(json_line, records)) for name, records in files.items()}
+    texts = {name: json_lines(records) for name, records in files.items()}
     whole = {
         "schema": 1,
         "diptych_version": __version__,

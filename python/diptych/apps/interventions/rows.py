@@ -16,7 +16,7 @@ from diptych.data.values import identifier, kind_of, optional_text, text_of
 from diptych.errors import ConfigError, DataError, RunError
 from diptych.utils.files import write_atomic
 from diptych.utils.hashing import derive_seed
-from diptych.utils.text import json_line
+from diptych.utils.text import json_lines
 
 ROLES = ("system", "user", "assistant")
 
@@ -167,7 +167,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
         If it cannot be written.
     """
     try:
-        write_atomic(path, "".join(json_line(as_json(row)) for row in rows).encode())
+        write_atomic(path, json_lines(as_json(row) for row in rows).encode())
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}.") from error
 

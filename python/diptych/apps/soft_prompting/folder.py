@@ -15,7 +15,7 @@ from diptych.errors import RunError
 from diptych.models.requests import Message
 from diptych.models.soft_prompts import read_tensors
 from diptych.utils.files import new_folder, write_atomic
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_lines, json_text
 
 MANIFEST, SEEDS, CHECKPOINT, SUMMARY = "manifest.json", "seeds.jsonl", "checkpoint.json", "summary.json"
 APPLICATION = "softprompt train"
@@ -73,7 +73,7 @@ def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:
     RunError
         If it exists and is not empty, or cannot be made.
     """
-    rows = "".join(json_line(_as_json(row)) for row in seeds.rows)
+    rows = json_lines(_as_json(row) for row in seeds.rows)
     with filling(folder), new_folder(folder) as place:
         write_atomic(place / SEEDS, rows.encode())
         write_atomic(place / MANIFEST, (json_text(manifest | {"seeds_file": seeds.origin}) + "\n").encode())

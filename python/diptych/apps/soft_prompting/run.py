@@ -30,7 +30,7 @@ from diptych.models.soft_prompt_files import export_peft
 from diptych.models.soft_prompts import START, SoftPrompt
 from diptych.utils.files import write_atomic
 from diptych.utils.hashing import source_sha256
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_lines, json_text
 
 _CONTROL = ("control_a", "control_b")
 
@@ -167,7 +167,7 @@ def _finish(
     }
     history = [{"kind": "step", **asdict(one)} for one in trainer.steps]
     history += [{"kind": "look", **asdict(one)} for one in trainer.looks]
-    write_atomic(folder / "history.jsonl", "".join(map(json_line, history)).encode())
+    write_atomic(folder / "history.jsonl", json_lines(history).encode())
     page = draw_curves(trainer.steps, trainer.looks, summary)
     if page is not None:
         write_atomic(folder / "curves.html", page.encode())

@@ -25,7 +25,7 @@ from diptych.models.lock import Lock
 from diptych.models.providers.hf import HFModel
 from diptych.utils.files import write_files
 from diptych.utils.hashing import source_sha256
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_lines, json_text
 
 SEARCH, ARCHIVE, HISTORY, LOCK = "search.json", "archive.jsonl", "history.jsonl", "search.lock"
 INTERACTIONS = "interactions.jsonl"
@@ -152,8 +152,8 @@ def _finish(ready: Ready, folder: Path) -> Json:
     history = [{"round": i + 1, "spent": spent, "best": _finite(best)} for i, (spent, best) in enumerate(rounds)]
     write_files(folder, {
         **search_plots(history, archive, found),
-        ARCHIVE: "".join(map(json_line, archive)),
-        HISTORY: "".join(map(json_line, history)),
+        ARCHIVE: json_lines(archive),
+        HISTORY: json_lines(history),
         **_interactions(search.optimiser),
         SEARCH: json_text(found) + "\n",
     })  # fmt: skip
@@ -168,7 +168,7 @@ def _interactions(optimiser: Optimiser) -> dict[str, str]:
     """What an assistant was asked, and what it said."""
     if not isinstance(optimiser, Evolution) or optimiser.rewriter is None:
         return {}
-    return {INTERACTIONS: "".join(map(json_line, optimiser.rewriter.interview.interactions))}
+    return {INTERACTIONS: json_lines(optimiser.rewriter.interview.interactions)}
 
 
 def _soft(ready: Ready) -> Json:

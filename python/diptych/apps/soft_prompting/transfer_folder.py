@@ -15,7 +15,7 @@ from diptych.comparison.folder import writing
 from diptych.comparison.manifest import describe_manifest
 from diptych.data.prompts import Prompt, Prompts
 from diptych.utils.files import check_new_folder, new_folder, write_files
-from diptych.utils.text import csv_text, json_line, json_text
+from diptych.utils.text import csv_text, json_lines, json_text
 
 
 def run_transfer(
@@ -65,7 +65,7 @@ def run_transfer(
         "specificity": {name: one.as_json() for name, one in found.specific.items()},
     }
     files: dict[str, str | bytes] = {
-        "prompts.jsonl": "".join(map(json_line, _rows(found, used))),
+        "prompts.jsonl": json_lines(_rows(found, used)),
         "transfer.csv": csv_text(_table(cells)),
         "transfer.json": json_text(summary) + "\n",
         "manifest.json": json_text(_manifest(prompts, pairs, asked, asking)) + "\n",

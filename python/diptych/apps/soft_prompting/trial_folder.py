@@ -10,7 +10,7 @@ from diptych.apps.soft_prompting.trial_plots import draw_trial
 from diptych.apps.soft_prompting.tried import Tried
 from diptych.comparison.folder import writing
 from diptych.utils.files import new_folder, write_files
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_lines, json_text
 from diptych.visualization.pages import files_of
 
 
@@ -33,7 +33,7 @@ def write_trial(folder: Path, tried: Tried, summary: Json, manifest: Json) -> No
     pictures = draw_trial(tried.conditions)
     files: dict[str, str | bytes] = {
         "report.html": render_trial(tried, summary, pictures),
-        "prompts.jsonl": "".join(map(json_line, _rows(tried))),
+        "prompts.jsonl": json_lines(_rows(tried)),
         "analysis.json": json_text({**analysis, "kinds": [kind.as_json() for kind in tried.kinds]}) + "\n",
         "summary.json": json_text(summary) + "\n",
         "manifest.json": json_text(manifest) + "\n",

@@ -24,7 +24,7 @@ from diptych.data.legacy.searches import (
 from diptych.data.legacy.stages import Converted
 from diptych.errors import DataError
 from diptych.utils.names import slug
-from diptych.utils.text import json_line
+from diptych.utils.text import json_lines
 
 _VECTORS = "_embeddings.pkl"
 _LABEL = re.compile(r"\bScore:\s*(?P<score>[-+\w.()]+).*?\bLabel:\s*(?P<label>.+)")
@@ -173,9 +173,7 @@ def _labels(text: str, stem: str) -> Converted:
         "its p-values were left out: they rest on one or a few permutations, with a label that could not be tested "
         "counted as the best, and no correction for their number"
     )
-    return Converted(
-        f"{len(rows)} labels of clusters", {name: "".join(map(json_line, rows)).encode()}, notices=[notice]
-    )
+    return Converted(f"{len(rows)} labels of clusters", {name: json_lines(rows).encode()}, notices=[notice])
 
 
 def _label_rows(text: str) -> Iterator[Json]:

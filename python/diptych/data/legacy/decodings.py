@@ -15,7 +15,7 @@ from diptych._types import Json
 from diptych.data.legacy.stages import Converted
 from diptych.errors import DataError
 from diptych.utils.names import slug
-from diptych.utils.text import json_line
+from diptych.utils.text import json_lines
 
 _FIRST = re.compile(r"^\s*(?:<\|[\w ]+\|>|</?s>|<bos>)+")
 """Marks of a tokenizer at the start of a text."""
@@ -160,7 +160,7 @@ def as_responses(records: list[Json], stem: str, *, is_late: bool) -> Converted:
             notices.append(f"{n_bad} values of {name} are no numbers and were left out")
     if any(LISTS in record for record in taken):
         notices.append(_OFF_BY_ONE)
-    text = "".join(map(json_line, _rows(taken)))
+    text = json_lines(_rows(taken))
     name = f"responses/{slug(stem, max_length=120)}.jsonl"
     return Converted(f"{len(taken)} texts", {name: text.encode()}, notices=notices)
 

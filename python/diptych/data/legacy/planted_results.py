@@ -13,7 +13,7 @@ from diptych.data.legacy.stages import Converted
 from diptych.data.legacy.unpickling import Estimator
 from diptych.errors import DataError
 from diptych.utils.names import slug
-from diptych.utils.text import json_line
+from diptych.utils.text import json_lines
 
 _CLUSTER = ("cluster_id", "label", "label_metric_score", "size")
 _PAIR = ("cluster_id", "contrastive_label", "contrastive_metric_score")
@@ -157,4 +157,4 @@ def _valid(score: Any) -> float | None:
 
 
 def _lines(rows: Iterable[Json]) -> bytes:
-    return "".join(map(json_line, rows)).encode()
+    return json_lines(rows).encode()

@@ -17,7 +17,7 @@ from diptych.data.legacy.decodings import number
 from diptych.data.legacy.stages import Converted
 from diptych.errors import DataError
 from diptych.utils.names import slug
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_line, json_lines, json_text
 
 _GROUPS = ("full_divergence", "full_diversity", "subsample_divergence", "subsample_diversity")
 _STATISTICS = ["run", "cycle", *(f"{group}_{name}" for group in _GROUPS for name in ("mean", "sd", "max", "min"))]
@@ -123,7 +123,7 @@ def convert_prefixes(file: Path) -> Converted:
         raise DataError("no prefixes in it")
     name = f"prompts/{slug(file.stem, max_length=120)}.jsonl"
     notices = [f"{len(texts) - len(kept)} are blank, or stand there before"] if len(kept) < len(texts) else []
-    lines = "".join(json_line({"prompt": text}) for text in kept)
+    lines = json_lines({"prompt": text} for text in kept)
     return Converted(f"{len(kept)} prefixes", {name: lines.encode()}, notices=notices)
 
 
@@ -207,7 +207,7 @@ def _found(columns: Json, stem: str) -> Converted:
     name = slug(stem, max_length=120)
     done = Converted(
         f"{len(first)} prompts that were found",
-        {f"prompts/{name}.jsonl": "".join(map(json_line, first.values())).encode()},
+        {f"prompts/{name}.jsonl": json_lines(first.values()).encode()},
         notices=["they were chosen by their divergence, and nothing confirmed it on other draws"],
     )
     if len(first) < len(texts):

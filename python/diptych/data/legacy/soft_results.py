@@ -11,7 +11,7 @@ from diptych.data.legacy.stages import Converted
 from diptych.data.legacy.streams import JsonStream, json_stream
 from diptych.errors import DataError
 from diptych.utils.names import slug
-from diptych.utils.text import json_line
+from diptych.utils.text import json_line, json_lines
 
 UNTRAINED = (
     "no gradient ever reached a soft prompt of the original, and its validation left the prompt out: these numbers say "
@@ -57,7 +57,7 @@ def convert_results(file: Path) -> Converted:
     if prompts:
         files[f"prompts/{name}.jsonl"] = "".join(prompts).encode()
     if steps:
-        files[f"tables/{name}-steps.jsonl"] = "".join(map(json_line, steps)).encode()
+        files[f"tables/{name}-steps.jsonl"] = json_lines(steps).encode()
     what = f"{n_rows} rows of {len(prompts)} texts, {len(steps)} steps of a training"
     return Converted(what, files, notices=[UNTRAINED])
 

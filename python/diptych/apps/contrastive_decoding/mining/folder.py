@@ -13,7 +13,7 @@ from diptych.apps.contrastive_decoding.mining.summary import summarise_mined, to
 from diptych.apps.contrastive_decoding.plots import draw
 from diptych.comparison.folder import LEDGER, writing
 from diptych.utils.files import new_folder, write_files
-from diptych.utils.text import csv_text, json_line, json_text
+from diptych.utils.text import csv_text, json_lines, json_text
 from diptych.visualization.pages import files_of
 
 PAGE = "mine.html"
@@ -42,9 +42,9 @@ def write_mined(folder: Path, mined: Mined, manifest: Json) -> Json:
     scored = [one.scored for one in mined.ranked]
     pictures = list(draw(scored))
     files = {
-        "mine.jsonl": "".join(json_line({**one.as_json(), "written_by": one.response.arm}) for one in scored),
+        "mine.jsonl": json_lines({**one.as_json(), "written_by": one.response.arm} for one in scored),
         "tokens.csv": csv_text(token_rows(mined)),
-        "ranked.jsonl": "".join(json_line(one.as_json()) for one in mined.ranked),
+        "ranked.jsonl": json_lines(one.as_json() for one in mined.ranked),
         "summary.json": json_text(summary) + "\n",
         PAGE: render_mined(mined, summary, pictures),
     }

@@ -13,7 +13,7 @@ from diptych.apps.contrastive_decoding.search.summary import candidate_as_json, 
 from diptych.comparison.folder import writing
 from diptych.data.responses import prompt_digests
 from diptych.utils.files import write_files
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_lines, json_text
 
 PAGE = "prompts.html"
 
@@ -39,12 +39,12 @@ def write_search(folder: Path, outcome: Outcome) -> Json:
     summary, searched = summarise(outcome), outcome.searched
     fresh = [one.fresh for one in outcome.kept]
     files = {
-        "prompts.jsonl": _lines(kept_as_json(one) for one in outcome.kept),
-        "candidates.jsonl": _lines(candidate_as_json(one) for one in (*searched.seeds, *searched.found)),
-        "a.jsonl": _lines(_responses(fresh, 0, outcome.manifest)),
-        "b.jsonl": _lines(_responses(fresh, 1, outcome.manifest)),
-        "rounds.jsonl": _lines(iter(searched.rounds)),
-        "interactions.jsonl": _lines(iter(outcome.interactions)),
+        "prompts.jsonl": json_lines(kept_as_json(one) for one in outcome.kept),
+        "candidates.jsonl": json_lines(candidate_as_json(one) for one in (*searched.seeds, *searched.found)),
+        "a.jsonl": json_lines(_responses(fresh, 0, outcome.manifest)),
+        "b.jsonl": json_lines(_responses(fresh, 1, outcome.manifest)),
+        "rounds.jsonl": json_lines(searched.rounds),
+        "interactions.jsonl": json_lines(outcome.interactions),
         "summary.json": json_text(summary) + "\n",
         PAGE: render_search(outcome, summary),
         "manifest.json": json_text(outcome.manifest) + "\n",
@@ -52,10 +52,6 @@ def write_search(folder: Path, outcome: Outcome) -> Json:
     with writing(folder):
         write_files(folder, files)
     return summary
-
-
-def _lines(records: Iterator[Json]) -> str:
-    return "".join(map(json_line, records))
 
 
 def _responses(measured: list[Measured], side: int, manifest: Json) -> Iterator[Json]:

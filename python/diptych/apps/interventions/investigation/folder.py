@@ -14,7 +14,7 @@ from diptych.apps.interventions.investigation.run import Outcome
 from diptych.apps.interventions.investigation.summary import as_document, summarise
 from diptych.comparison.folder import writing
 from diptych.utils.files import write_files
-from diptych.utils.text import json_line, json_text
+from diptych.utils.text import json_lines, json_text
 
 PAGE = "investigation.html"
 
@@ -40,9 +40,9 @@ def write_investigation(folder: Path, outcome: Outcome) -> Json:
     summary, found = summarise(outcome), outcome.found
     files = {
         "hypotheses.jsonl": found.written_down,
-        "seen.jsonl": _lines(_seen(found.samples)),
-        "tested.jsonl": _lines(_tested(found.trials)),
-        "interactions.jsonl": _lines(outcome.interactions),
+        "seen.jsonl": json_lines(_seen(found.samples)),
+        "tested.jsonl": json_lines(_tested(found.trials)),
+        "interactions.jsonl": json_lines(outcome.interactions),
         "investigation.json": json_text(summary) + "\n",
         "investigation.md": as_document(summary),
         PAGE: render_investigation(outcome, summary),
@@ -51,10 +51,6 @@ def write_investigation(folder: Path, outcome: Outcome) -> Json:
     with writing(folder):
         write_files(folder, files)
     return summary
-
-
-def _lines(records: Iterable[Json]) -> str:
-    return "".join(map(json_line, records))
 
 
 def _seen(samples: Iterable[Sample]) -> Iterator[Json]:
