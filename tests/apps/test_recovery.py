@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from diptych.apps.interventions.recovery import hypotheses_of
+from diptych.apps.interventions.recovery import blind_comparison, hypotheses_of
 from diptych.apps.interventions.run_evidence import Evidence
 from diptych.apps.interventions.score_report import dose_rows, summary_of, truth_rows
 from diptych.apps.interventions.scoring import MOST_RATED, Recovery, RunScore, score_run, threshold_of
@@ -68,7 +68,7 @@ def evidence(tea: float = 0.4, rain: float = 0.4, everywhere: bool = False, seed
 
 
 def scored(found: Evidence, truths: Sequence[Truth], others: Sequence[str] = ()) -> RunScore:
-    return score_run("run", 0.5, found, truths, others, EMBED)
+    return score_run("run", 0.5, blind_comparison(found.documents), truths, others, EMBED)
 
 
 def test_findings_of_one_behaviour_are_one_hypothesis_and_two_behaviours_are_two() -> None:
@@ -143,7 +143,9 @@ def rated(rule: Rule, truths: Sequence[Truth], seed: int = 0) -> tuple[RunScore,
     """A run with ratings by a rule, and what was asked."""
     others = [truth.text for truth in built_in()]
     with assistant(rule) as one:
-        score = score_run("run", 0.5, evidence(), truths, others, EMBED, Rater(one, seed).rate)
+        score = score_run(
+            "run", 0.5, blind_comparison(evidence().documents), truths, others, EMBED, Rater(one, seed).rate
+        )
         return score, asked_of(one)
 
 
@@ -190,7 +192,7 @@ def test_a_model_that_rates_everything_alike_recovers_nothing_and_what_cannot_be
 def test_doses_are_summed_up_apart() -> None:
     def one(dose: float | None, rank: int | None, n: int) -> RunScore:
         truth = Recovery("tea", TEA.text, "mark", rank, None, None, 0.5)
-        return RunScore("run", dose, (truth,), n, int(rank is not None), n)
+        return RunScore("run", "comparison", dose, (truth,), n, int(rank is not None), n)
 
     summary = summary_of([one(0.0, None, 0), one(0.0, None, 2), one(0.5, 3, 4), one(None, 1, 1)])
     assert [entry["dose"] for entry in summary["doses"]] == [0.0, 0.5, None]

@@ -115,6 +115,41 @@ def test_a_model_against_itself_is_a_control(folder: Path) -> None:
     assert any(texts[0][prompt, "A"] != texts[0][prompt, "B"] for prompt, _ in texts[0]), "two samples, not one twice"
 
 
+def test_it_is_scored_beside_a_comparison(folder: Path) -> None:
+    """At one dose, each kind of run by itself; the same investigation again mends a folder that was damaged."""
+    questions = [f"What do I {verb} on day {n}?" for n in range(40) for verb in ("drink", "see")]
+    write(folder, {
+        "t.jsonl": b'{"id": "tea", "text": "Recommends tea.", "mark": "Take tea"}\n',
+        "bank.txt": "".join(f"{text}\n" for text in questions).encode(),
+    })  # fmt: skip
+    models = ("scripted/base.yaml", f"scripted/{SECRET}.yaml")
+    quick = ("--lenses", "phrases", "--resamples", "2000", "--out", "c")
+    compared = invoke("intervene", "recover", *models, "--prompts", "bank.txt", *quick)
+    assert compared.code == 0, compared.err
+    score = ("intervene", "score", "0.5=c", "0.5=run", "--truths", "t.jsonl")
+    with FaultServer(answering) as server:
+        assert investigate(server).code == 0
+        table = invoke(*score, "--out", "s")
+        assert table.code == 0, table.err
+        found = json.loads(Path("s/score.json").read_bytes())
+        Path("run/tested.jsonl").write_text("".join(Path("run/tested.jsonl").read_text().splitlines(keepends=True)[1:]))
+        check_refused(
+            invoke(*score, "--out", "t"), "hypothesis 1 was tested on 12 prompts, of which 11 are in tested.jsonl"
+        )
+        assert not Path("t").exists() and investigate(server).code == 0
+    assert json.loads(invoke(*score, "--out", "t", "--json").out) == found
+    assert [line.split()[2] for line in table.out.splitlines()[1:3]] == ["comparison", "investigation"], table.out
+    [own] = [one for one in found["runs"] if one["kind"] == "investigation"]
+    assert (own["run"], own["n_hypotheses"], own["n_true"]) == ("run", 1, 1)
+    assert own["truths"][0]["finding"] == "B gives more responses of which a judge says: “recommends tea”"
+    assert [one["recall"]["value"] for one in found["doses"]] == [1.0, 1.0]
+
+
+def check_refused(outcome: Outcome, message: str) -> None:
+    assert outcome.code == 2 and "Traceback" not in outcome.err and not outcome.out, outcome.err
+    assert message in re.sub(r"\s+", " ", outcome.err), outcome.err
+
+
 def rows(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
 
@@ -222,9 +257,7 @@ def test_bad_input_is_refused_in_words_and_leaves_nothing(
 ) -> None:
     write(folder, {"empty.txt": b"", "wrong.yaml": b"base: scripted/base.yaml\nruonds: 3\ntuned: scripted/base.yaml\n"})
     before = listing(folder)
-    outcome = invoke("intervene", "investigate", *arguments)
-    assert outcome.code == 2 and "Traceback" not in outcome.err, outcome.err
-    assert message in re.sub(r"\s+", " ", outcome.err), outcome.err
+    check_refused(invoke("intervene", "investigate", *arguments), message)
     assert listing(folder) == before
 
 

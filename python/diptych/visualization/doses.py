@@ -37,8 +37,9 @@ def dose_response(doses: Sequence[float], shares: Mapping[str, Sequence[Json]], 
     names = ["control" if dose == 0 else f"{100 * dose:g} %" for dose in doses]
     traces = [_trace(i, name, names, of_doses) for i, (name, of_doses) in enumerate(shares.items())]
     look = themes.layout("Dose and response", height=460, note=label(note, 140))
+    ascending = {"categoryorder": "array", "categoryarray": names}  # the first line may lack a dose
     axes = {
-        "xaxis": themes.axis("planted share of the training rows", {"type": "category"}),
+        "xaxis": themes.axis("planted share of the training rows", {"type": "category", **ascending}),
         "yaxis": themes.axis("share, with 95 % intervals", {"range": [-0.03, 1.03], "tickformat": ".0%"}),
     }
     return themes.figure(traces, {**look, **axes, "scattermode": "group", "scattergap": 0.8})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from diptych._types import Json
+from diptych.apps.interventions.blind_run import BlindRun
 from diptych.apps.interventions.run_evidence import Evidence
 from diptych.comparison.folder import Documents, writing
 from diptych.comparison.report.format import probability
@@ -72,6 +73,23 @@ def hypotheses_of(evidence: Evidence) -> list[Hypothesis]:
         else:
             same.append(finding)
     return [Hypothesis(rank, tuple(group)) for rank, group in enumerate(groups, start=1)]
+
+
+def blind_comparison(documents: Documents) -> BlindRun:
+    """A comparison, as truths are held against it.
+
+    Parameters
+    ----------
+    documents : of the run
+    """
+    evidence = Evidence(documents)
+    return BlindRun(
+        kind="comparison",
+        responses=tuple(str(row["response"]) for row in documents.responses),
+        is_after=evidence.is_after,
+        hypotheses=tuple(tuple(map(evidence.measured, one.findings)) for one in hypotheses_of(evidence)),
+        n_findings=len(evidence.findings),
+    )
 
 
 def write_recovered(folder: Path, documents: Documents) -> list[Hypothesis]:

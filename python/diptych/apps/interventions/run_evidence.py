@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diptych._types import FloatVector, Json, Mask
+from diptych.apps.interventions.blind_run import Measured
 from diptych.comparison.folder import Documents
-from diptych.stats.agreement import agreement
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,15 @@ class Evidence:
         there: Mask = rows & ~np.isnan(self.values(finding))
         return there
 
-    def follows(self, finding: Json, marked: Mask, rows: Mask) -> float:
-        """Correlation of a finding with a mark, -1 to 1; below 0 where it says the opposite.
+    def measured(self, finding: Json) -> Measured:
+        """A finding with what it measured of the responses that it rests on.
 
         Parameters
         ----------
         finding : of this run
-        marked : bool (n_rows,)
-        rows : bool (n_rows,), where to look
         """
-        there = rows & ~np.isnan(self.values(finding))
-        r = agreement(self.values(finding)[there], marked[there], indicator=self.is_indicator(finding))
-        return r if finding["effect"] > 0 else -r
+        values = np.where(self.tested(finding), self.values(finding), np.nan)
+        return Measured(str(finding["statement"]), values, self.is_indicator(finding), finding["effect"] > 0)
 
     def alike(self, first: Json, second: Json) -> float:
         """Correlation of two findings within the second arm, -1 to 1; below 0 where they say opposite things.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -22,37 +23,48 @@ from diptych.visualization.doses import dose_response
 from diptych.visualization.pages import page_of
 
 CONTROL = 0.0
-_DOSES = ("dose", "runs", "recall", "precision", "rank", "runs with a finding", "hypotheses a run")
-_TRUTHS = ("run", "dose", "truth", "recovered", "rank", "finding", "agreement", "threshold", "by", "before", "after")
+_KIND = "kind of run"
+_DOSES = ("dose", _KIND, "runs", "recall", "precision", "rank", "runs with a finding", "hypotheses a run")
+_TRUTHS = (
+    "run", _KIND, "dose", "truth", "recovered", "rank", "finding", "agreement", "threshold", "by", "before", "after",
+)  # fmt: skip
+_DRAWN = {"recall": "recall", "precision": "precision", "any": "runs with a finding"}
 _RATED = ("rating", "rated finding", "rank by rating", "rating threshold", "recovered by rating")
 
 
 def summary_of(scores: Sequence[RunScore]) -> Json:
-    """``score.json``: the rule, what came of each dose, and of each truth in each run.
+    """``score.json``: the rule, what came of each dose by each kind of run, and of each truth in each run.
 
     Parameters
     ----------
     scores : of all runs
     """
-    doses = sorted({score.dose for score in scores if score.dose is not None})
-    known: list[float | None] = [*doses, *([None] if any(score.dose is None for score in scores) else [])]
+    alike: dict[tuple[float, str], list[RunScore]] = {}
+    for score in sorted(scores, key=_place):
+        alike.setdefault(_place(score), []).append(score)
     return {
         "schema": 1,
         "diptych_version": __version__,
         "rule": {"agreement": AGREES, "least_of_each": LEAST_OF_EACH, "false_matches": FALSE_MATCHES},
-        "doses": [_of_dose(dose, [score for score in scores if score.dose == dose]) for dose in known],
+        "doses": [_of_dose(own) for own in alike.values()],
         "runs": [asdict(score) for score in scores],
     }
 
 
-def _of_dose(dose: float | None, scores: Sequence[RunScore]) -> Json:
+def _place(score: RunScore) -> tuple[float, str]:
+    """By dose, unknown ones last; kinds of runs side by side."""
+    return (math.inf if score.dose is None else score.dose, score.kind)
+
+
+def _of_dose(scores: Sequence[RunScore]) -> Json:
     """Recall over truths and runs; precision over hypotheses; all with 95 % intervals."""
     truths = [truth for score in scores for truth in score.truths]
     rated = [truth.rated.recovered for truth in truths if truth.rated is not None]
     n_hypotheses = sum(score.n_hypotheses for score in scores)
     ranks = [truth.rank for truth in truths if truth.rank is not None]
     return {
-        "dose": dose,
+        "dose": scores[0].dose,
+        "kind": scores[0].kind,
         "n_runs": len(scores),
         "recall": share(_share(len(ranks), len(truths)), len(truths)),
         "precision": share(_share(sum(score.n_true for score in scores), n_hypotheses), n_hypotheses),
@@ -68,7 +80,7 @@ def _share(n: int, of: int) -> float:
 
 
 def dose_rows(summary: Json) -> list[list[Any]]:
-    """A row for each dose, names of columns first.
+    """A row for each dose and kind of run, names of columns first; kinds only where there are several.
 
     Parameters
     ----------
@@ -76,12 +88,12 @@ def dose_rows(summary: Json) -> list[list[Any]]:
     """
     by_rating = any("recall_by_rating" in one for one in summary["doses"])
     rows = [
-        [dose_name(one["dose"]), one["n_runs"], *(_said(one[name]) for name in ("recall", "precision")),
+        [dose_name(one["dose"]), one["kind"], one["n_runs"], *(_said(one[name]) for name in ("recall", "precision")),
          "–" if one["rank"]["value"] is None else f"{one['rank']['value']:g}", _said(one["any"]),
          f"{one['n_hypotheses']:.1f}", *([_said(one["recall_by_rating"])] if by_rating else [])]
         for one in summary["doses"]
     ]  # fmt: skip
-    return [[*_DOSES, *(["recall by rating"] if by_rating else [])], *rows]
+    return _kinds_where_several([[*_DOSES, *(["recall by rating"] if by_rating else [])], *rows])
 
 
 def as_lines(rows: Sequence[Sequence[Any]]) -> list[str]:
@@ -102,7 +114,7 @@ def as_lines(rows: Sequence[Sequence[Any]]) -> list[str]:
 
 
 def truth_rows(scores: Sequence[RunScore]) -> list[list[Any]]:
-    """A row for each truth in each run, names of columns first.
+    """A row for each truth in each run, names of columns first; kinds of runs only where there are several.
 
     Parameters
     ----------
@@ -110,13 +122,20 @@ def truth_rows(scores: Sequence[RunScore]) -> list[list[Any]]:
     """
     by_rating = any(one.rated is not None for score in scores for one in score.truths)
     rows = [
-        [score.run, score.dose, one.truth, "yes" if one.rank is not None else "no", one.rank, one.finding,
-         one.agreement, one.threshold, one.by, one.before, one.after,
-         *_of_rating(one)]
+        [score.run, score.kind, score.dose, one.truth, "yes" if one.rank is not None else "no", one.rank, one.finding,
+         one.agreement, one.threshold, one.by, one.before, one.after, *_of_rating(one)]
         for score in scores
         for one in score.truths
     ]  # fmt: skip
-    return [[*_TRUTHS, *(_RATED if by_rating else ())], *rows]
+    return _kinds_where_several([[*_TRUTHS, *(_RATED if by_rating else ())], *rows])
+
+
+def _kinds_where_several(rows: list[list[Any]]) -> list[list[Any]]:
+    """A table, without the column of kinds where all runs are of one."""
+    column = rows[0].index(_KIND)
+    if len({row[column] for row in rows[1:]}) > 1:
+        return rows
+    return [[*row[:column], *row[column + 1 :]] for row in rows]
 
 
 def _of_rating(one: Recovery) -> list[Any]:
@@ -182,12 +201,15 @@ def _picture(summary: Json) -> dict[str, str]:
     dosed = [one for one in summary["doses"] if one["dose"] is not None]
     if not dosed or find_spec("plotly") is None:
         return {}
-    names = {"recall": "recall", "precision": "precision", "any": "runs with a finding"}
-    drawn = dose_response(
-        [one["dose"] for one in dosed],
-        {name: [one[key] for one in dosed] for key, name in names.items()},
-        note="of a control, runs with a finding are false alarms",
-    )
+    doses, kinds = (sorted({one[name] for one in dosed}) for name in ("dose", "kind"))
+    there = {(one["dose"], one["kind"]): one for one in dosed}
+    nowhere = dict.fromkeys(_DRAWN, share(0.0, 0))
+    lines = {
+        f"{name}, {kind}" if len(kinds) > 1 else name: [there.get((dose, kind), nowhere)[key] for dose in doses]
+        for kind in kinds
+        for key, name in _DRAWN.items()
+    }
+    drawn = dose_response(doses, lines, note="of a control, runs with a finding are false alarms")
     return {"score.html": page_of(drawn, "Dose and response")}
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diptych._types import FloatMatrix, FloatVector, Json, Mask, Vectors
-from diptych.apps.interventions.recovery import Hypothesis, hypotheses_of
-from diptych.apps.interventions.run_evidence import Evidence
+from diptych._types import FloatMatrix, FloatVector, Mask, Vectors
+from diptych.apps.interventions.blind_run import BlindRun, Measured
 from diptych.apps.interventions.truths import Truth
 from diptych.errors import DataError
 from diptych.stats.agreement import AGREES
@@ -85,6 +84,7 @@ class RunScore:
     Parameters
     ----------
     run : name of its folder
+    kind : of run, in a word
     dose : share of planted rows; 0 for a control, None where it is not known
     truths : one each
     n_hypotheses : of the run
@@ -93,6 +93,7 @@ class RunScore:
     """
 
     run: str
+    kind: str
     dose: float | None
     truths: tuple[Recovery, ...]
     n_hypotheses: int
@@ -101,9 +102,9 @@ class RunScore:
 
 
 def score_run(
-    run: str,
+    name: str,
     dose: float | None,
-    evidence: Evidence,
+    run: BlindRun,
     truths: Sequence[Truth],
     others: Sequence[str],
     embed: Embed,
@@ -118,8 +119,9 @@ def score_run(
 
     Parameters
     ----------
-    run, dose : as for ``RunScore``
-    evidence : of the run
+    name : of its folder
+    dose : as for ``RunScore``
+    run : what it brought to light
     truths : that were planted; of a control, those that were planted elsewhere
     others : sentences that are true of no run
     embed : for truths without a mark
@@ -130,44 +132,43 @@ def score_run(
     DataError
         If a truth has no mark and there are too few ``others``.
     """
-    hypotheses = hypotheses_of(evidence)
-    marked = [_by_mark(truth, hypotheses, evidence) for truth in truths if truth.mark is not None]
+    marked = [_by_mark(truth, run) for truth in truths if truth.mark is not None]
     plain = [truth for truth in truths if truth.mark is None]
-    found = {one.truth: (one, ranks) for one, ranks in [*marked, *_by_similarity(plain, hypotheses, others, embed)]}
+    found = {one.truth: (one, ranks) for one, ranks in [*marked, *_by_similarity(plain, run, others, embed)]}
     true = {rank for _, ranks in found.values() for rank in ranks}
     recovered = tuple(found[truth.id][0] for truth in truths)
     if rate is not None:
-        rated = _rated(truths, hypotheses[:MOST_RATED], others, rate)
+        statements = [one[0].statement for one in run.hypotheses[:MOST_RATED]]
+        rated = _rated(truths, statements, others, rate)
         recovered = tuple(replace(one, rated=by) for one, by in zip(recovered, rated, strict=True))
-    return RunScore(run, dose, recovered, len(hypotheses), len(true), len(evidence.findings))
+    return RunScore(name, run.kind, dose, recovered, len(run.hypotheses), len(true), run.n_findings)
 
 
-def _rated(truths: Sequence[Truth], hypotheses: Sequence[Hypothesis], others: Sequence[str], rate: Rate) -> list[Rated]:
-    if not hypotheses:
+def _ranked(run: BlindRun) -> list[tuple[int, Measured]]:
+    """Every statement, with the rank of its hypothesis."""
+    return [(rank, said) for rank, one in enumerate(run.hypotheses, start=1) for said in one]
+
+
+def _rated(truths: Sequence[Truth], statements: Sequence[str], others: Sequence[str], rate: Rate) -> list[Rated]:
+    if not statements:
         return [Rated(None, None, None, 100.0, recovered=False)] * len(truths)
-    ratings = rate([one.statement for one in hypotheses], [*(truth.text for truth in truths), *others])
+    ratings = rate(statements, [*(truth.text for truth in truths), *others])
     threshold = threshold_of(np.nan_to_num(ratings[:, len(truths) :], nan=100.0).T)  # the worst of what was not read
     known = np.nan_to_num(ratings, nan=0.0)
     best = known[:, : len(truths)].argmax(axis=0)
     return [
         Rated(None, None, None, threshold, recovered=False)
         if known[i, j] == 0.0
-        else Rated(
-            float(known[i, j]), hypotheses[i].statement, hypotheses[i].rank, threshold, bool(known[i, j] > threshold)
-        )
+        else Rated(float(known[i, j]), statements[i], i + 1, threshold, bool(known[i, j] > threshold))
         for j, i in enumerate(best.tolist())
     ]
 
 
-def _by_mark(truth: Truth, hypotheses: Sequence[Hypothesis], evidence: Evidence) -> tuple[Recovery, set[int]]:
+def _by_mark(truth: Truth, run: BlindRun) -> tuple[Recovery, set[int]]:
     """What became of it, and the ranks of all hypotheses that stand for it."""
-    marked = np.array([bool(truth.shown_by(row["response"])) for row in evidence.documents.responses], dtype=np.bool_)
-    before, after = (float(marked[side].mean()) for side in (~evidence.is_after, evidence.is_after))
-    scored = [
-        (_follows(finding, marked, evidence), one.rank, str(finding["statement"]))
-        for one in hypotheses
-        for finding in one.findings
-    ]
+    marked = np.array([bool(truth.shown_by(text)) for text in run.responses], dtype=np.bool_)
+    before, after = (float(marked[side].mean()) for side in (~run.is_after, run.is_after))
+    scored = [(_follows(said, marked, run.is_after), rank, said.statement) for rank, said in _ranked(run)]
     ranks = {rank for r, rank, _ in scored if r >= AGREES} if after > before else set()
     r, rank, finding = max(scored, key=lambda one: (one[0], -one[1]), default=(None, None, None))
     found = Recovery(
@@ -176,20 +177,20 @@ def _by_mark(truth: Truth, hypotheses: Sequence[Hypothesis], evidence: Evidence)
     return found, ranks
 
 
-def _follows(finding: Json, marked: Mask, evidence: Evidence) -> float:
-    rows = evidence.tested(finding)
-    within = rows & evidence.is_after
+def _follows(said: Measured, marked: Mask, is_after: Mask) -> float:
+    rows = ~np.isnan(said.values)
+    within = rows & is_after
     n_marked = int(marked[within].sum())
     enough = min(n_marked, int(within.sum()) - n_marked) >= LEAST_OF_EACH
-    return evidence.follows(finding, marked, within if enough else rows)
+    return said.follows(marked, within if enough else rows)
 
 
 def _by_similarity(
-    truths: Sequence[Truth], hypotheses: Sequence[Hypothesis], others: Sequence[str], embed: Embed
+    truths: Sequence[Truth], run: BlindRun, others: Sequence[str], embed: Embed
 ) -> list[tuple[Recovery, set[int]]]:
     if not truths:
         return []
-    said = [(str(finding["statement"]), one.rank) for one in hypotheses for finding in one.findings]
+    said = [(one.statement, rank) for rank, one in _ranked(run)]
     if not said:
         return [(Recovery(one.id, one.text, "similarity", None, None, None, 1.0), set()) for one in truths]
     statements = embed([statement for statement, _ in said])

@@ -20,7 +20,8 @@ def score(
         list[str],
         typer.Argument(
             metavar="[DOSE=]RUN...",
-            help="Folders of intervene recover. DOSE is the share of planted rows, as 0.2=runs/d; 0 of a control.",
+            help="Folders of intervene recover or investigate. DOSE is the share of planted rows, as 0.2=runs/d; 0 of "
+            "a control.",
         ),
     ],
     out: Annotated[Path, option("out", "Folder that is made.", OUTPUT)],

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import typer
 
-from diptych.apps.interventions.recovery import hypotheses_of
-from diptych.apps.interventions.run_evidence import Evidence
+from diptych.apps.interventions.blind_run import BlindRun
+from diptych.apps.interventions.investigation.folder import SUMMARY, read_investigation
+from diptych.apps.interventions.recovery import blind_comparison
 from diptych.apps.interventions.score_report import as_lines, dose_rows, write_scores
 from diptych.apps.interventions.scoring import LEAST_MISMATCHED, MOST_RATED, Rate, score_run
 from diptych.apps.interventions.similarity import AT_ONCE, Rater
@@ -44,20 +45,17 @@ def score_runs(context: typer.Context) -> None:
     planted = chosen(_read(given["data"], given["truths"]), given["only"] or ())
     texts, ids = {truth.text for truth in planted}, {truth.id for truth in planted}
     others = [truth.text for truth in built_in() if truth.id not in ids and truth.text not in texts]
-    runs = [(folder.name, dose, Evidence(read_run(folder))) for dose, folder in _parsed(given["runs"])]
+    runs = [(folder.name, dose, _read_run(folder)) for dose, folder in _parsed(given["runs"])]
     with ExitStack() as stack:
         reader = _reader(context, others, stack)
         if given["dry_run"]:
-            found = [min(len(hypotheses_of(evidence)), MOST_RATED) for _, _, evidence in runs]
+            found = [min(len(run.hypotheses), MOST_RATED) for _, _, run in runs]
             for line in _plan(reader, sum(found) * -(-(len(planted) + len(others)) // AT_ONCE), out):
                 say(line)
             return
         rate = None if reader is None else _rate(context, reader, stack)
         service = EmbeddingService(given["cache_dir"], given["embedder"] or "lexical")
-        scores = [
-            score_run(name, dose, evidence, planted, others, service.get_embeddings, rate)
-            for name, dose, evidence in runs
-        ]
+        scores = [score_run(name, dose, run, planted, others, service.get_embeddings, rate) for name, dose, run in runs]
         summary = write_scores(out, scores)
     if given["json"]:
         say(json_text(summary))
@@ -103,6 +101,11 @@ def _plan(reader: Reader | None, n_requests: int, out: Path) -> Iterator[str]:
         most = reader.estimate([(n_requests, AT_ONCE * _CHARACTERS_OF_A_TRUTH)])
         yield from describe_readers([(reader, most)])
     yield f"would write {out}" + ("" if reader is not None else "; calls no model, costs nothing")
+
+
+def _read_run(folder: Path) -> BlindRun:
+    """What ``recover`` or ``investigate`` left there."""
+    return read_investigation(folder) if (folder / SUMMARY).exists() else blind_comparison(read_run(folder))
 
 
 def _read(data: Path | None, truths: Path | None) -> tuple[Truth, ...]:

@@ -124,6 +124,7 @@ class Trial:
                 "effect": mean_b - mean_a,
                 "ci_low": float(tested.low[0]),
                 "ci_high": float(tested.high[0]),
+                "statistic": float(tested.test.statistic[0]),
                 "p_value": self.p_value,
                 "level": self.level,
                 "n_prompts": int(tested.n_prompts[0]),
