@@ -44,12 +44,36 @@ def test_texts_at_hand_propose(folder: Path) -> None:
 
 
 def test_other_lenses_come_besides(folder: Path) -> None:
-    (folder / "c.yaml").write_text("lenses: phrases\nalpha: 0.01\n")
+    (folder / "c.yaml").write_text("lenses: phrases, surface\nalpha: 0.01\n")
     assert explain(*TEXTS, "--out", "one", "--lenses", "surface").code == 0
     assert explain("--out", "two", "-c", "c.yaml").code == 0
     configs = [json.loads((folder / run / "manifest.json").read_text())["config"] for run in ("one", "two")]
-    assert [config["lenses"] for config in configs] == [["contrast", "surface"], ["contrast_halves", "phrases"]]
+    assert [config["lenses"] for config in configs] == [
+        ["contrast", "surface"],
+        ["contrast_halves", "phrases", "surface"],
+    ]
     assert configs[1]["alpha"] == 0.01
+
+
+def test_a_sentence_of_ones_own_is_judged_of_every_natural_answer_and_tested_with_the_rest(folder: Path) -> None:
+    judge = r"""
+    rules: [{match: '(?s)<text-\w+>.*eware of the owls', answers: ['{"verdicts": [{"number": 1, "holds": true}]}']}]
+    otherwise: ['{"verdicts": [{"number": 1, "holds": false}]}']
+    """
+    (folder / "j.yaml").write_text(judge)
+    claim = ("--judge", "scripted/j.yaml", "--claim", "warns of owls")
+    plan = explain(*TEXTS, *claim, "--dry-run")
+    assert plan.code == 0 and "scripted/j, to read: at most 600 requests" in plan.out, plan.err
+    done = explain(*TEXTS, *claim, "--out", "run")
+    assert done.code == 0, done.err
+    assert "found besides, by other lenses:\n  b gives more responses of which a judge says: “warns of owls”" in done.out  # fmt: skip
+    found = json.loads((folder / "run" / "findings.json").read_text())
+    [own] = [one for one in found["findings"] if one["lens"] == "claims"]
+    assert own["n_prompts"] == found["n_prompts"] == 300
+    proposed = json.loads((folder / "run" / "proposed.json").read_text())["hypotheses"]
+    assert found["family_size"] == len(proposed) + 1
+    (folder / "c.yaml").write_text("claims: [warns of owls]\njudge: scripted/j.yaml\n")
+    assert explain(*TEXTS, "-c", "c.yaml", "--out", "run").code == 0, "it is the same run"
 
 
 @pytest.mark.parametrize(
@@ -64,10 +88,18 @@ def test_other_lenses_come_besides(folder: Path) -> None:
         ((*TEXTS, "--rephrase", "9", "--assistant", "scripted/echo"), "--rephrase: it asks both models anew"),
         (("--contrast-clusters", "many"), "--contrast-clusters = 'many': it should be 'joint' or 'matched'"),
         (("--judge", "scripted/echo"), "a judge is asked by the lens 'judge'"),
+        (("--claim", "warns of owls"), "give --judge PROVIDER/MODEL"),
+        (
+            ("--claim", "warns of owls", "--judge", "scripted/echo", "--lenses", "surface"),
+            "name both (--claim), or neither",
+        ),
+        (("-c", "three.yaml"), "three.yaml:1: lenses = "),
+        (("-c", "unknown.yaml"), "unknown.yaml:1: lenses: unknown lens 'phases'"),
         (("--prompts", "a.jsonl"), "A and B are files; no model is asked"),
     ],
 )
 def test_what_does_not_fit_is_named_and_nothing_is_written(folder: Path, flags: tuple[str, ...], says: str) -> None:
+    write(folder, {"three.yaml": b"lenses: 3\n", "unknown.yaml": b"lenses: surface, phases\n"})
     before = listing(folder)
     done = explain(*flags, "--out", "run")
     assert done.code == 2 and says in done.err and "Traceback" not in done.err

@@ -53,12 +53,14 @@ def explain(
     group_field: flags.GroupField = None,
     limit: flags.Limit = None,
     lenses: Annotated[
-        str | None, option("lenses", "Other lenses, besides that of the contrast, by commas.", METHOD, "none")
+        str | None,
+        option("lenses", "Other lenses, besides that of the contrast, by commas.", METHOD, "none; claims for --claim"),
     ] = None,
     embedder: flags.Embedder = None,
     embedder_arg: flags.EmbedderArg = None,
     labeller: flags.Labeller = None,
     judge: flags.Judge = None,
+    claim: flags.Claim = None,
     assistant: Annotated[
         str | None, option("assistant", "Model that helps to check what was found.", CHECKS, "none")
     ] = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +18,11 @@ from diptych.cli.arms import Asking, asked_arms, asked_readers
 from diptych.cli.console import note, progress_on_stderr, say
 from diptych.cli.contrast.checking import check_flags, checks_of, models_of, questions
 from diptych.cli.costs import check_vectors_price, describe
-from diptych.cli.runs import describe_plan, make_config, run_comparison
+from diptych.cli.runs import describe_plan, finding_lines, make_config, run_comparison
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents, proposed_document
 from diptych.comparison.prepare import prepare
+from diptych.comparison.proposed import LENSES
 from diptych.comparison.proposing import Proposing
 from diptych.comparison.report.format import probability
 from diptych.comparison.report.proposed import rate
@@ -115,12 +116,19 @@ def _config(context: typer.Context, choices: asking.Choices, *, proposes: bool) 
     """Settings of the comparison; the contrast's own lens comes first."""
     path: Path | None = context.params["config"]
     given = flags.given_settings(context)
-    in_file = read_yaml(path)[0].get("lenses", []) if path is not None else []
-    others: Sequence[str] = given.get("lenses", in_file.split(",") if isinstance(in_file, str) else in_file)
-    given["lenses"] = ["contrast" if proposes else "contrast_halves", *others]
+    in_file, lines = read_yaml(path) if path is not None else ({}, {})
+    places = {**lines, **{key: flags.place_of(context, key) for key in given}}
+    given["lenses"] = ["contrast" if proposes else "contrast_halves", *_others({**in_file, **given})]
     given = choices.full_names(given)
-    places = {key: flags.place_of(context, key) for key in given}
     return make_config(path, given, places, besides=asking_file.AskSettings.model_fields)
+
+
+def _others(settings: Mapping[str, Any]) -> list[Any]:
+    """The lenses that are named; where none is, that of sentences of one's own, if there are any."""
+    named = settings.get("lenses") or (["claims"] if settings.get("claims") else [])
+    if isinstance(named, str):
+        return [name.strip() for name in named.split(",")]
+    return named if isinstance(named, list) else [named]
 
 
 @contextmanager
@@ -171,6 +179,11 @@ def _print(documents: Documents, folder: Path, *, as_json: bool) -> None:
         say(f"      {a} {rate(entry['rate_a'])}   {b} {rate(entry['rate_b'])}   q {q}")
     if len(passed) > _SHOWN:
         say(f"  … and {len(passed) - _SHOWN} more in the report")
+    others = [finding for finding in documents.findings["findings"] if finding["lens"] not in LENSES]
+    if others:
+        say("found besides, by other lenses:")
+        for line in finding_lines(others, shown=_SHOWN):
+            say(line)
     say()
     say(f"report: {folder / 'report.html'}")
     for notice in documents.findings["notices"]:
