@@ -51,6 +51,7 @@ def folder(tmp_path: Path) -> Path:
         ),
         ({"s.jsonl": b'{"statement": 3}\n'}, [], ["field 'statement' is 3, expected text"]),
         ({"s.jsonl": b'{"said": "Tea."}\n'}, [], ["s.jsonl", "statement"]),
+        ({"s.jsonl": b'{"statement": ' + b"[" * 5000 + b"]" * 5000 + b"}\n"}, [], ["s.jsonl"]),
         ({"s.jsonl": None}, [], ["s.jsonl: no such file of statements"]),
         ({"c.json": None}, [], ["c.json: no such catalogue"]),
         ({"c.json": b'{"personas": {"meek": "x",}}'}, [], ["c.json:1:", "not JSON"]),

@@ -102,6 +102,13 @@ def test_options_are_checked(options: dict[str, Any], said: str) -> None:
         ("localhost:8000", "expected an address"),
         (f"http://me:{KEY}@host/v1", "leave out user"),
         (f"http://host/v1?key={KEY}", "leave out user"),
+        (f"ftp://me:{KEY}@host/v1", "leave out user"),
+        (f"me:{KEY}@host:80", "leave out user"),
+        ("http://[::1/v1", "expected an address"),
+        ("http://host:port/v1", "expected an address"),
+        ("http://host:99999/v1", "expected an address"),
+        ("http://ho st/v1", "expected an address"),
+        ("http://host\x00/v1", "expected an address"),
     ],
 )
 def test_addresses_are_checked_and_hold_no_key(url: str | None, said: str) -> None:

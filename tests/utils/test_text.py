@@ -9,9 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diptych.utils.text import json_text, printable, shorten, spreadsheet_safe
+from diptych.utils.text import json_text, parse_json, printable, shorten, spreadsheet_safe
 
-DANGEROUS = [*map(chr, [*range(0, 9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x200E, 0x202E, 0x2028, 0x2066, 0xFEFF])]
+DANGEROUS = [
+    *map(
+        chr,
+        [*range(0, 9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x200E, 0x202E, 0x2028, 0x2066, 0xFEFF, 0xE0001, 0xE01EF],
+    )
+]
 
 
 @pytest.mark.parametrize("character", DANGEROUS, ids=lambda c: f"U+{ord(c):04X}")
@@ -47,6 +52,13 @@ def test_json_text_keeps_letters_of_every_script_and_refuses_nan() -> None:
         json_text(float("nan"))
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, b'{"a":' * 100_000])
+def test_json_that_is_nested_too_deep_is_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match="too deep"):
+        parse_json(text)
+    assert parse_json(b'{"a": [1]}') == {"a": [1]}
+
+
 @given(st.text(), st.integers(1, 40))
 def test_shortened_text_is_one_line_of_at_most_the_length(text: str, length: int) -> None:
     short = shorten(text, length)
@@ -59,4 +71,9 @@ def test_shortened_text_is_one_line_of_at_most_the_length(text: str, length: int
 def test_a_cell_is_either_unchanged_or_shielded_by_an_apostrophe(text: str) -> None:
     safe = spreadsheet_safe(text)
     assert safe in (text, "'" + text)
-    assert safe[:1] not in {"=", "+", "-", "@", "\t", "\r"}
+    assert safe[:1] not in set("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
+@pytest.mark.parametrize("start", "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+def test_each_sign_that_begins_a_formula_is_shielded(start: str) -> None:
+    assert spreadsheet_safe(f"{start}1") == f"'{start}1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from diptych.models.ledger import Ledger, read_config
 from diptych.models.spending import Purse
 from diptych.utils.files import write_atomic
 from diptych.utils.names import slug
-from diptych.utils.text import json_text
+from diptych.utils.text import json_text, parse_json
 
 RESULT = "aa.json"
 
@@ -103,7 +102,7 @@ class AARun:
         if read_config(place / LEDGER) not in (None, self.readers.config):
             return False
         try:
-            found = json.loads((place / RESULT).read_bytes())
+            found = parse_json((place / RESULT).read_bytes())
         except FileNotFoundError:
             return True
         except (OSError, ValueError):

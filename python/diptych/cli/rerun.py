@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from diptych.cli.console import Exit, errors_as_messages, note, progress_on_stderr, say
 from diptych.cli.settings import OUTPUT, CacheDir, Threads, check_threads, option
+from diptych.utils.text import parse_json
 
 if TYPE_CHECKING:
     from diptych.comparison.rerun import Rerun
@@ -57,7 +57,7 @@ def rerun(
 def _way_of(run: Path) -> Callable[..., Rerun]:
     """How a run is made again: each application knows its own."""
     try:
-        application = json.loads((run / "manifest.json").read_bytes()).get("application")
+        application = parse_json((run / "manifest.json").read_bytes()).get("application")
     except (OSError, ValueError, AttributeError):
         application = None  # which the comparison's way tells
     if application == "approve":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from diptych.errors import RunError
 from diptych.utils.files import write_atomic, write_files
 from diptych.utils.hashing import content_hash
 from diptych.utils.names import slug
-from diptych.utils.text import csv_text, json_text
+from diptych.utils.text import csv_text, json_text, parse_json
 
 if TYPE_CHECKING:
     from diptych.comparison.joint import JointClusters
@@ -138,7 +137,7 @@ def write_arms(versus: str, documents: Sequence[Documents], folder: Path, joint:
 def holds_arms(folder: Path) -> bool:
     """Whether a folder is that of several comparisons."""
     try:
-        return "comparisons" in json.loads((folder / "manifest.json").read_bytes())
+        return "comparisons" in parse_json((folder / "manifest.json").read_bytes())
     except (OSError, ValueError, TypeError):
         return False
 
@@ -152,7 +151,7 @@ def read_arms(folder: Path) -> tuple[Json, list[Documents]]:
         If one of them is damaged or missing.
     """
     try:
-        manifest = json.loads((folder / "manifest.json").read_bytes())
+        manifest = parse_json((folder / "manifest.json").read_bytes())
         names = [str(name) for name in manifest["comparisons"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder / 'manifest.json'} is damaged: {error}. Run the comparison again.") from error

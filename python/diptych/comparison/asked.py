@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from diptych.models.ledger import Ledger, read_config
 from diptych.models.prices import Estimate
 from diptych.models.recorded import RecordedModel
 from diptych.utils.names import slug
+from diptych.utils.text import parse_json
 
 _SUSPICIOUS = 0.01
 
@@ -185,7 +185,7 @@ def fork_of(folder: Path, config: Json, settings: Json) -> Path:
 def _settings_of(folder: Path) -> Json | None:
     """Of a run that is complete; None where it is not."""
     try:
-        found: Json = json.loads((folder / "manifest.json").read_bytes())["config"]
+        found: Json = parse_json((folder / "manifest.json").read_bytes())["config"]
         return found
     except FileNotFoundError:
         return None

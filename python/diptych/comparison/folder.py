@@ -24,7 +24,7 @@ from diptych.comparison.proposed import LENSES, proposed_and_confirmed
 from diptych.comparison.proposing import FILES as PROPOSING
 from diptych.errors import RunError
 from diptych.utils.files import new_folder, write_atomic, write_files
-from diptych.utils.text import csv_text, json_text
+from diptych.utils.text import csv_text, json_text, parse_json
 
 if TYPE_CHECKING:
     from diptych.comparison.result import Result
@@ -239,7 +239,7 @@ def ledgers_beside(ledger: Path) -> tuple[Path, ...]:
 def identity_in(folder: Path) -> str | None:
     """The identity of the comparison that lies in a folder; None where none does."""
     try:
-        return str(json.loads((folder / "manifest.json").read_bytes())["identity"])
+        return str(parse_json((folder / "manifest.json").read_bytes())["identity"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -307,7 +307,7 @@ def read_run(folder: Path) -> Documents:
             manifest=manifest,
             findings=read_object(folder / "findings.json"),
             measures=read_object(folder / "measures.json"),
-            responses=[json.loads(line) for line in lines if line],
+            responses=[parse_json(line) for line in lines if line],
             hypotheses=(folder / "hypotheses.jsonl").read_text(encoding="utf-8"),
             events=(folder / "events.jsonl").read_text(encoding="utf-8"),
             values=values,
@@ -373,7 +373,7 @@ def read_object(path: Path) -> Json:
         If it holds none.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is damaged: {error}. Run the comparison again.") from error
     if not isinstance(value, dict):

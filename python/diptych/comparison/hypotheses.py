@@ -10,6 +10,7 @@ from diptych._types import Json
 from diptych.comparison.measures import Measure
 from diptych.errors import RunError
 from diptych.utils.hashing import content_hash
+from diptych.utils.text import parse_json
 
 _START = "0" * 64
 _DOMAIN = "diptych/hypothesis/1"
@@ -140,7 +141,7 @@ def read_chain(text: str, file: str) -> list[Json]:
     previous = _START
     for number, line in enumerate((line for line in text.split("\n") if line), start=1):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             where = f"{file}, entry {number} ({entry['id']})"
             body = {key: value for key, value in entry.items() if key != "hash"}
             found, follows, said = content_hash(_DOMAIN, body), entry["previous"], entry["hash"]

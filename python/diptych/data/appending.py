@@ -13,6 +13,7 @@ from typing import BinaryIO
 from diptych._types import Json
 from diptych.errors import RunError
 from diptych.utils.files import sync_folder
+from diptych.utils.text import parse_json
 
 _BLOCK_BYTES = 1 << 16
 
@@ -121,6 +122,6 @@ def _end_of_last_line(file: BinaryIO, end: int) -> int:
 
 def _is_object(tail: bytes) -> bool:
     try:
-        return isinstance(json.loads(tail), dict)
+        return isinstance(parse_json(tail), dict)
     except ValueError:
         return False

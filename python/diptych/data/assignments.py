@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.errors import DataError, RunError
 from diptych.utils.files import check_new_file, write_atomic
-from diptych.utils.text import json_text, spreadsheet_safe
+from diptych.utils.text import json_text, parse_json, spreadsheet_safe
 
 KEYS = ("id", "row", "arm", "prompt_id", "draw")
 """Fields that may tell items apart."""
@@ -143,8 +142,8 @@ def _records(path: Path) -> Records:
 def _rows_of_object(data: bytes) -> list[Json] | None:
     """The rows of what `write_assignments` has written; None where it is something else, which the loader judges."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        value = parse_json(data)
+    except ValueError:
         return None
     rows = value.get("rows") if isinstance(value, dict) else None
     return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None

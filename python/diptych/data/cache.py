@@ -9,6 +9,7 @@ from typing import Any
 from diptych.errors import DataError
 from diptych.utils.files import write_atomic
 from diptych.utils.hashing import hex_digests
+from diptych.utils.text import parse_json
 
 
 class JsonCache:
@@ -40,7 +41,7 @@ class JsonCache:
         """The value, or None where there is none."""
         path = self._path(key)
         try:
-            stored = json.loads(path.read_bytes())
+            stored = parse_json(path.read_bytes())
             if stored["key"] != key:
                 raise ValueError("it belongs to another key")
             return stored["value"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import field_validator
 
 from diptych.config import Settings
 from diptych.errors import ConfigError, DataError
+from diptych.utils.text import parse_json
 
 NUMBER = "{n}"
 """In ``user_end``, stands for how many prompts are wanted."""
@@ -102,8 +102,8 @@ class Instructions(Settings):
             As ``load`` does.
         """
         try:
-            values = json.loads(content.decode("utf-8-sig"))
-        except (ValueError, RecursionError) as error:
+            values = parse_json(content.decode("utf-8-sig"))
+        except ValueError as error:
             raise DataError(f"{source}: not JSON: {error}") from error
         if not isinstance(values, dict):
             raise DataError(f"{source}: expected an object with system_start, user_end, …, got {type(values).__name__}")

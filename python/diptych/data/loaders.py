@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from diptych.data.prompt_trees import parse_tree
 from diptych.data.records import Records
 from diptych.data.rejects import DEFAULT_MAX_BAD, BadLines, tolerated
 from diptych.errors import ConfigError, DataError, RecordError
+from diptych.utils.text import parse_json
 
 DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024
 
@@ -388,6 +388,6 @@ def _begins_as_lines(path: Path) -> bool:
 
 def _is_one_object(data: bytes) -> bool:
     try:
-        return isinstance(json.loads(data), dict)
+        return isinstance(parse_json(data), dict)
     except ValueError:
         return False

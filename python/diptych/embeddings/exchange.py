@@ -17,6 +17,7 @@ from diptych.embeddings.cache import EmbeddingCache
 from diptych.errors import ConfigError, DataError
 from diptych.utils.extras import require_extra
 from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.text import parse_json
 
 CONTENTS = "contents.jsonl"
 FORMAT = 1
@@ -172,7 +173,7 @@ def _contents(folder: Path) -> Iterator[Part]:
         if not line:
             continue
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
         except ValueError as error:
             raise DataError(f"{path}, line {number}: {error}. Export again.") from error
         if not isinstance(entry, dict) or {k: type(v) for k, v in entry.items()} != types or not entry["space"]:

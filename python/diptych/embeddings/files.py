@@ -17,6 +17,7 @@ from diptych._types import Json, Vectors
 from diptych.errors import ConfigError, DataError, RunError
 from diptych.utils.extras import require_extra
 from diptych.utils.files import check_new_file, write_atomic
+from diptych.utils.text import parse_json
 
 SUFFIXES = (".npz", ".npy", ".safetensors")
 WRITABLE = (".npz", ".safetensors")
@@ -202,8 +203,8 @@ def _strings(arrays: Mapping[str, NDArray[Any]], name: str, n: int, path: Path) 
 
 def _json(array: NDArray[Any]) -> Any:
     try:
-        return json.loads(array.tobytes()) if array.dtype == np.uint8 else None
-    except (ValueError, RecursionError):
+        return parse_json(array.tobytes()) if array.dtype == np.uint8 else None
+    except ValueError:
         return None
 
 

@@ -15,6 +15,7 @@ from diptych._types import Json
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.exchange import Imported
 from diptych.errors import DataError
+from diptych.utils.text import parse_json
 
 _ROWS = 4096
 _LARGEST = float(np.finfo(np.float32).max)
@@ -53,10 +54,10 @@ def read_statement_embeddings(path: Path) -> Statements:
         If the file cannot be read, is not a JSON object, or has entries of which none can be taken.
     """
     try:
-        entries = json.loads(path.read_bytes())
+        entries = parse_json(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}.") from error
     if not isinstance(entries, dict):
         raise DataError(f"{path}: expected an object of entries, got {type(entries).__name__}.")

@@ -27,6 +27,7 @@ from diptych.utils.extras import require_extra
 from diptych.utils.names import check_name, did_you_mean
 from diptych.utils.retry import RetryPolicy, retrying
 from diptych.utils.secrets import find_key, without_key
+from diptych.utils.text import printable
 
 Prompt = str | Sequence[Message]
 
@@ -382,9 +383,13 @@ def _checked_url(url: str | None, provider: str) -> str:
     """An address without a slash at its end; refused where it holds a key, as it is written down."""
     if not url:
         raise ConfigError(f"{provider} needs the address of a server: --base-url http://localhost:8000/v1")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"base_url = {url!r}: expected an address such as http://localhost:8000/v1")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if set("@?#") & set(url):
         raise ConfigError("base_url: leave out user, key and query; the key belongs into the environment")
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or printable(url) != url or len(url.split()) > 1:
+        raise ConfigError(f"base_url = {url!r}: expected an address such as http://localhost:8000/v1")
     return url.rstrip("/")

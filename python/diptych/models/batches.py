@@ -19,6 +19,7 @@ from diptych.models.failures import AgainError, GivenUpError, Trouble
 from diptych.models.requests import Answer, Failure, FailureKind, Reply, Request, Sampling
 from diptych.utils.extras import require_extra
 from diptych.utils.retry import retrying
+from diptych.utils.text import parse_json
 
 T = TypeVar("T")
 
@@ -267,8 +268,8 @@ def _lines(content: bytes) -> list[Json]:
         if not text.strip():
             continue
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
+            value = parse_json(text)
+        except ValueError:
             value = None
         if not isinstance(value, dict) or not isinstance(value.get("custom_id"), str):
             raise AgainError("bad_response", f"line {number} of the results is not a JSON object with a custom_id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from diptych._types import Json
 from diptych.models.requests import FailureKind, Usage
 from diptych.utils.retry import TryAgainError
-from diptych.utils.text import printable, shorten
+from diptych.utils.text import parse_json, printable, shorten
 
 Verdict = Literal["request", "run"]
 
@@ -163,8 +162,8 @@ def read_object(content: bytes) -> Json:
         As `of_status`, for an object with an ``error``.
     """
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
+        value = parse_json(content)
+    except ValueError:
         what = "no JSON"
         if content.lstrip()[:1] == b"<":
             what = "a web page: is the address right, and does no proxy stand before it?"

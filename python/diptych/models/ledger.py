@@ -18,6 +18,7 @@ from diptych.models.lock import Lock
 from diptych.models.requests import Answer, Failure, Reply
 from diptych.models.spending import PUT_VECTORS, VECTORS, Spent, read_spent
 from diptych.utils.hashing import content_hash
+from diptych.utils.text import parse_json
 
 SCHEMA = 2
 _TABLES = """
@@ -291,7 +292,7 @@ class Ledger:
             text = f"{self.path} was written in format {meta['schema']}, this diptych reads {SCHEMA}"
             raise LedgerError(f"{text}. Use the diptych that wrote it, or choose another --out.")
         if meta["config_hash"] != content_hash("diptych/asked/1", config):
-            changed = "; ".join(_differences(json.loads(meta["config"]), config))
+            changed = "; ".join(_differences(parse_json(meta["config"]), config))
             raise RunError(
                 f"{self.path} holds the answers of another run ({changed}).\n"
                 "Choose another --out; generate and compare with --fork make a new run beside it, with its answers."
@@ -309,7 +310,7 @@ def read_config(path: Path) -> Json | None:
         return None
     try:
         with closing(read_only(path)) as database:
-            found: Json = json.loads(database.execute("SELECT value FROM meta WHERE name = 'config'").fetchone()[0])
+            found: Json = parse_json(database.execute("SELECT value FROM meta WHERE name = 'config'").fetchone()[0])
             return found
     except (sqlite3.Error, ValueError, TypeError):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diptych.models.requests import Answer, Failure, Reply, Usage
+from diptych.utils.text import parse_json
 
 
 def reply_columns(reply: Reply, usd: float | None) -> tuple[Any, ...]:
@@ -67,7 +68,7 @@ def read_reply(row: Sequence[Any]) -> Reply:
     """
     text, finish, n_in, n_out, model, request_id, n_attempts, sent, details = row
     usage = Usage(n_in, n_out)
-    return Reply(text, finish, usage, model, request_id, json.loads(sent), n_attempts, json.loads(details))
+    return Reply(text, finish, usage, model, request_id, parse_json(sent), n_attempts, parse_json(details))
 
 
 def _lost(answer: Answer) -> tuple[int | None, int | None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.errors import LedgerError
+from diptych.utils.text import parse_json
 
 _LOOKS = 5
 """Times that a lock is tried: one that only looks who holds it, as `holder_of` does, is gone at once."""
@@ -131,7 +132,7 @@ def _take_soon(file: int) -> bool:
 def _read(file: int) -> dict[str, Any] | None:
     """What a lock file says of its holder; None while that is being written."""
     try:
-        said = json.loads(os.pread(file, 4096, 0))
+        said = parse_json(os.pread(file, 4096, 0))
         return {"pid": int(said["pid"]), "host": str(said["host"]), "since": str(said["since"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None

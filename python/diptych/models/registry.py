@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from diptych.errors import ConfigError
 from diptych.models.prices import Price, find_price, parse_price
 from diptych.models.requests import Model
 from diptych.utils.names import check_name
+from diptych.utils.text import parse_json
 
 if TYPE_CHECKING:
     from diptych.models.providers.hf import HFModel
@@ -321,7 +321,7 @@ def parse_options(texts: Sequence[str], *, flag: str = "--model-arg", example: s
         if not equals or not name:
             raise ConfigError(f"{flag} = {text!r}: give name=value, such as {example}")
         try:
-            found[name.replace("-", "_")] = json.loads(value)
+            found[name.replace("-", "_")] = parse_json(value)
         except ValueError:
             found[name.replace("-", "_")] = value
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from diptych.errors import ConfigError, ModelError
 from diptych.models.soft_prompts import ABOUT, START, SoftPrompt, read_tensors
 from diptych.utils.extras import require_extra
 from diptych.utils.files import new_folder, write_atomic
-from diptych.utils.text import json_text
+from diptych.utils.text import json_text, parse_json
 
 PEFT_CONFIG, PEFT_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _TENSOR = "prompt_embeddings"
@@ -92,7 +91,7 @@ def import_peft(folder: str | Path) -> SoftPrompt:
     """
     place = Path(folder)
     try:
-        config = json.loads((place / PEFT_CONFIG).read_bytes())
+        config = parse_json((place / PEFT_CONFIG).read_bytes())
         kind, base = config["peft_type"], config.get("base_model_name_or_path") or "another model"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{place / PEFT_CONFIG} is damaged: {error}. Save it again.") from error

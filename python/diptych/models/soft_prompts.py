@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from diptych.models.requests import Message
 from diptych.models.templates import HOLE, Around, Prompt, render, render_around
 from diptych.utils.extras import require_extra
 from diptych.utils.files import new_folder, write_atomic
-from diptych.utils.text import json_text
+from diptych.utils.text import json_text, parse_json
 
 START = "start"
 PLACES = {"prefix": "{soft}{prompt}", "suffix": "{prompt}{soft}"}
@@ -170,7 +169,7 @@ class SoftPrompt:
         place = Path(folder)
         vectors = read_tensors(place / VECTORS)
         try:
-            about = json.loads((place / ABOUT).read_bytes())
+            about = parse_json((place / ABOUT).read_bytes())
             if about["schema"] != SCHEMA:
                 raise ModelError(
                     f"{place / ABOUT} was written in format {about['schema']}, this diptych reads {SCHEMA}"

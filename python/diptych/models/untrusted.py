@@ -35,7 +35,7 @@ _ORDERS = {
     r"(?:text|response|data|input)s?\b|-{3,}\s*(?:end|begin)\b",
 }
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in _ORDERS.items()}
-_INVISIBLE = re.compile("[\xad\u200b-\u200f\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile("[\xad\u200b-\u200f\u2060-\u206f\ufeff\U000e0000-\U000e0fff]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 # C0 and C1 controls but tab and newline; bidirectional marks, overrides and isolates; zero-width and line/paragraph
-# separators; soft hyphens, invisible tags, and the half surrogates of file names that are not UTF-8.
+# separators; soft hyphens, invisible tags and selectors, and the half surrogates of file names that are not UTF-8.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def printable(text: str) -> str:
@@ -72,6 +73,30 @@ def json_lines(values: Iterable[Any]) -> str:
     return "".join(map(json_line, values))
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value of JSON that others wrote.
+
+    Parameters
+    ----------
+    text : JSON; bytes are UTF-8, or what their first bytes say
+
+    Raises
+    ------
+    ValueError
+        For what is not JSON, and for what is nested deeper than Python can follow.
+
+    Examples
+    --------
+    >>> parse_json("[" * 100_000)
+    Traceback (most recent call last):
+    ValueError: JSON nested too deep to read
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("JSON nested too deep to read") from None
+
+
 def _harmless(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
@@ -91,12 +116,14 @@ def shorten(text: str, max_length: int) -> str:
 def spreadsheet_safe(text: str) -> str:
     """A cell that no spreadsheet takes for a formula (OWASP: CSV injection): such text gets an apostrophe in front.
 
+    Wide forms of the signs count too, and a line feed before them.
+
     Examples
     --------
     >>> spreadsheet_safe("=1+1")
     "'=1+1"
     """
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return "'" + text if text[:1] in _FORMULA_STARTS else text
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:

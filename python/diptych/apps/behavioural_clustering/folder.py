@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from diptych._types import Json
@@ -15,7 +14,7 @@ from diptych.comparison.folder import writing
 from diptych.comparison.hypotheses import read_chain
 from diptych.errors import RunError
 from diptych.utils.files import write_files
-from diptych.utils.text import json_text
+from diptych.utils.text import json_text, parse_json
 from diptych.visualization.pages import files_of
 
 
@@ -67,10 +66,10 @@ def read_approvals(folder: Path) -> tuple[Json, Json] | None:
     if not (folder / "manifest.json").is_file():
         return None
     try:
-        manifest = json.loads((folder / "manifest.json").read_bytes())
+        manifest = parse_json((folder / "manifest.json").read_bytes())
         if manifest.get("application") != APPLICATION:
             raise RunError(f"{folder} holds a run of another kind. Choose another --out.")
-        summary = json.loads((folder / "findings.json").read_bytes())
+        summary = parse_json((folder / "findings.json").read_bytes())
         tested = (folder / "tested.jsonl").read_text(encoding="utf-8")
     except (OSError, ValueError, AttributeError) as error:
         raise RunError(f"{folder} is damaged: {error}. Choose another --out, or delete it.") from error

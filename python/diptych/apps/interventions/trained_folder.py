@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from diptych._types import Json
 from diptych.apps.interventions.model_card import model_card
 from diptych.errors import DiptychError, RunError
 from diptych.utils.files import write_atomic
-from diptych.utils.text import json_text
+from diptych.utils.text import json_text, parse_json
 
 CHECKPOINTS = "checkpoints"
 WHOLE = "whole"
@@ -42,7 +41,7 @@ def begin(folder: Path, identity: Json) -> Json | None:
     """
     place = folder / _IDENTITY
     try:
-        known = json.loads(place.read_bytes())
+        known = parse_json(place.read_bytes())
     except FileNotFoundError:
         if folder.is_dir() and any(folder.iterdir()):
             raise RunError(f"{folder} exists and holds no training. Give another --out.") from None
@@ -55,7 +54,7 @@ def begin(folder: Path, identity: Json) -> Json | None:
     if different := [name for name in identity if known.get(name) != identity[name]]:
         raise RunError(f"{folder} holds a training with other {', '.join(different)}. Give another --out.")
     done = folder / _PROVENANCE
-    return json.loads(done.read_bytes()) if done.is_file() else None
+    return parse_json(done.read_bytes()) if done.is_file() else None
 
 
 def last_checkpoint(folder: Path) -> str | None:

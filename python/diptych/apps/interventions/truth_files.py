@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from diptych.data.records import Records
 from diptych.data.values import identifier, kind_of, optional_text, text_of
 from diptych.errors import DataError, RecordError
 from diptych.utils.names import slug
+from diptych.utils.text import parse_json
 
 NO_TRUTH = "-1"
 """In files of the original, the number of texts that show no behaviour."""
@@ -96,7 +96,7 @@ def _texts(records: Records, index: int, name: str) -> tuple[str, ...]:
     value = records.rows[index].get(name)
     if isinstance(value, str):
         try:
-            value = json.loads(value) if value.strip() else []
+            value = parse_json(value) if value.strip() else []
         except ValueError:
             value = [value]
     if value is None:

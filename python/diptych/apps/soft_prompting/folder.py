@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from diptych.errors import RunError
 from diptych.models.requests import Message
 from diptych.models.soft_prompts import read_tensors
 from diptych.utils.files import new_folder, write_atomic
-from diptych.utils.text import json_lines, json_text
+from diptych.utils.text import json_lines, json_text, parse_json
 
 MANIFEST, SEEDS, CHECKPOINT, SUMMARY = "manifest.json", "seeds.jsonl", "checkpoint.json", "summary.json"
 APPLICATION = "softprompt train"
@@ -118,8 +117,8 @@ def read_texts(folder: Path, *, what: str = "training", remedy: str = "Give the 
         If there is none, or it is damaged.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        rows = [json.loads(line) for line in (folder / SEEDS).read_text(encoding="utf-8").split("\n") if line]
+        manifest = parse_json((folder / MANIFEST).read_bytes())
+        rows = [parse_json(line) for line in (folder / SEEDS).read_text(encoding="utf-8").split("\n") if line]
         return Begun(manifest, Seeds(tuple(_from_json(row) for row in rows), manifest["seeds_file"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder} holds no {what} that can go on: {error}. {remedy}") from error
@@ -139,7 +138,7 @@ def read_seeds(folder: Path) -> Seeds | None:
     """
     try:
         lines = (folder / SEEDS).read_text(encoding="utf-8").split("\n")
-        return Seeds(tuple(_from_json(json.loads(line)) for line in lines if line), {"source": str(folder / SEEDS)})
+        return Seeds(tuple(_from_json(parse_json(line)) for line in lines if line), {"source": str(folder / SEEDS)})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -199,7 +198,7 @@ def read_object(path: Path) -> Json | None:
         If it cannot be read, or holds no object.
     """
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

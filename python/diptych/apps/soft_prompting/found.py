@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from diptych.models.soft_prompt_files import find_soft_prompt
 from diptych.models.soft_prompts import START, SoftPrompt, check_place, framed
 from diptych.models.templates import HOLE
 from diptych.utils.hashing import content_hash
+from diptych.utils.text import parse_json
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def find(folder: Path, *, which: int = 1) -> Found:
             raise ConfigError(f"--which {which}: {folder} holds no search, and one prompt")
         return find_soft_prompt(folder)
     try:
-        whole = json.loads(path.read_bytes())
+        whole = parse_json(path.read_bytes())
         prompts = [_wording(whole, one) for one in whole["prompts"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {error!r}. Search again, or take a copy.") from error

@@ -17,6 +17,7 @@ from diptych.models.requests import Failure, Message
 from diptych.models.structured import read_object, strict_schema
 from diptych.models.untrusted import Fence
 from diptych.utils.hashing import content_hash
+from diptych.utils.text import parse_json
 
 _TASK = (
     "Two language models are compared. Words that are put into a prompt move what the models say next apart; how far, "
@@ -111,7 +112,7 @@ class Rewriter:
         ----------
         state : of `state`
         """
-        self.interview.interactions[:] = json.loads(state.tobytes())
+        self.interview.interactions[:] = parse_json(state.tobytes())
 
 
 def _question(shown: Sequence[Shown], n: int, most: int, seed: int) -> Question:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from diptych._types import Json
 from diptych.apps.soft_prompting import folder as files
 from diptych.errors import RunError
 from diptych.stats.multiplicity import holm
-from diptych.utils.text import json_text
+from diptych.utils.text import json_text, parse_json
 
 _TAKEN = ("objective", "n_held_out", "none", "initial", "prompt", "noise_floor", "gain", "above_noise")
 _HEADS = ("training", "tokens", "without", "with", "gain [95 %]", "p", "p of all", "")
@@ -56,7 +55,7 @@ def _describe(path: Path, root: Path) -> Json | None:
     place = path.parent
     name = "." if place == root else place.relative_to(root).as_posix()
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = parse_json(path.read_bytes())
         if manifest.get("application") != files.APPLICATION:
             return None
         settings = manifest["config"]

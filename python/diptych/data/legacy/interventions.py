@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from diptych.data.legacy.decodings import header_of, number
 from diptych.data.legacy.stages import Converted
 from diptych.errors import DataError
 from diptych.utils.names import slug
-from diptych.utils.text import json_line
+from diptych.utils.text import json_line, parse_json
 
 _SIDES = ("base", "finetuned")
 _NUMBERS = ("cluster_index", "mauve_cluster_score", "kl_divergence_cluster", "mean_entropy_cluster")
@@ -76,7 +75,7 @@ def convert_lines(file: Path) -> Converted | None:
             if not line.strip():
                 continue
             try:
-                held = json.loads(line)
+                held = parse_json(line)
                 judged = list(_judged(held))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DataError(f"line {place}: no label with the texts that were judged: {error!r:.80}") from error

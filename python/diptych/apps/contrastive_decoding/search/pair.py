@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Failure, Reply, Sampling, conversation
 from diptych.models.templates import continuation, render
 from diptych.utils.hashing import content_hash
-from diptych.utils.text import shorten
+from diptych.utils.text import parse_json, shorten
 
 _FREE = per_million(0.0, 0.0)
 """What weights on this machine cost."""
@@ -145,7 +144,7 @@ class Journal:
         try:
             lines = path.read_bytes().split(b"\n") if path.exists() else []
             for line in lines[:-1]:
-                entry = json.loads(line)
+                entry = parse_json(line)
                 journal.known[entry["key"]] = entry["value"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path} is damaged: {error}. Delete it: what it holds is computed again.") from error

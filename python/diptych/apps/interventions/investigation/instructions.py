@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pydantic import field_validator
 
 from diptych.config import Settings
 from diptych.errors import ConfigError, DataError
+from diptych.utils.text import parse_json
 
 _BUILT_IN = "investigator.json"
 
@@ -65,10 +65,10 @@ class Told(Settings):
                 content = files("diptych.apps.interventions").joinpath(_BUILT_IN).read_bytes()
             else:
                 content = Path(path).read_bytes()
-            values = json.loads(content.decode("utf-8-sig"))
+            values = parse_json(content.decode("utf-8-sig"))
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DataError(f"{path}: not JSON: {error}") from error
         if not isinstance(values, dict):
             raise DataError(f"{path}: expected an object with role, task, form, …, got {type(values).__name__}")
