@@ -188,6 +188,8 @@ EDITS: dict[str, tuple[str, Callable[[Lines], object], str]] = {
         "measures.json", lambda rows: _first(rows, "regions")["tested"].update(tested_on="first half"),
         r"\(regions\): the measure regions.01 of measures.json differs in tested_on",
     ),
+    "a response twice": ("responses.jsonl", lambda rows: rows.append(rows[0]), "measures.npz has .* values, for"),
+    "a response of no text": ("responses.jsonl", lambda rows: rows[1].update(response=1), "row 2: no response with"),
     "not a measure": ("measures.json", lambda rows: rows[0].pop("tested"), "measures.json is damaged: KeyError"),
 }  # fmt: skip
 
@@ -200,5 +202,34 @@ def test_an_edited_run_is_refused_and_its_report_stays(case: str, run: Path, tmp
         read_run(folder)
     before = (folder / "report.html").read_bytes()
     with pytest.raises(RunError):
+        rewrite_report(folder)
+    assert (folder / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["measures.npz", "measures.json", "responses.jsonl", "findings.json", "events.jsonl"])
+def test_a_file_that_is_gone_or_cut_is_named(name: str, run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    path = folder / name
+    whole = path.read_bytes()
+    if name != "events.jsonl":
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(RunError, match=f"{folder}.*(again|copy)"):
+            read_run(folder)
+    path.unlink()
+    with pytest.raises(RunError, match=f"{name}.*(again|copy)"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize("marks", [-1, ["x"], [[None, 2]]])
+def test_a_finding_edited_by_hand_makes_no_report(marks: object, run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    path = folder / "findings.json"
+    found = json.loads(path.read_bytes())
+    found["findings"][0]["examples"][0]["marks_a"] = marks
+    path.write_text(json.dumps(found), encoding="utf-8")
+    before = (folder / "report.html").read_bytes()
+    with pytest.raises(RunError, match=f"{folder} is not as it was written: "):
         rewrite_report(folder)
     assert (folder / "report.html").read_bytes() == before

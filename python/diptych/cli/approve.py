@@ -16,6 +16,7 @@ from diptych.cli.console import errors_as_messages, note, progress_on_stderr, sa
 from diptych.cli.costs import check_vectors_price, describe_embedding, describe_readers, dollars, spent_in_words
 from diptych.cli.settings import INPUT, METHOD, OUTPUT, option
 from diptych.errors import ConfigError
+from diptych.utils.files import as_written
 
 if TYPE_CHECKING:
     from diptych.apps.behavioural_clustering.asking import Asked
@@ -103,7 +104,8 @@ def approve(
             _plan(prepared, folder, cache_dir)
             return
         summary = _run(prepared, folder, choices, cache_dir=cache_dir, threads=n_threads)
-        _print(summary, folder, as_json=json)
+        with as_written(folder):
+            _print(summary, folder, as_json=json)
 
 
 def _settings(context: typer.Context) -> ApproveConfig:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from diptych.comparison.manifest import check_manifest
 from diptych.comparison.proposed import LENSES, proposed_and_confirmed
 from diptych.comparison.proposing import FILES as PROPOSING
 from diptych.errors import RunError
-from diptych.utils.files import new_folder, write_atomic, write_files
+from diptych.utils.files import as_written, new_folder, write_atomic, write_files
 from diptych.utils.text import csv_text, json_text, parse_json
 
 if TYPE_CHECKING:
@@ -297,8 +296,8 @@ def read_run(folder: Path) -> Documents:
     if manifest.get("schema") != SCHEMA:
         found = manifest.get("schema")
         raise RunError(f"{folder} was written in format {found}, this diptych reads {SCHEMA}. Install a newer diptych.")
-    try:
-        with np.load(folder / "measures.npz", allow_pickle=False) as arrays:
+    with as_written(folder):
+        with np.load(io.BytesIO((folder / "measures.npz").read_bytes()), allow_pickle=False) as arrays:
             values, coordinates, clusters = (arrays[name] for name in ("values", "coordinates", "clusters"))
         rejects, table = folder / "rejects.jsonl", folder / "clusters.json"
         proposing, proposed, judges = [folder / name for name in PROPOSING], folder / PROPOSED, folder / JUDGES
@@ -319,11 +318,8 @@ def read_run(folder: Path) -> Documents:
             judges=read_object(judges)["sentences"] if judges.exists() else (),
             proposing={file.name: file.read_text(encoding="utf-8") for file in proposing if file.exists()} or None,
         )
-    except RunError:
-        raise
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"{folder} is damaged: {error}. Run the comparison again.") from error
     _check_ledger(documents, folder)
+    _check_rows(documents, folder)
     return documents
 
 
@@ -336,12 +332,33 @@ def _check_ledger(documents: Documents, folder: Path) -> None:
         raise RunError(f"{folder / 'measures.json'} is damaged: {error!r}. Run the comparison again.") from error
 
 
+def _check_rows(documents: Documents, folder: Path) -> None:
+    """Responses are rows with text, and each has a value of each measure."""
+    shape = (len(documents.responses), len(documents.measures["measures"]))
+    bad = [n for n, row in enumerate(documents.responses, start=1) if not _is_response(row)]
+    if bad:
+        said = f"responses.jsonl, row {bad[0]}: no response with its prompt_id, arm and half"
+    elif documents.values.shape != shape:
+        said = f"measures.npz has {documents.values.shape} values, for {shape} responses and measures"
+    else:
+        return
+    raise RunError(f"{folder} is not as it was written: {said}. Run the comparison again.")
+
+
+def _is_response(row: object) -> bool:
+    return isinstance(row, dict) and all(
+        isinstance(row.get(name), str) for name in ("prompt_id", "arm", "response", "half")
+    )
+
+
 def rewrite_report(folder: Path) -> Path:
     """Build ``report.html`` of a run again, from its files alone."""
     from diptych.comparison.report import render
 
-    path = folder / "report.html"
-    write_atomic(path, render(read_run(folder), plots_in(folder)).encode())
+    path, documents = folder / "report.html", read_run(folder)
+    with as_written(folder):
+        page = render(documents, plots_in(folder))
+    write_atomic(path, page.encode())
     return path
 
 

@@ -6,12 +6,19 @@ import errno
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from diptych.errors import ConfigError, RunError
+from diptych.errors import ConfigError, DiptychError, RunError
+
+_DAMAGED = (
+    ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, TypeError, ValueError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -54,6 +61,36 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def as_written(folder: Path) -> Iterator[None]:
+    """Turn what a file that was damaged or edited by hand brings about in its reader into an error that names its run.
+
+    Parameters
+    ----------
+    folder : of the run
+
+    Raises
+    ------
+    RunError
+        For a file, or a value in one, that is missing, of another type or out of range; errors of diptych pass through.
+
+    Examples
+    --------
+    >>> with as_written(Path("runs/mine")):
+    ...     {"n": 1}["share"]
+    Traceback (most recent call last):
+    diptych.errors.RunError: runs/mine is not as it was written: KeyError('share'). Make the run again, or take a copy.
+    """
+    try:
+        yield
+    except DiptychError:
+        raise
+    except _DAMAGED as error:
+        said = str(error) if isinstance(error, OSError) else repr(error)
+        reason = f"{folder} is not as it was written: {said:.200}. Make the run again, or take a copy."
+        raise RunError(reason) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -26,6 +26,7 @@ from diptych.comparison.readers import Reader
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import ConfigError
 from diptych.models.assistant import Assistant
+from diptych.utils.files import as_written
 from diptych.utils.text import json_text
 
 _TRUTHS = "truths.jsonl"
@@ -105,7 +106,8 @@ def _plan(reader: Reader | None, n_requests: int, out: Path) -> Iterator[str]:
 
 def _read_run(folder: Path) -> BlindRun:
     """What ``recover`` or ``investigate`` left there."""
-    return read_investigation(folder) if (folder / SUMMARY).exists() else blind_comparison(read_run(folder))
+    with as_written(folder):
+        return read_investigation(folder) if (folder / SUMMARY).exists() else blind_comparison(read_run(folder))
 
 
 def _read(data: Path | None, truths: Path | None) -> tuple[Truth, ...]:
