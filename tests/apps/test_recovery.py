@@ -11,15 +11,17 @@ from functools import cache
 import numpy as np
 import pytest
 
+from diptych.apps.interventions.blind_run import BlindRun, Measured
 from diptych.apps.interventions.recovery import blind_comparison, hypotheses_of
 from diptych.apps.interventions.run_evidence import Evidence
 from diptych.apps.interventions.score_report import dose_rows, summary_of, truth_rows
-from diptych.apps.interventions.scoring import MOST_RATED, Recovery, RunScore, score_run, threshold_of
+from diptych.apps.interventions.scoring import LEAST_OF_EACH, MOST_RATED, Recovery, RunScore, score_run, threshold_of
 from diptych.apps.interventions.similarity import AT_ONCE, Rater
 from diptych.apps.interventions.truths import Truth, built_in
 from diptych.comparison.run import compare
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import DataError
+from diptych.stats.agreement import AGREES
 from diptych.utils.latex import as_latex
 from tests.helpers.readers import Rule, asked_of, assistant, quoted
 
@@ -187,6 +189,39 @@ def test_a_model_that_rates_everything_alike_recovers_nothing_and_what_cannot_be
     assert [(one.rated.value, one.rated.recovered) for one in broken.truths if one.rated] == [(None, False)] * 2
     beyond, _ = rated(rating(lambda found, text: 1000 if "tea" in text else 0), [TEA])
     assert [one.rated.value for one in beyond.truths if one.rated] == [None]
+
+
+def a_run(n_marked: int, n_after: int = 40) -> BlindRun:
+    """One finding that follows a mark to the letter; the second arm has it now and then."""
+    is_after = np.arange(2 * n_after) >= n_after
+    marked = is_after & (np.arange(2 * n_after) < n_after + n_marked)
+    said = Measured("B speaks of tea", marked.astype(np.float64), is_indicator=True, is_more=True)
+    return BlindRun("comparison", tuple("tea" if one else "stone" for one in marked), is_after, ((said,),), 1)
+
+
+def test_a_mark_in_four_answers_tells_nothing_and_in_five_it_does() -> None:
+    four, five, whole = (score_run("run", 0.5, a_run(n), [TEA], [], EMBED) for n in (4, 5, 40))
+    assert [one.truths[0].rank for one in (four, five, whole)] == [None, 1, 1]
+    assert (four.truths[0].agreement, four.truths[0].after, four.n_true) == (0.0, 0.1, 0)
+
+
+def test_a_number_follows_a_few_answers_by_chance() -> None:
+    """Which is why there must be so many."""
+    rng = np.random.default_rng(0)
+
+    def by_chance(n_marked: int) -> float:
+        marked = np.arange(480) < n_marked
+        numbers = rng.normal(size=(4000, 480))
+        return float(
+            np.mean([Measured("", one, False, True).follows(marked, marked | ~marked) >= AGREES for one in numbers])
+        )
+
+    assert by_chance(1) > 0.12 > 0.02 > by_chance(LEAST_OF_EACH)
+
+
+def test_what_follows_nothing_has_no_sign() -> None:
+    said = Measured("", np.zeros(4), is_indicator=True, is_more=False)
+    assert str(said.follows(np.array([True, False] * 2), np.ones(4, dtype=np.bool_))) == "0.0"
 
 
 def test_doses_are_summed_up_apart() -> None:

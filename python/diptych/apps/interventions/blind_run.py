@@ -34,7 +34,7 @@ class Measured:
         rows : bool (n_rows,), where to look; only where something was measured
         """
         r = agreement(self.values[rows], marked[rows], indicator=self.is_indicator)
-        return r if self.is_more else -r
+        return r if self.is_more else 0.0 - r
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,11 @@ from diptych.errors import DataError
 from diptych.stats.agreement import AGREES
 
 LEAST_OF_EACH = 5
-"""Answers of the second arm with the mark, and without; with fewer of either, the first arm is looked at too."""
+"""Answers of the second arm with the mark, and without; with fewer of either, the first arm is looked at too.
+
+With fewer of either in both together nothing is told: a number that has nothing to do with a mark follows one marked
+answer by chance in one case of six, and five in one of a hundred.
+"""
 FALSE_MATCHES = 0.05
 """Share of truths that were not planted that may find a sentence as near as a planted one must be."""
 LEAST_MISMATCHED = 20
@@ -178,11 +182,12 @@ def _by_mark(truth: Truth, run: BlindRun) -> tuple[Recovery, set[int]]:
 
 
 def _follows(said: Measured, marked: Mask, is_after: Mask) -> float:
-    rows = ~np.isnan(said.values)
-    within = rows & is_after
-    n_marked = int(marked[within].sum())
-    enough = min(n_marked, int(within.sum()) - n_marked) >= LEAST_OF_EACH
-    return said.follows(marked, within if enough else rows)
+    tested = ~np.isnan(said.values)
+    for rows in (tested & is_after, tested):
+        n_marked = int(marked[rows].sum())
+        if min(n_marked, int(rows.sum()) - n_marked) >= LEAST_OF_EACH:
+            return said.follows(marked, rows)
+    return 0.0
 
 
 def _by_similarity(
