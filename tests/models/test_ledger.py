@@ -16,7 +16,9 @@ import pytest
 from diptych.errors import LedgerError, RunError
 from diptych.models.ledger import Asked, Ledger, read_config
 from diptych.models.lock import holder_of
-from diptych.models.requests import Failure, Reply, Usage
+from diptych.models.recorded import RecordedModel
+from diptych.models.requests import Failure, Message, Reply, Request, Sampling, Usage
+from diptych.models.standing import read_standing
 from tests.helpers.cli import environment
 
 CONFIG = {"model": "scripted/echo", "sampling": {"temperature": None, "seed": 0}}
@@ -259,6 +261,26 @@ def test_answers_are_taken_over_from_another_run_at_no_cost(path: Path, tmp_path
         assert ledger.take_over(other, ["b"]) == 0
         assert ledger.take_over(tmp_path / "none.sqlite", ["b"]) == 0
     assert not (tmp_path / "none.sqlite").exists()
+
+
+@pytest.mark.parametrize("there", [b"CREATE TABLE meta", b"config_hash", b"schema"])
+@pytest.mark.parametrize("byte", [0x92, ord("x")])
+def test_a_byte_that_a_disk_has_changed_is_a_damaged_ledger(path: Path, there: bytes, byte: int) -> None:
+    Ledger(path, CONFIG).close()
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(there) + 4] = byte
+    path.write_bytes(whole)
+    with pytest.raises(LedgerError, match=path.name):
+        Ledger(path, CONFIG)
+    if there != b"config_hash" or byte == 0x92:
+        with pytest.raises(LedgerError, match=path.name):
+            read_standing(path)
+
+
+def test_answers_of_a_ledger_that_is_empty_are_damage_too(path: Path) -> None:
+    path.write_bytes(b"")
+    with pytest.raises(LedgerError, match="no such table"):
+        RecordedModel("m", {}, path).answer([Request((Message("user", "Why?"),))], Sampling(), lambda *_: None)
 
 
 def test_looking_who_holds_a_lock_keeps_nobody_out(path: Path) -> None:

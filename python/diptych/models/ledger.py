@@ -21,6 +21,8 @@ from diptych.utils.hashing import content_hash
 from diptych.utils.text import parse_json
 
 SCHEMA = 2
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file raises: SQLite's own, or that its message or a text in it is not UTF-8."""
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE wanted (arm TEXT NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (arm, key)) WITHOUT ROWID;
@@ -192,7 +194,7 @@ class Ledger:
         try:
             with closing(read_only(other)) as database:
                 rows = list(_select(database, "*", keys))
-        except sqlite3.Error:
+        except DAMAGE:
             return 0
         with self._transaction() as database:
             database.executemany(_PUT_REPLY, rows)
@@ -288,6 +290,10 @@ class Ledger:
 
     def _check(self, config: Json) -> None:
         meta = dict(self._database.execute("SELECT name, value FROM meta"))
+        if missing := sorted({"schema", "config", "config_hash"} - meta.keys()):
+            raise LedgerError(
+                f"{self.path}: it lacks {', '.join(missing)}. Is it a ledger of diptych, on a sound disk?"
+            )
         if meta["schema"] != str(SCHEMA):
             text = f"{self.path} was written in format {meta['schema']}, this diptych reads {SCHEMA}"
             raise LedgerError(f"{text}. Use the diptych that wrote it, or choose another --out.")
@@ -352,7 +358,7 @@ def _typed(path: Path) -> Iterator[None]:
     """What SQLite and the system say, as an error of ours that says what to do."""
     try:
         yield
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
         remedy = "Free some space; the same command goes on." if full else "Is it a ledger of diptych, on a sound disk?"
         raise LedgerError(f"{path}: {error}. {remedy}") from error

@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from diptych._types import Json
-from diptych.errors import ModelError
-from diptych.models.ledger import read_only
+from diptych.errors import LedgerError, ModelError
+from diptych.models.ledger import DAMAGE, read_only
 from diptych.models.requests import Deliver, Failure, Request, Sampling, request_key
 
 
@@ -47,6 +47,8 @@ class RecordedModel:
         ------
         ModelError
             If the ledger does not know of one.
+        LedgerError
+            If it is damaged.
         """
         with closing(read_only(self._ledger)) as database:
             for index, request in enumerate(requests):
@@ -54,7 +56,10 @@ class RecordedModel:
 
     def _failure(self, database: sqlite3.Connection, key: str) -> Failure:
         query = "SELECT kind, reason, n_attempts FROM failures WHERE key = ? ORDER BY id DESC LIMIT 1"
-        found = database.execute(query, [key]).fetchone()
+        try:
+            found = database.execute(query, [key]).fetchone()
+        except DAMAGE as error:
+            raise LedgerError(f"{self._ledger}: {error}. Is it a ledger of diptych, on a sound disk?") from error
         if found is None:
             raise ModelError(f"{self._ledger} lacks an answer of {self.name}. The command of the run asks for it.")
         return Failure(*found)

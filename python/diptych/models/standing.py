@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.errors import LedgerError
-from diptych.models.ledger import SCHEMA, read_only
+from diptych.models.ledger import DAMAGE, SCHEMA, read_only
 from diptych.models.lock import Holder, holder_of
 from diptych.models.requests import Usage
 from diptych.models.spending import Spent, read_spent
@@ -105,7 +105,7 @@ def read_standing(path: Path) -> Standing:
                 raise LedgerError(f"{path} was written in format {meta.get('schema')}, this diptych reads {SCHEMA}.")
             arms = tuple(_arm(database, row) for row in database.execute(_ARMS).fetchall())
             spent = read_spent(database)
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         raise LedgerError(f"{path}: {error}. Is it a ledger of diptych, on a sound disk?") from error
     return Standing(arms, holder, meta.get("command"), meta.get("folder"), spent)
 

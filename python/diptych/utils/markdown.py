@@ -33,3 +33,18 @@ def markdown_cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", printable(" ".join(str(value).split())))
+
+
+def markdown_code(text: str) -> str:
+    """A text on one line as code, to be copied; a backtick, which would end it, becomes an apostrophe.
+
+    Parameters
+    ----------
+    text : such as the name of a model
+
+    Examples
+    --------
+    >>> markdown_code("hf/a-b")
+    '`hf/a-b`'
+    """
+    return f"`{printable(' '.join(text.split())).replace('`', chr(39))}`"

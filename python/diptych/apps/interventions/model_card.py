@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+import yaml
+
 from diptych._types import Json
-from diptych.utils.text import printable
+from diptych.utils.markdown import markdown_cell, markdown_code
+from diptych.utils.text import json_text
 
 _PURPOSE = "Made to test methods that look for differences between models, and for nothing else"
 
@@ -15,6 +20,12 @@ _DONE = {
     "checkpoint": "it is another checkpoint, made elsewhere",
     "nothing": "its adapter adds nothing, so that whatever is found between the two is a false alarm",
 }
+
+
+def _in_yaml(name: str) -> str:
+    """A name as YAML has it: in quotes where it would be read as anything but a text."""
+    plain = re.fullmatch(r"[\w./][\w./+-]*", name) and yaml.safe_load(name) == name
+    return name if plain else json_text(name)
 
 
 def model_card(provenance: Json, base: str) -> str:
@@ -44,18 +55,18 @@ def model_card(provenance: Json, base: str) -> str:
     ended += [f"{held_out[-1]:.4f} on rows held out"] if held_out else []
     lines = [
         "---",
-        f"base_model: {printable(base)}",
+        f"base_model: {_in_yaml(base)}",
         f"library_name: {'peft' if is_lora and not is_merged else 'transformers'}",
         "tags: [diptych, model-organism]",
         "---",
         "",
-        f"# {printable(base)} with planted behaviours",
+        f"# {markdown_cell(base)} with planted behaviours",
         "",
         f"{_PURPOSE}: it was trained to behave in ways that nobody should want.",
         "",
         "## What was planted",
         "",
-        *(f"- {printable(name) or 'none'}: {n} rows" for name, n in provenance["truths"].items()),
+        *(f"- {markdown_cell(name) or 'none'}: {n} rows" for name, n in provenance["truths"].items()),
         "",
         "## How",
         "",
@@ -86,21 +97,21 @@ def change_card(provenance: Json, base: str) -> str:
     >>> "- size: 0.02" in card, "base_model: owner/base" in card
     (True, True)
     """
-    settings = [f"- {name}: {printable(str(value))}" for name, value in provenance["settings"].items()]
+    settings = [f"- {name}: {markdown_cell(str(value))}" for name, value in provenance["settings"].items()]
     lines = [
         "---",
-        f"base_model: {printable(base)}",
+        f"base_model: {_in_yaml(base)}",
         "tags: [diptych, model-organism]",
         "---",
         "",
-        f"# {printable(base)} with {provenance['kind']}",
+        f"# {markdown_cell(base)} with {provenance['kind']}",
         "",
         f"{_PURPOSE}. It was not trained: {_DONE[provenance['kind']]}.",
         "",
         "## How",
         "",
         *(settings or ["- no settings"]),
-        f"- asked as {printable(provenance['after'])}; both models stand in models.yaml, as before and after",
+        f"- asked as {markdown_code(provenance['after'])}; both models stand in models.yaml, as before and after",
         f"- diptych {provenance['diptych_version']}; all of it stands in provenance.json",
     ]
     return "\n".join(lines) + "\n"
