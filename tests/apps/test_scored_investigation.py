@@ -142,6 +142,8 @@ def without(text: str, word: str) -> str:
         ("hypotheses.jsonl", lambda text: text.replace("tea", "coffee"), "its text is not that of its hash"),
         ("investigation.json", lambda text: text.replace('"statistic"', '"z"'), "'statistic' is missing"),
         ("investigation.json", lambda _: "[]", "damaged"),
+        ("investigation.json", lambda _: '{"hypotheses": [7]}', "damaged"),
+        ("investigation.json", lambda _: "[" * 100_000, "nested"),
     ],
 )  # fmt: skip
 def test_a_folder_that_was_changed_is_refused(tmp_path: Path, name: str, how: Callable[[str], str], said: str) -> None:

@@ -43,6 +43,15 @@ def test_texts_at_hand_propose(folder: Path) -> None:
     assert other.code == 2 and "already holds another run" in other.err
 
 
+def test_what_is_printed_says_which_has_more_of_it(folder: Path) -> None:
+    """And whether that is what the texts had said."""
+    turned = ("--texts-a", "tb.jsonl", "--texts-b", "ta.jsonl")
+    fewer = explain(*turned, "--out", "one", a="b.jsonl", b="a.jsonl")
+    assert "\n  a says “beware of the owls” in fewer responses\n      b 6.7" in fewer.out, fewer.out
+    against = explain(*turned, "--out", "two")
+    assert "\n  b says “beware of the owls” in more responses, against the texts that proposed it\n" in against.out
+
+
 def test_other_lenses_come_besides(folder: Path) -> None:
     (folder / "c.yaml").write_text("lenses: phrases, surface\nalpha: 0.01\n")
     assert explain(*TEXTS, "--out", "one", "--lenses", "surface").code == 0

@@ -173,8 +173,10 @@ def _print(documents: Documents, folder: Path, *, as_json: bool) -> None:
     passed = [entry for entry in entries if entry["verdict"] != "not confirmed"]
     say(f"{len(passed)} of {len(entries)} proposals were found in natural answers ({documents.findings['n_prompts']} "
         "prompts):")  # fmt: skip
+    said = {measure["id"]: measure["tested"]["statement"] for measure in documents.measures["measures"]}
     for entry in passed[:_SHOWN]:
-        say(f"  {b} {entry['statement']}" + (" – the other way" if entry["verdict"] == "the other way" else ""))
+        against = ", against the texts that proposed it" if entry["verdict"] == "the other way" else ""
+        say(f"  {said[entry['id']]}{against}")
         q = probability(entry["q_value"]).text
         say(f"      {a} {rate(entry['rate_a'])}   {b} {rate(entry['rate_b'])}   q {q}")
     if len(passed) > _SHOWN:

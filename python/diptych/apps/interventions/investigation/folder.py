@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from diptych.comparison.folder import writing
 from diptych.comparison.hypotheses import read_chain
 from diptych.errors import RunError
 from diptych.utils.files import write_files
-from diptych.utils.text import json_lines, json_text
+from diptych.utils.text import json_lines, json_text, parse_json
 
 PAGE = "investigation.html"
 SUMMARY = "investigation.json"
@@ -94,12 +93,12 @@ def read_investigation(folder: Path) -> BlindRun:
         If it is not as it was written.
     """
     try:
-        summary = json.loads((folder / SUMMARY).read_bytes())
+        summary = parse_json((folder / SUMMARY).read_bytes())
         written = read_chain((folder / _WRITTEN_DOWN).read_text(encoding="utf-8"), _WRITTEN_DOWN)
         lines = (folder / _TESTED).read_text(encoding="utf-8").split("\n")
         kinds = {one["id"]: one["kind"] for one in written}
-        return _as_blind_run(summary, kinds, [json.loads(line) for line in lines if line])
-    except (OSError, ValueError, KeyError, TypeError, RunError) as error:
+        return _as_blind_run(summary, kinds, [parse_json(line) for line in lines if line])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RunError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RunError(f"{folder} is damaged: {said}. The same intervene investigate again writes it anew.") from error
 
