@@ -118,6 +118,16 @@ def test_a_wrong_key_or_no_credit_stops_at_once_and_the_same_command_goes_on(
     assert_no_key(tmp_path, stopped.err, done.out, done.err)
 
 
+def test_a_run_that_had_no_key_stands_in_nobody_s_way(forge: Forge, tmp_path: Path) -> None:
+    prompts(tmp_path, 3)
+    with FaultServer() as server:
+        assert forge.run(*ask("openai", server), cwd=tmp_path, env={"OPENAI_API_KEY": ""}).code == 1
+    said = forge.run("status", "a.jsonl", cwd=tmp_path).out
+    assert "0 of 3 answered, 0 failed, 3 missing\nin all: no answer yet\nit goes on with:\n" in said
+    other = forge.run("generate", "scripted/echo", "--prompts", "p.jsonl", "--out", "a.jsonl", cwd=tmp_path)
+    assert (other.code, len(rows_of(tmp_path / "a.jsonl"))) == (0, 3), other.err
+
+
 def test_what_cannot_be_asked_is_said_in_one_line(forge: Forge, tmp_path: Path) -> None:
     prompts(tmp_path, 3)
     with FaultServer() as server:

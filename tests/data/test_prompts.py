@@ -77,7 +77,7 @@ def test_one_text_under_two_system_prompts_is_two_prompts(tmp_path: Path) -> Non
 def test_a_prompt_that_stands_twice_is_asked_once_and_said(tmp_path: Path) -> None:
     loaded = load(tmp_path, b"Why?\nHow?\nWhy?\n", "p.txt")
     assert [row.text for row in loaded.rows] == ["Why?", "How?"]
-    assert loaded.notices == (f"1 prompts of {tmp_path / 'p.txt'} stand there before, and are asked once",)
+    assert loaded.notices == (f"{tmp_path / 'p.txt'}: 1 repeated prompt, each asked once",)
 
 
 def test_an_input_beside_an_instruction_is_said_not_to_be_asked(tmp_path: Path) -> None:

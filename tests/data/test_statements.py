@@ -56,9 +56,9 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     found = load_statements([tmp_path], max_chars=150)
     assert len(found) == 3
     assert found.notices == (
-        "1 of 2 files have no statements and were left out",
-        "1 statements stand there before, and are asked once",
-        "1 statements are longer than 150 characters and left out",
+        "left out, without statements: 1 of 2 files",
+        "1 repeated statement, each asked once",
+        "left out, longer than 150 characters: 1 statement",
     )
     assert [(file.n_statements, "no field" in file.reason) for file in found.files] == [(5, False), (0, True)]
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,8 @@ def test_half_a_surrogate_pair_is_replaced(path: Path) -> None:
 
 
 def test_another_run_is_refused_with_every_difference(path: Path) -> None:
-    Ledger(path, CONFIG).close()
+    with Ledger(path, CONFIG) as ledger:
+        ledger.keep(asked(), Reply("a", "stop"))
     other = {"model": "scripted/other", "sampling": {"temperature": 0.5, "seed": 0}, "draws": 2}
     with pytest.raises(RunError, match="another run") as caught:
         Ledger(path, other)
@@ -104,6 +106,20 @@ def test_another_run_is_refused_with_every_difference(path: Path) -> None:
     assert "draws: None there, 2 now" in said
     assert "seed" not in said
     Ledger(path, CONFIG).close()
+
+
+def test_a_run_of_which_nothing_came_gives_way_to_another(path: Path) -> None:
+    with Ledger(path, CONFIG) as ledger:
+        ledger.expect("a", "scripted/echo", ["k"])
+    other = {**CONFIG, "model": "scripted/other"}
+    Ledger(path, other).close()
+    assert read_config(path) == other
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM wanted").fetchone() == (0,)
+    with Ledger(path, CONFIG) as ledger:
+        ledger.keep(asked(), Failure("bad_request", "no"))
+    with pytest.raises(RunError, match="another run"):
+        Ledger(path, other)
 
 
 def test_the_order_of_settings_is_no_difference(path: Path) -> None:

@@ -143,8 +143,8 @@ def _lines(found: ClusteredItems, algorithm: str, out: Path | None) -> Iterator[
         cells = [
             f"{c:>7}",
             f"{table.sizes[c]:>4}",
-            f"{table.cohesion[c]:>8.2f}",
-            f"{table.separation[c]:>10.2f}",
+            f"{table.cohesion[c]:>z8.2f}",
+            f"{table.separation[c]:>z10.2f}",
             *([f"{found.stability[c]:>9.2f}"] if found.stability is not None else []),
             *(f"{100 * share:>14.1f} %" for share in (table.share[c] if arms else ())),
             *([f"{table.q_value[c].min():>7.2g}"] if arms else []),

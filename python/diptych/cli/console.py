@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from diptych._types import Progress
 
 _PLAIN_INTERVAL_S = 5.0
+_PLAIN_SHORTEST_S = 0.5
 
 
 class Exit(IntEnum):
@@ -146,7 +147,7 @@ def progress_on_stderr() -> Iterator[Progress]:
 
 
 class PlainProgress:
-    """A line when a stage begins that lasts, and every few seconds after."""
+    """A line every few seconds of a stage that lasts, and one when it is done; none for what takes no time."""
 
     def __init__(self) -> None:
         self._stages: list[_Stage] = []
@@ -172,7 +173,9 @@ class PlainProgress:
     def finish(self) -> None:
         if self._stages:
             stage = self._stages.pop()
-            note(f"{stage.name}: done in {time.monotonic() - stage.start:.1f} s")
+            took_s = time.monotonic() - stage.start
+            if took_s >= _PLAIN_SHORTEST_S:
+                note(f"{stage.name}: done in {took_s:.1f} s")
 
 
 @dataclass

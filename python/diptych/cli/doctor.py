@@ -12,6 +12,8 @@ import typer
 
 from diptych import __version__
 from diptych.cli.console import Exit, errors_as_messages, say
+from diptych.errors import ConfigError
+from diptych.utils.secrets import find_key
 
 _CORE = (
     "numpy",
@@ -25,8 +27,18 @@ _CORE = (
     "jinja2",
     "threadpoolctl",
 )
-_OPTIONAL = {"pandas": "frames", "polars": "frames", "pyarrow": "parquet", "sentence-transformers": "local"}
-_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", "HF_TOKEN")
+_EXTRAS = {
+    "frames": ("pandas",),
+    "parquet": ("pyarrow",),
+    "exchange": ("ijson", "safetensors"),
+    "local": ("torch", "transformers", "accelerate", "peft", "sentence-transformers"),
+    "api": ("openai", "anthropic", "tenacity", "anyio", "genai-prices"),
+    "plots": ("plotly", "kaleido"),
+    "balanced": ("k-means-constrained",),
+    "umap": ("umap-learn",),
+}
+"""What each extra installs; a library that several install stands with the first, `train` has no other than `local`."""
+_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY")
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False) -> None:
@@ -36,10 +48,11 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print the same as 
     if json:
         say(json_module.dumps(found, indent=1))
     else:
+        width = max(len(name) for entries in found.values() for name in entries)
         for title, entries in found.items():
             say(title)
             for name, value in entries.items():
-                say(f"  {name:<20} {value}")
+                say(f"  {name:<{width}} {value}")
     if not all(found["kernels"].values()):
         raise typer.Exit(Exit.ERROR)
 
@@ -51,9 +64,11 @@ def _examine() -> dict[str, dict[str, Any]]:
         "libraries": {name: _version(name) or "missing" for name in _CORE},
         "optional": {
             name: _version(name) or f"not installed: pip install 'diptych[{extra}]'"
-            for name, extra in _OPTIONAL.items()
-        },
-        "keys": {name: "set" if os.environ.get(name) else "not set" for name in _KEYS},
+            for extra, names in _EXTRAS.items()
+            for name in names
+        }
+        | {"polars": _version("polars") or "not installed: pip install polars"},
+        "keys": {name: _key(name) for name in _KEYS} | {"HF_TOKEN": "set" if os.environ.get("HF_TOKEN") else "not set"},
         "devices": {"processors": os.cpu_count(), "nvidia": "found" if shutil.which("nvidia-smi") else "not found"},
     }
 
@@ -75,6 +90,15 @@ def _kernels() -> dict[str, Any]:
         "matching": _native.contingency(labels, labels, 2, 2, 1).tolist() == [[1, 0], [0, 1]],
         "permutation": exceed.tolist() == [2],
     }
+
+
+def _key(name: str) -> str:
+    """As a model that is asked would find it: in the environment, else in the file ``.env``."""
+    try:
+        found = find_key(name)
+    except ConfigError as error:
+        return f"unusable: {error}"
+    return "not set" if found is None else "set" if os.environ.get(name, "").strip() else "set in .env"
 
 
 def _version(name: str) -> str | None:

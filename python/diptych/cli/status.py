@@ -46,7 +46,8 @@ def _lines(found: Status) -> Iterator[str]:
         return
     for arm in found.standing.arms:
         yield from _arm(arm)
-    yield f"in all: {spent_in_words(found.standing.spent)}"
+    began = any(arm.n_answered or arm.failures for arm in found.standing.arms) or found.standing.spent.n_texts
+    yield f"in all: {spent_in_words(found.standing.spent) if began else 'no answer yet'}"
     if found.standing.holder is not None:
         yield _holder(found.standing.holder)
     command = found.standing.command
@@ -62,6 +63,8 @@ def _arm(arm: ArmStanding) -> Iterator[str]:
     yield f"{arm.arm}: {arm.model}: {counts}"
     if arm.failures:
         yield f"   failed: {', '.join(f'{kind} {n}' for kind, n in arm.failures.items())}"
+    if not arm.n_answered and not arm.failures:
+        return
     n_in, n_out = ("unknown" if n is None else f"{n:,}" for n in (arm.usage.input_tokens, arm.usage.output_tokens))
     yield f"   tokens: {n_in} in, {n_out} out; price {'unknown' if arm.usd is None else dollars(arm.usd)}"
 

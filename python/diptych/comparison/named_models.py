@@ -17,6 +17,7 @@ from diptych.errors import ConfigError
 from diptych.models.prices import Budget
 from diptych.models.registry import find_model, is_model
 from diptych.models.requests import Sampling
+from diptych.utils.names import did_you_mean
 
 
 class AskOptions(TypedDict, total=False):
@@ -60,6 +61,7 @@ def named_models(
     ConfigError
         If there are no prompts, or a setting does not fit.
     """
+    _check(ask)
     names = {arm: source for arm, source in zip("ab", sources, strict=True) if _is_model(source)}
     if not names:
         if ask:
@@ -82,6 +84,14 @@ def named_models(
                 model, own, ask.get("draws", 1), sampling, spec.price, config.limit, config.seed
             )
         yield AskedArms(generations, Path(), readers)
+
+
+def _check(ask: AskOptions) -> None:
+    known = AskOptions.__annotations__
+    for name in ask:
+        if name not in known:
+            hint = " It is a field of 'sampling'." if name in Sampling.model_fields else did_you_mean(name, known)
+            raise ConfigError(f"ask: unknown name {name!r}.{hint} Known: {', '.join(known)}.")
 
 
 def _is_model(source: Any) -> bool:

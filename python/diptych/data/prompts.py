@@ -14,6 +14,7 @@ from diptych.data.records import Records
 from diptych.data.responses import prompt_digests
 from diptych.data.values import identifier, optional_text, other_fields, text_of
 from diptych.errors import DataError
+from diptych.utils.amounts import counted
 from diptych.utils.hashing import content_hash
 from diptych.utils.names import did_you_mean
 from diptych.utils.text import shorten
@@ -200,7 +201,8 @@ def _from_records(records: Records, prompt_field: str | None) -> Prompts:
     kept = _each_once(rows, records.source)
     notices = list(records.notices)
     if len(kept) < len(rows):
-        notices.append(f"{len(rows) - len(kept)} prompts of {records.source} stand there before, and are asked once")
+        n_repeated = counted(len(rows) - len(kept), "repeated prompt")
+        notices.append(f"{records.source}: {n_repeated}, each asked once")
     if prompt == "instruction" and any(row.fields.get("input") for row in kept):
         notices.append(f"the field 'input' of {records.source} is not asked; 'instruction' is")
     return Prompts(tuple(kept), records.source, prompt_id is not None, tuple(notices))

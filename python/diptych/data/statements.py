@@ -15,6 +15,7 @@ from diptych.data.records import Records
 from diptych.data.responses import prompt_digests
 from diptych.data.values import other_fields, text_of
 from diptych.errors import DataError
+from diptych.utils.amounts import counted
 from diptych.utils.hashing import content_hash, hash_rows
 from diptych.utils.names import did_you_mean
 
@@ -141,7 +142,7 @@ def load_statements(
         files.append(SourceFile(str(path), len(found)))
     n_rejected = sum(bool(file.reason) for file in files)
     if n_rejected:
-        notices.append(f"{n_rejected} of {len(files)} files have no statements and were left out")
+        notices.append(f"left out, without statements: {n_rejected} of {counted(len(files), 'file')}")
     kept = _chosen(rows, max_chars, limit, seed, notices)
     if not kept:
         raise DataError(f"{', '.join(map(str, sources))}: no statement is left. Give files with {' or '.join(FIELDS)}.")
@@ -209,12 +210,14 @@ def _chosen(
     )
     once = {row.statement_id: row for row in by_content}
     if len(once) < len(rows):
-        notices.append(f"{len(rows) - len(once)} statements stand there before, and are asked once")
+        notices.append(f"{counted(len(rows) - len(once), 'repeated statement')}, each asked once")
     kept = [once[name] for name in sorted(once)]
     if max_chars is not None:
         short = [row for row in kept if len(row.text) <= max_chars]
         if len(short) < len(kept):
-            notices.append(f"{len(kept) - len(short)} statements are longer than {max_chars} characters and left out")
+            notices.append(
+                f"left out, longer than {max_chars} characters: {counted(len(kept) - len(short), 'statement')}"
+            )
         kept = short
     if limit is None or limit >= len(kept):
         return kept

@@ -44,6 +44,7 @@ CREATE TABLE batched (
 _REPLY = "text, finish_reason, input_tokens, output_tokens, model, request_id, n_attempts, sent, details"
 _PUT_REPLY = f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * 16)})"
 _PUT_FAILURE = f"INSERT INTO failures VALUES (NULL, {', '.join('?' * 10)})"
+_CAME = ("answers", "failures", "batched", "vectors")
 _KEYS_AT_ONCE = 500
 
 
@@ -74,7 +75,7 @@ class Ledger:
     Parameters
     ----------
     path : of the file; its folder must be there
-    config : what the run asks, as JSON; a ledger of another run is refused
+    config : what the run asks, as JSON; a ledger of another run is refused, unless nothing came of that run
     command : that goes on with the run, for those who ask how it stands; None leaves what is there
 
     Raises
@@ -270,23 +271,25 @@ class Ledger:
             if not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 self._create(config)
             self._check(config)
-            self._database.execute(VECTORS)
         except BaseException:
             self._database.close()
             raise
 
     def _create(self, config: Json) -> None:
+        self._database.execute("BEGIN")
+        for table in _TABLES.split(";"):
+            self._database.execute(table)
+        self._name(config)
+        self._database.execute("COMMIT")
+
+    def _name(self, config: Json) -> None:
         meta = {
             "schema": str(SCHEMA),
             "diptych_version": __version__,
             "config": json.dumps(config, sort_keys=True, ensure_ascii=False, allow_nan=False),
             "config_hash": content_hash("diptych/asked/1", config),
         }
-        self._database.execute("BEGIN")
-        for table in _TABLES.split(";"):
-            self._database.execute(table)
-        self._database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        self._database.execute("COMMIT")
+        self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
 
     def _check(self, config: Json) -> None:
         meta = dict(self._database.execute("SELECT name, value FROM meta"))
@@ -297,12 +300,18 @@ class Ledger:
         if meta["schema"] != str(SCHEMA):
             text = f"{self.path} was written in format {meta['schema']}, this diptych reads {SCHEMA}"
             raise LedgerError(f"{text}. Use the diptych that wrote it, or choose another --out.")
-        if meta["config_hash"] != content_hash("diptych/asked/1", config):
+        self._database.execute(VECTORS)
+        if meta["config_hash"] == content_hash("diptych/asked/1", config):
+            return
+        if any(self._database.execute(f"SELECT EXISTS (SELECT 1 FROM {name})").fetchone()[0] for name in _CAME):
             changed = "; ".join(_differences(parse_json(meta["config"]), config))
             raise RunError(
                 f"{self.path} holds the answers of another run ({changed}).\n"
                 "Choose another --out; generate and compare with --fork make a new run beside it, with its answers."
             )
+        with self._transaction() as database:  # a run that came to nothing, for want of a key: there is nothing to lose
+            database.execute("DELETE FROM wanted")
+            self._name(config)
 
 
 def read_config(path: Path) -> Json | None:

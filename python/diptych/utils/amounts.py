@@ -45,6 +45,22 @@ def _number(text: str) -> float | None:
         return None
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things, in as many words as it takes.
+
+    Parameters
+    ----------
+    n : how many
+    noun : what one of them is called; more get an s
+
+    Examples
+    --------
+    >>> counted(1, "statement"), counted(2000, "statement")
+    ('1 statement', '2,000 statements')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def percent(share: float, decimals: int | None = None) -> str:
     r"""A share in per cent, with a space that is not broken.
 

@@ -77,11 +77,11 @@ def _direction(name: str, one: Json) -> Json:
 
 
 def _gain(gain: Json) -> Json:
-    return {"gain": f"{gain['mean']:+.4g}", "interval": _interval(gain), "p": f"{gain['p_value']:.2g}"}
+    return {"gain": f"{gain['mean']:+z.4g}", "interval": _interval(gain), "p": f"{gain['p_value']:.2g}"}
 
 
 def _interval(one: Json) -> str:
-    return f"[{one['low']:.4g}, {one['high']:.4g}]"
+    return f"[{one['low']:z.4g}, {one['high']:z.4g}]"
 
 
 def _baseline(row: Json) -> Json:
@@ -114,7 +114,7 @@ def _analysis(tried: Tried, name: str) -> Json:
         "between": percent(own.words.between, 1),
         "within": ["one draw" if one is None else percent(one, 1) for one in within],
         "lengths": f"{own.length.a:.1f} and {own.length.b:.1f}",
-        "difference": f"{difference.mean:+.1f} [{difference.low:.1f}, {difference.high:.1f}]",
+        "difference": f"{difference.mean:+z.1f} [{difference.low:z.1f}, {difference.high:z.1f}]",
     }
 
 
