@@ -32,7 +32,7 @@ TEXTS = ("--texts-a", "ta.jsonl", "--texts-b", "tb.jsonl")
 def test_texts_at_hand_propose(folder: Path) -> None:
     done = explain(*TEXTS, "--out", "run")
     assert done.code == 0, done.err
-    assert "b says “beware of the owls” in more responses" in done.out and "proposals were found" in done.out
+    assert "b says “beware of the owls” in more responses" in done.out and "found in natural answers (" in done.out
     proposed = json.loads((folder / "run" / "proposed.json").read_text())
     again = explain(*TEXTS, "--out", "run", "--json")
     assert "already holds this very comparison" in again.err and json.loads(again.out) == proposed

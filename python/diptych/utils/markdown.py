@@ -25,13 +25,13 @@ def markdown_cell(value: Any) -> str:
 
     Examples
     --------
-    >>> markdown_cell("a|b *c* <script>"), markdown_cell(0.25), markdown_cell(None)
-    ('a\\|b \\*c\\* \\<script\\>', '0.25', '–')
+    >>> markdown_cell("a|b *c* <script>"), markdown_cell(0.25), markdown_cell(-0.0), markdown_cell(None)
+    ('a\\|b \\*c\\* \\<script\\>', '0.25', '0', '–')
     """
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:z.3g}"
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", printable(" ".join(str(value).split())))
 
 

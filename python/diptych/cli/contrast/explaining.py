@@ -30,6 +30,7 @@ from diptych.config.loader import read_yaml
 from diptych.data.prompts import load_prompts
 from diptych.errors import ConfigError
 from diptych.models.ledger import Ledger
+from diptych.utils.amounts import counted
 from diptych.utils.hashing import derive_seed
 from diptych.utils.text import json_text
 
@@ -171,8 +172,9 @@ def _print(documents: Documents, folder: Path, *, as_json: bool) -> None:
     a, b = (arm["name"] for arm in documents.findings["arms"])
     entries: list[Json] = proposed["hypotheses"]
     passed = [entry for entry in entries if entry["verdict"] != "not confirmed"]
-    say(f"{len(passed)} of {len(entries)} proposals were found in natural answers ({documents.findings['n_prompts']} "
-        "prompts):")  # fmt: skip
+    of = f"{len(passed)} of {counted(len(entries), 'proposal')}"
+    where = f"natural answers ({counted(documents.findings['n_prompts'], 'prompt')})"
+    say(f"found in {where}: {of}")
     said = {measure["id"]: measure["tested"]["statement"] for measure in documents.measures["measures"]}
     for entry in passed[:_SHOWN]:
         against = ", against the texts that proposed it" if entry["verdict"] == "the other way" else ""
