@@ -16,7 +16,7 @@ import typer
 from diptych.cli.app import app
 from tests.house.tree import ROOT, files, name
 
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(name(path) for path in (ROOT / "docs").glob("*.md")))
 CLI: Any = typer.main.get_command(app)
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -29,6 +29,7 @@ def commands(page: str) -> Iterator[list[str]]:
     for line in lines:
         for part in re.split(r"&&|;|\|", line.partition("  #")[0]):
             words = [word for word in part.removeprefix("$ ").split() if not re.fullmatch(r"[A-Z_]+=\S*", word)]
+            words[:1] = [word.removeprefix(".venv/bin/") for word in words[:1]]
             if words[:3] in (["python", "-m", "diptych"], ["python3", "-m", "diptych"]):
                 words = words[2:]
             if len(words) > 1 and words[0] in {"make", "diptych"}:
@@ -56,10 +57,14 @@ def fault(words: list[str]) -> str | None:
     return f"diptych {verb} has no {', '.join(wrong)}" if wrong else None
 
 
-def missing_links(page: str) -> list[str]:
-    """Relative links and pictures of a page that lead nowhere."""
-    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page)
-    return [target for target in targets if "://" not in target and not (ROOT / target).exists()]
+def missing_links(page: str, folder: Path = ROOT) -> list[str]:
+    """Relative links and pictures of a page in a folder, and places in the page itself, that lead nowhere."""
+    targets = re.findall(r"\]\(([^)\s]+)[^)]*\)", page)
+    titles = re.findall(r"^#+ (.*)", page, re.MULTILINE)
+    places = {"#" + re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    files = [target.partition("#")[0] for target in targets if "://" not in target]
+    wrong = [target for target in files if target and not (folder / target).exists()]
+    return wrong + [target for target in targets if target.startswith("#") and target not in places]
 
 
 def test_every_command_on_the_pages_exists() -> None:
@@ -72,7 +77,7 @@ def test_every_command_on_the_pages_exists() -> None:
 def test_every_link_on_the_pages_leads_somewhere() -> None:
     pages = [path for path in files(".md") if name(path) in PAGES]
     assert len(pages) == len(PAGES)
-    assert {name(path): missing_links(path.read_text()) for path in pages if missing_links(path.read_text())} == {}
+    assert [(name(path), wrong) for path in pages if (wrong := missing_links(path.read_text(), path.parent))] == []
 
 
 def test_commands_that_do_not_exist_are_reported() -> None:
@@ -82,7 +87,7 @@ Run `make tset` or `diptych compare a b --lens x` and read `make`; `diptych` is 
 ```
 $ make demo && make all
 DIPTYCH_SEED=3 diptych compere a.jsonl b.jsonl
-diptych compare a.jsonl b.jsonl \\
+.venv/bin/diptych compare a.jsonl b.jsonl \\
     --out runs/x --sed 3   # --nonsense
 python -m diptych demo --fast
 ```
@@ -100,7 +105,9 @@ diptych = diptych
         "make has no tset",
         "diptych compare has no --lens",
     ]
-    assert missing_links("[a](README.md) ![b](docs/none.png) [c](https://example.org)") == ["docs/none.png"]
+    page = "# Who's in?\n[a](README.md) ![b](docs/none.png) [c](https://example.org) [d](#whos-in) [e](#nobody)"
+    assert missing_links(page) == ["docs/none.png", "#nobody"]
+    assert missing_links("[a](../README.md) [b](README.md)", ROOT / "docs") == ["README.md"]
 
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
