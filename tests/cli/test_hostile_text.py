@@ -67,9 +67,13 @@ def test_no_escape_of_a_prompt_response_name_or_field_is_printed_raw(
 
 def test_what_is_escaped_in_json_is_read_back_as_it_was(forge: Forge, tmp_path: Path) -> None:
     write(tmp_path, {"a.jsonl": jsonl(records()), "b.jsonl": jsonl(records(answer=ATTACK + " {i}"))})
-    outcome = forge.run("compare", "a.jsonl", "b.jsonl", *QUICK, "--json", cwd=tmp_path)
+    outcome = forge.run("compare", "a.jsonl", "b.jsonl", *QUICK, "--json", "--out", "run", cwd=tmp_path)
     example = json.loads(outcome.out)["findings"][0]["examples"][0]
     assert ATTACK in example["b"]
+    for name in ("responses.jsonl", "hypotheses.jsonl"):
+        assert not raw_characters((tmp_path / "run" / name).read_text(encoding="utf-8"))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "responses.jsonl").read_bytes().splitlines()]
+    assert any(ATTACK in row["response"] for row in rows)
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from diptych.comparison.proposed import LENSES, proposed_and_confirmed
 from diptych.comparison.proposing import FILES as PROPOSING
 from diptych.errors import RunError
 from diptych.utils.files import as_written, new_folder, write_atomic, write_files
-from diptych.utils.text import csv_text, json_text, parse_json
+from diptych.utils.text import csv_text, json_lines, json_text, parse_json
 
 if TYPE_CHECKING:
     from diptych.comparison.result import Result
@@ -132,7 +131,7 @@ def write_run(documents: Documents, folder: Path, *, plots: bool = True) -> Path
     table = documents.cluster_table
     pictures = draw(table, _drawn(documents)) if plots and table is not None else []
     files = {
-        "responses.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents.responses),
+        "responses.jsonl": json_lines(documents.responses),
         "measures.json": _json(documents.measures),
         "hypotheses.jsonl": documents.hypotheses,
         "findings.json": _json(documents.findings),

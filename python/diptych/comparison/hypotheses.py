@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ from diptych._types import Json
 from diptych.comparison.measures import Measure
 from diptych.errors import RunError
 from diptych.utils.hashing import content_hash
-from diptych.utils.text import parse_json
+from diptych.utils.text import json_lines, parse_json
 
 _START = "0" * 64
 _DOMAIN = "diptych/hypothesis/1"
@@ -48,7 +47,7 @@ class Ledger:
 
     def to_jsonl(self) -> str:
         """One entry a line."""
-        return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in self._entries)
+        return json_lines(self._entries)
 
 
 def link(entry: Json, before: Sequence[Json]) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from diptych.data.rejects import BadLine
 from diptych.data.values import identifier, kind_of, optional_text, other_fields, text_of
 from diptych.errors import DataError
 from diptych.utils.hashing import hex_digests
-from diptych.utils.text import shorten
+from diptych.utils.text import json_lines, shorten
 
 _LAST_DRAW = 2**63 - 1
 
@@ -118,7 +117,7 @@ class Responses(Sequence[Response]):
 
     def to_jsonl(self) -> str:
         """One JSON object a line, in the order of the rows."""
-        return "".join(json.dumps(row.as_json(), ensure_ascii=False) + "\n" for row in self.rows)
+        return json_lines(row.as_json() for row in self.rows)
 
     @classmethod
     def from_records(
