@@ -18,12 +18,14 @@ from diptych.apps.soft_prompting.archive import Archive, fluency, front
 from diptych.apps.soft_prompting.config import TrainConfig
 from diptych.apps.soft_prompting.harden import hardening
 from diptych.apps.soft_prompting.optimiser import Candidate
+from diptych.apps.soft_prompting.ready import plan_search
 from diptych.apps.soft_prompting.run import train
 from diptych.apps.soft_prompting.search_config import SearchConfig
 from diptych.apps.soft_prompting.search_report import search_lines
 from diptych.apps.soft_prompting.search_run import run_search
 from diptych.errors import BudgetError, ConfigError, DataError, LedgerError, ModelError, RunError
 from diptych.models.lock import Lock
+from diptych.models.prompted import PromptedModel, Row
 from diptych.models.soft_prompts import SoftPrompt
 from tests.helpers.cli import invoke, listing
 from tests.helpers.planted_trigger import FLIPPED, PlantedTrigger
@@ -166,6 +168,41 @@ def test_tokens_that_do_nothing_are_left_out(planted: PlantedTrigger) -> None:
     assert len(lax.shortened.tokens) == 1 and np.array_equal(lax.without, strict.without)
 
 
+class Steps(Silent):
+    """Steps of each stage that are left."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, int] = {}
+
+    def start(self, stage: str, total: int) -> None:
+        self.stage, self.left[stage] = stage, total
+
+    def advance(self, steps: int = 1) -> None:
+        self.left[self.stage] -= steps
+
+
+def test_a_plan_counts_what_measuring_takes(
+    planted: PlantedTrigger, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly, where every token but one can be left out: where nothing does anything."""
+    of_gcg: Json = {"search_width": 32, "topk": 16, "num_steps": 1}
+    more: Json = {"b": f"hf/{planted.a}", "n_prompts": 1, "optimiser_settings": of_gcg}
+    plan = plan_search(settings(planted, folder, **more), options={"device": "cpu"})
+    run(planted, folder, **more)
+    (folder / "run" / "search.json").unlink()
+    n_read, states = [0], PromptedModel.states
+
+    def counted(model: PromptedModel, rows: Sequence[Row], vectors: Any) -> Any:
+        n_read[0] += len(rows)
+        return states(model, rows, vectors)
+
+    monkeypatch.setattr(PromptedModel, "states", counted)
+    steps = Steps()
+    found = run(planted, folder, progress=steps, **more)
+    assert len(found["prompts"][0]["shortened"]["tokens"]) == 1 and steps.left["measure"] == 0
+    assert n_read[0] == 2 * plan["measuring"] == 2 * (8 + 6 * 4 + 4 * 4 + 5 * 2)
+
+
 def test_a_budget_is_never_crossed(planted: PlantedTrigger) -> None:
     target = planted.target(2)
     target.budget = 9
@@ -233,7 +270,8 @@ def test_the_verb_plans_searches_and_says(planted: PlantedTrigger, folder: Path,
     more = (*call, "-c", "c.yaml", "--set", "search_width=32", "--set", "topk=16", "--budget", "400")
     planned = invoke(*more, "--dry-run")
     assert planned.code == 0, planned.err
-    assert "gcg: 400 forward passes, 2 texts" in planned.out and "95 of 100 tokens may stand" in planned.out
+    assert "gcg: 400 forward passes, 2 texts" in planned.out and "at most 110 more measure what is found" in planned.out
+    assert "95 of 100 tokens may stand" in planned.out
     assert not (folder / "run").exists()
     done = invoke(*more, "--out", "run")
     assert done.code == 0, done.err

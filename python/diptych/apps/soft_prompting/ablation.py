@@ -28,6 +28,21 @@ class Ablation:
     shortened: Candidate
 
 
+def most_shorter(n: int) -> int:
+    """Shorter prompts that `ablate` reads of one, at most.
+
+    Parameters
+    ----------
+    n : its tokens
+
+    Examples
+    --------
+    >>> most_shorter(1), most_shorter(3)
+    (0, 5)
+    """
+    return n * (n + 1) // 2 - 1
+
+
 def ablate(target: Target, found: Candidate, *, tolerance: float = TOLERANCE) -> Ablation:
     """Leave out tokens: each alone, and one after the other while the value stays near.
 

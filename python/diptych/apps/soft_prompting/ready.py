@@ -14,7 +14,7 @@ from diptych.apps.soft_prompting.nearest import nearest_tokens
 from diptych.apps.soft_prompting.objective import Measure, check_pair, pair_up
 from diptych.apps.soft_prompting.optimiser import generator
 from diptych.apps.soft_prompting.optimisers import OPTIMISERS
-from diptych.apps.soft_prompting.rescoring import HeldOut
+from diptych.apps.soft_prompting.rescoring import HeldOut, most_passes
 from diptych.apps.soft_prompting.search import Search
 from diptych.apps.soft_prompting.search_config import SearchConfig
 from diptych.apps.soft_prompting.seeds import Seeds, gather_seeds
@@ -193,14 +193,16 @@ def plan_search(
         start = time.perf_counter()
         target.values(some)
         seconds = 2 * (time.perf_counter() - start) / target.spent
+        measuring = most_passes(ready.held, config.n_prompts, with_vectors=origin is not None)
         return {
             "optimiser": config.optimiser,
             "budget": config.budget,
+            "measuring": measuring,
             "n_allowed": len(target.allowed),
             "n_vocabulary": target.n_vocabulary,
             "n_texts": len(target.numbers),
             "n_held_out": len(ready.seeds.numbers(held_out=True)),
             "longest": max(target.pair.lengths) + config.n_tokens,
             "read_back": float(kept.mean()),
-            "seconds": seconds * config.budget,
+            "seconds": seconds * (config.budget + measuring),
         }

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from diptych._types import FloatVector, Json, Vectors
-from diptych.apps.soft_prompting.ablation import Ablation
+from diptych._types import FloatVector, Json, Progress, Vectors
+from diptych.apps.soft_prompting.ablation import Ablation, most_shorter
 from diptych.apps.soft_prompting.archive import Entry
 from diptych.apps.soft_prompting.evaluation import N_RANDOM, Gain, by_prompt, gain_of, noise_floor, values
 from diptych.apps.soft_prompting.found import Wording
@@ -20,6 +20,9 @@ from diptych.apps.soft_prompting.target import Target
 from diptych.models.providers.hf import HFModel
 from diptych.stats.multiplicity import q_values
 from diptych.utils.hashing import derive_seed
+
+_READINGS = 4
+"""Of each held-out text under a prompt: as text, as tokens, and two for the noise floor."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,20 @@ def nothing(pair: Pair) -> tuple[Vectors, Vectors]:
     return a, b
 
 
+def most_passes(held: HeldOut, n_prompts: int, *, with_vectors: bool = False) -> int:
+    """Forward passes of texts that it takes, at most, to measure what a search found and to leave out its tokens.
+
+    Parameters
+    ----------
+    held : the texts
+    n_prompts : that are measured
+    with_vectors : whether a soft prompt is measured beside them
+    """
+    target, n = held.target, len(held.numbers)
+    alone = len(held.seeds) + (N_RANDOM + 1 + 3 * with_vectors) * n
+    return alone + n_prompts * (_READINGS * n + most_shorter(target.n_tokens) * len(target.numbers))
+
+
 def baselines(held: HeldOut) -> Json:
     """How far the models differ without any words, under random ones, and under the strongest prompt of the file.
 
@@ -126,7 +143,9 @@ def baselines(held: HeldOut) -> Json:
     }
 
 
-def rescored(held: HeldOut, entries: Sequence[Entry], ablations: Sequence[Ablation]) -> list[Json]:
+def rescored(
+    held: HeldOut, entries: Sequence[Entry], ablations: Sequence[Ablation], *, progress: Progress
+) -> list[Json]:
     """What each prompt does in held-out texts, as real text; their p-values are corrected for their number.
 
     Parameters
@@ -134,9 +153,13 @@ def rescored(held: HeldOut, entries: Sequence[Entry], ablations: Sequence[Ablati
     held : the texts
     entries : prompts that were found
     ablations : of each
+    progress : gets a step for each
     """
     none = by_prompt(held.bare([held.seeds[number] for number in held.numbers])[1], held.ids)
-    rows = [_row(held, entry, ablation, none) for entry, ablation in zip(entries, ablations, strict=True)]
+    rows = []
+    for entry, ablation in zip(entries, ablations, strict=True):
+        rows.append(_row(held, entry, ablation, none))
+        progress.advance()
     adjusted = q_values(np.array([gain.p_value for _, gain in rows])).tolist()
     return [
         {**row, "q_value": q, "above_noise": gain.is_above(row["noise_floor"], q_value=q)}

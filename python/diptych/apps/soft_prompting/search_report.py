@@ -69,6 +69,7 @@ def plan_lines(plan: Json) -> list[str]:
     return [
         f"{plan['optimiser']}: {plan['budget']:,} forward passes, {plan['n_texts']} texts for each candidate, "
         f"{plan['n_held_out']} held out, at most {plan['longest']:,} tokens",
+        f"at most {plan['measuring']:,} more measure what is found, and which of its tokens do the work",
         f"{plan['n_allowed']:,} of {plan['n_vocabulary']:,} tokens may stand in a prompt; of random prompts of them, "
         f"written as words, {plan['read_back']:.0%} are read as the same tokens",
     ]

@@ -92,7 +92,7 @@ def run_search(
                 helper.join(ready.search.optimiser, folder, stack, seed=config.seed)
             _go(ready.search, folder, progress)
             with files.filling(folder):
-                return _finish(ready, folder)
+                return _finish(ready, folder, progress)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -117,7 +117,7 @@ def _go(search: Search, folder: Path, progress: Progress) -> None:
     progress.finish()
 
 
-def _finish(ready: Ready, folder: Path) -> Json:
+def _finish(ready: Ready, folder: Path, progress: Progress) -> Json:
     config, search = ready.config, ready.search
     search.target.budget, spent = None, search.spent[-1]
     entries = search.archive.chosen(config.n_prompts)
@@ -126,7 +126,11 @@ def _finish(ready: Ready, folder: Path) -> Json:
             f"none of the words that {config.optimiser} came to in {search.n_rounds:,} rounds can be read back as the "
             "same tokens. Set filter_ids to false, or another place, such as '{prompt} {soft}'."
         )
-    held = ready.held
+    held, ablations = ready.held, []
+    progress.start("measure", 2 * len(entries))
+    for one in entries:
+        ablations.append(ablate(search.target, one.candidate))
+        progress.advance()
     found = {
         "schema": 1,
         "optimiser": config.optimiser,
@@ -140,8 +144,9 @@ def _finish(ready: Ready, folder: Path) -> Json:
         "searched_on": [ready.seeds.rows[number].prompt_id for number in search.target.numbers],
         **baselines(held),
         **_soft(ready),
-        "prompts": rescored(held, entries, [ablate(search.target, one.candidate) for one in entries]),
+        "prompts": rescored(held, entries, ablations, progress=progress),
     }
+    progress.finish()
     text = search.target.text
     archive = [
         {"text": text(one.candidate.tokens), "tokens": list(one.candidate.tokens), "value": one.candidate.value,
