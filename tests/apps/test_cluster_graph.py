@@ -160,3 +160,14 @@ def test_tables_and_files_hold_what_was_found_and_hostile_text_stays_text() -> N
     assert len(node_rows(found)) == 1 + len(found["nodes"]) and len(edge_rows(found)) == 1 + len(found["edges"])
     assert "<script>alert" not in files["graph.md"] and "<script>alert" not in files.get("graph.html", "")
     assert "\n=1+1" not in files["nodes.csv"] and ",=1+1" not in files["nodes.csv"]
+
+
+def test_which_clusters_are_tested_does_not_hang_on_the_arms() -> None:
+    """Of two clusters of six answers, one arm has all of one and half of the other: both are of the family."""
+    labels = np.repeat([0, 1, 2], [40, 6, 6]).astype(np.int32)
+    is_b = np.concatenate([np.arange(40) % 2 == 1, np.zeros(6, np.bool_), np.arange(6) % 2 == 1])
+    n = len(labels)
+    placed = Placed(["tea"] * n, is_b, [str(i) for i in range(n)], np.arange(n) % 4 < 2, labels, list("012"), False)
+    graph = build_graph(placed, np.eye(3, dtype=np.float32)[labels], GraphSettings())
+    assert {(node.arm, node.cluster) for node in graph.nodes} == {(0, 0), (1, 0), (0, 1)}
+    assert graph.family_size == 4  # three shares, and the words of the large cluster

@@ -80,9 +80,9 @@ def test_means_are_those_of_the_obvious_way(found: list[tuple[int, bool, int, fl
     values = np.array([[row.meta["y"]] for row in made.rows], dtype=np.float64)
     means = unit_means(made, values)
     answers: dict[tuple[int, bool], list[float]] = defaultdict(list)
-    for p, is_b, _, y in found:
-        if y is not None:
-            answers[p, is_b].append(y)
+    for row, side in zip(made.rows, made.is_b.tolist(), strict=True):  # those that are left, as many of either arm
+        if row.meta["y"] is not None:
+            answers[int(row.prompt_id), side].append(row.meta["y"])
     for unit, group in enumerate(made.units):
         sides = [is_b for is_b in (False, True) if paired or made.first_units[unit] != is_b]
         for is_b, mean in ((False, means.first[unit, 0]), (True, means.second[unit, 0])):
@@ -288,11 +288,10 @@ def test_exchanging_the_arms_turns_the_signs_and_the_order_of_rows_does_nothing(
 
 
 def test_a_pilot_in_groups_gives_the_differences_of_its_groups() -> None:
-    a, b = scored(families(12, 3), 0), scored(families(12, 3, n_draws=2), 1)
+    a, b = (scored(families(12, 3, n_draws=2), seed) for seed in (0, 1))
     documents = diptych.compare(a, b, **SCORES).documents()
-    wanted = np.mean(
-        [[np.mean([y["score"] for y in b if y["prompt_id"] == x["prompt_id"]]) - x["score"] for x in a]], axis=0
-    )
+    scores = np.array([[row["score"] for row in rows] for rows in (a, b)]).reshape(2, 36, 2).mean(axis=2)
+    wanted = scores[1] - scores[0]
     found = paired_differences(documents, "scores.score")
     np.testing.assert_allclose(found, wanted.reshape(12, 3).mean(axis=1), atol=1e-12)
     for row, values in zip(documents.responses, documents.values, strict=True):

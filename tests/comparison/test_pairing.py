@@ -89,16 +89,17 @@ def test_a_paired_table_has_the_common_prompts_and_says_what_it_left_out(first: 
         return
     assert {row.prompt for row in table.rows} == common
     assert table.n_prompts == len(table.units) == len(common)
-    assert [a.n_responses for a in table.arms] == [sum(len(side[p]) for p in common) for side in (first, second)]
-    left_out = [len(side) - len(common) for side in (first, second)]
-    uneven = sum(len(first[prompt]) != len(second[prompt]) for prompt in common)
-    assert [notice for notice in table.notices if "have more responses of one arm" in notice] == [
-        notice for notice in table.notices[-1:] if uneven and notice.startswith(f"{uneven} of {len(common)} prompts")
-    ]
-    assert list(table.notices[: -1 if uneven else None]) == [
-        f"{n} prompts of {name} have no counterpart and were left out"
-        for n, name in zip(left_out, ("a.jsonl", "b.jsonl"), strict=True) if n
+    n_even = sum(min(len(first[p]), len(second[p])) for p in common)
+    assert [a.n_responses for a in table.arms] == [n_even, n_even]
+    said = [
+        f"{len(side) - len(common)} prompts of {name} have no counterpart and were left out"
+        for name, side in (("a.jsonl", first), ("b.jsonl", second)) if len(side) > len(common)
     ]  # fmt: skip
+    for name, other, side in (("a.jsonl", "b.jsonl", first), ("b.jsonl", "a.jsonl", second)):
+        n = sum(len(side[p]) for p in common)
+        why = f"as many answers to a prompt were compared as {other} has"
+        said += [f"{n - n_even} of {n} responses of {name} were left out: {why}"] * (n > n_even)
+    assert list(table.notices) == said
 
 
 def test_unpaired_a_prompt_of_both_arms_is_two_units() -> None:
@@ -162,13 +163,25 @@ def test_unpaired_two_files_may_use_one_id_for_two_prompts() -> None:
     assert len(pair_arms(arm(a, "a.jsonl"), arm(b, "b.jsonl"), pairing="unpaired").units) == 2
 
 
-def test_prompts_that_one_arm_answered_more_often_are_said() -> None:
+def test_what_one_arm_answered_more_often_is_left_out_and_said() -> None:
     twice = {f"{i}?": ["Yes.", "No."] for i in range(5)}
     a, b = arm(rows_of(twice), "a"), arm(rows_of(twice), "b")
     assert pair_arms(a, b).notices == ()
     more = arm(rows_of({**twice, "0?": ["Yes."], "1?": ["Yes.", "No.", "Perhaps."]}), "b")
     for table in (pair_arms(a, more), pair_arms(more, a, names=("x", "y"))):
-        (notice,) = table.notices
-        assert notice.startswith("2 of 5 prompts have more responses of one arm than of the other")
-        assert "exact only for many prompts" in notice
-    assert pair_arms(a, more, pairing="unpaired").notices == ()
+        assert [one.n_responses for one in table.arms] == [9, 9]
+        assert sorted(notice.split(" were")[0] for notice in table.notices) == [
+            "1 of 10 responses of a", "1 of 10 responses of b",
+        ]  # fmt: skip
+    assert pair_arms(a, more, pairing="unpaired").notices == ()  # two to a prompt are usual in both
+
+
+def test_unpaired_arms_with_usually_unlike_numbers_are_left_the_smaller() -> None:
+    once = arm(rows_of({f"{i}?": ["Yes."] * (1 + (i == 0)) for i in range(5)}), "a")
+    often = arm(rows_of({f"{i}!": ["Yes.", "No.", "Perhaps."] for i in range(5)}), "b")
+    table = pair_arms(once, often)
+    assert np.bincount(table.prompt_of_row).tolist() == [1] * 10
+    assert table.notices[-2:] == (
+        "1 of 6 responses of a were left out: 1 to a prompt were compared, as b has",
+        "10 of 15 responses of b were left out: 1 to a prompt were compared, as a has",
+    )

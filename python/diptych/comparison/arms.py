@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 from diptych._types import Json, Progress
 from diptych.comparison.config import CompareConfig, CompareOptions
+from diptych.comparison.dealing import by_prompt, drawn
 from diptych.comparison.joint import JointClusters, cluster_together
 from diptych.comparison.measures import Readers
 from diptych.comparison.pairing import default_names
@@ -26,7 +25,6 @@ from diptych.data import Response, Responses
 from diptych.embeddings.service import store_for
 from diptych.errors import ConfigError, DataError
 from diptych.models.spending import Purse
-from diptych.utils.hashing import content_hash, hash_rows
 from diptych.utils.names import check_name
 
 if TYPE_CHECKING:
@@ -310,7 +308,7 @@ def deal_rest(arm: Responses, others: Sequence[Responses], seed: int) -> tuple[R
     without putting back varies less than the mixture of arms that differ). The mean over several others could not be
     exchanged: it varies less than a single response, and is skewed another way.
     """
-    own, theirs = _by_prompt([arm]), _by_prompt(others)
+    own, theirs = by_prompt([arm]), by_prompt(others)
     if not own.keys() & theirs.keys():
         raise DataError(f"{arm.source}: none of its prompts was answered by the others")
     kept: list[Response] = []
@@ -331,24 +329,6 @@ def deal_rest(arm: Responses, others: Sequence[Responses], seed: int) -> tuple[R
     return rest, replace(arm, rows=tuple(kept))
 
 
-def _by_prompt(arms: Sequence[Responses]) -> dict[str, list[Response]]:
-    prompts: dict[str, list[Response]] = defaultdict(list)
-    for arm in arms:
-        for row in arm:
-            prompts[row.prompt_id].append(row)
-    return prompts
-
-
 def _deal(rows: Sequence[Response], n: int, seed: int, side: str) -> list[Response]:
-    """``n`` of the responses to one prompt, by a hash of their content; a count gives equal ones the same chance."""
-    seen: Counter[str] = Counter()
-    keys: list[tuple[str, str]] = []
-    for row in rows:
-        meta = json.dumps(dict(row.meta), sort_keys=True, default=str)
-        content = content_hash("diptych/row/2", [row.prompt_id, row.response, row.system, row.finish_reason, meta])
-        keys.append((content, str(seen[content])))
-        seen[content] += 1
-    contents, counts = ([key[place] for key in keys] for place in (0, 1))
-    digests = hash_rows("diptych/deal/1", [[str(seed)] * len(rows), [side] * len(rows), contents, counts])
-    order = sorted(range(len(rows)), key=lambda i: digests[i].tobytes())
-    return [replace(rows[i], draw=draw) for draw, i in enumerate(order[:n])]
+    """``n`` of the responses to one prompt, numbered anew."""
+    return [replace(rows[i], draw=draw) for draw, i in enumerate(drawn(rows, n, seed, side))]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diptych._types import Mask
+from diptych.comparison.dealing import even_out
 from diptych.comparison.groups import unit_names
 from diptych.data import Response, Responses
 from diptych.errors import DataError
@@ -130,7 +131,8 @@ def pair_arms(
     """Bring two arms into one table.
 
     Prompts are matched by ``prompt_id`` where both arms have it, else by identical text. Prompts that only one arm
-    answered are left out of a paired comparison, with a notice.
+    answered are left out of a paired comparison, with a notice; so are responses to a prompt of which the other arm has
+    fewer (see ``even_out``).
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def pair_arms(
     names : what to call them; by default the models they name, else their files
     pairing : ``"auto"`` pairs when there are common prompts
     limit : use at most so many prompts, in whole units, chosen by a seeded hash of the units' names
-    seed : of that choice
+    seed : of these choices
     group_field : of the records; prompts that are equal there are one unit of the test
 
     Raises
@@ -165,9 +167,11 @@ def pair_arms(
     kept = common if paired else {row.prompt_id for arm in (a, b) for row in arm}
     units = unit_names([a, b], group_field)
     kept = limit_prompts(kept, limit, seed, units)
-    rows = [(row, is_b) for arm, is_b in ((a, False), (b, True)) for row in arm if row.prompt_id in kept]
+    even = even_out(*(replace(arm, rows=tuple(row for row in arm if row.prompt_id in kept)) for arm in (a, b)),
+                    paired=paired, seed=seed)  # fmt: skip
+    notices += even.notices
+    rows = [(row, is_b) for arm, is_b in ((even.a, False), (even.b, True)) for row in arm]
     table = _table(rows, units, _arms(a, b, names), "paired" if paired else "unpaired")
-    notices += _uneven_draws(table)
     return replace(table, notices=tuple(notices), group_field=group_field)
 
 
@@ -196,16 +200,6 @@ def _table(
         is_b=np.array([is_b for _, is_b in ordered], dtype=np.bool_),
         notices=(),
     )
-
-
-def _uneven_draws(table: Table) -> list[str]:
-    """Of a paired table, how many prompts one arm answered more often. Their sign flips exchange unlike things."""
-    if table.pairing == "unpaired":
-        return []
-    of_arm = [np.bincount(table.prompt_of_row[table.is_b == side], minlength=table.n_prompts) for side in (False, True)]
-    n = int((of_arm[0] != of_arm[1]).sum())
-    why = "means of unlike numbers of responses may not be exchanged, so the test is exact only for many prompts"
-    return [f"{n} of {table.n_prompts} prompts have more responses of one arm than of the other; {why}"] if n else []
 
 
 def _same_ids(a: Responses, b: Responses) -> tuple[Responses, Responses]:

@@ -182,7 +182,10 @@ def _members(placed: Placed, a: int, b: int) -> tuple[Mask, Mask]:
 
 
 def _nodes(placed: Placed, vectors: Vectors, settings: GraphSettings) -> tuple[list[Node], dict[int, float]]:
-    """Clusters that have enough answers of an arm, and p of equal shares by cluster."""
+    """Clusters that have enough answers of an arm; and p of equal shares, of those that have as many of both together.
+
+    Which are tested must not hang on the arms: of small clusters, those that one arm has enough of are lopsided.
+    """
     clusters = analyze_clusters(vectors, placed.labels, threads=settings.threads)
     found = compute_statistics(
         clusters,
@@ -199,7 +202,7 @@ def _nodes(placed: Placed, vectors: Vectors, settings: GraphSettings) -> tuple[l
         for c in np.flatnonzero(sizes >= settings.least).tolist():
             share, low, high = (float(table[c, column]) for table in (found.share, found.low, found.high))
             nodes.append(Node(arm, c, int(sizes[c]), share, low, high))
-    tested = sorted({node.cluster for node in nodes}) if placed.has_shares else []
+    tested = np.flatnonzero(clusters.sizes >= settings.least).tolist() if placed.has_shares else []
     return nodes, {c: float(found.p_value[c, 0]) for c in tested}
 
 

@@ -1,0 +1,111 @@
+"""As many responses to a prompt in one arm as in the other: means of unlike numbers cannot be exchanged."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median_low
+
+from diptych.data import Response, Responses
+from diptych.utils.hashing import content_hash, hash_rows
+
+
+@dataclass(frozen=True)
+class Evened:
+    """Two arms with alike numbers of responses to a prompt.
+
+    Parameters
+    ----------
+    a, b : the arms
+    notices : what was left out of them
+    """
+
+    a: Responses
+    b: Responses
+    notices: tuple[str, ...] = ()
+
+
+def even_out(a: Responses, b: Responses, *, paired: bool, seed: int) -> Evened:
+    """Leave out, at random, what one arm answered more often.
+
+    Parameters
+    ----------
+    a, b : with the same kind of prompt ids
+    paired : whether both are left as many responses to each prompt; else, where one arm usually has fewer to a prompt
+        (the lower median), no prompt of either is left more than that
+    seed : of what is left out; nothing depends on the order of rows, nor on which arm is called a
+
+    Notes
+    -----
+    A mean over eight responses varies less than one response and is skewed another way. Where something is rare, most
+    of its differences have one sign, and sign flips (or permutations) would call that a finding.
+
+    Examples
+    --------
+    >>> rows = [Response("1", "?", text, "a", draw=draw) for draw, text in enumerate("xyz")]
+    >>> found = even_out(Responses(tuple(rows), "a", True), Responses(tuple(rows[:2]), "b", True), paired=True, seed=0)
+    >>> len(found.a), len(found.b), found.notices
+    (2, 2, ('1 of 3 responses of a were left out: as many answers to a prompt were compared as b has',))
+    """
+    counts = [Counter(row.prompt_id for row in arm) for arm in (a, b)]
+    usual = [median_low(count.values()) if count else 0 for count in counts]
+    cap = min(usual) if usual[0] != usual[1] else len(a) + len(b)
+    kept, notices = [], []
+    for arm, other, theirs in ((a, b, counts[1]), (b, a, counts[0])):
+        rows = _up_to(arm, theirs if paired else {}, cap, seed)
+        kept.append(replace(arm, rows=rows))
+        if len(rows) < len(arm):
+            as_many = (
+                "as many answers to a prompt were compared as" if paired else f"{cap} to a prompt were compared, as"
+            )
+            notices.append(
+                f"{len(arm) - len(rows)} of {len(arm)} responses of {arm.source} were left out: {as_many} "
+                f"{other.source} has"
+            )
+    return Evened(kept[0], kept[1], tuple(notices))
+
+
+def _up_to(arm: Responses, limits: Mapping[str, int], cap: int, seed: int) -> tuple[Response, ...]:
+    """Of each prompt at most so many responses; ``cap`` where no limit is named."""
+    rows: list[Response] = []
+    for name, own in by_prompt([arm]).items():
+        n = limits.get(name, cap)
+        rows += own if len(own) <= n else [own[i] for i in drawn(own, n, seed, "even")]
+    return tuple(rows)
+
+
+def by_prompt(arms: Sequence[Responses]) -> dict[str, list[Response]]:
+    """Responses to each prompt, by its id.
+
+    Parameters
+    ----------
+    arms : one after the other
+    """
+    prompts: dict[str, list[Response]] = defaultdict(list)
+    for arm in arms:
+        for row in arm:
+            prompts[row.prompt_id].append(row)
+    return prompts
+
+
+def drawn(rows: Sequence[Response], n: int, seed: int, side: str) -> list[int]:
+    """Places of ``n`` of the responses to one prompt, by a hash of content; a count gives equal ones the same chance.
+
+    Parameters
+    ----------
+    rows : the responses
+    n : how many
+    seed, side : of the hash
+    """
+    seen: Counter[str] = Counter()
+    keys: list[tuple[str, str]] = []
+    for row in rows:
+        meta = json.dumps(dict(row.meta), sort_keys=True, default=str)
+        content = content_hash("diptych/row/2", [row.prompt_id, row.response, row.system, row.finish_reason, meta])
+        keys.append((content, str(seen[content])))
+        seen[content] += 1
+    contents, counts = ([key[place] for key in keys] for place in (0, 1))
+    digests = hash_rows("diptych/deal/1", [[str(seed)] * len(rows), [side] * len(rows), contents, counts])
+    return sorted(range(len(rows)), key=lambda i: digests[i].tobytes())[:n]
