@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+import diptych.cli
 from tests.helpers.cli import command, environment, listing
 from tests.helpers.records import jsonl, records, write
 
@@ -34,3 +38,20 @@ def test_interrupting_a_run_exits_130_and_leaves_no_folder(tmp_path: Path) -> No
     assert "diptych compare a.jsonl b.jsonl --resamples 900000000 --out deep/er/run" in rest
     assert "Traceback" not in rest
     assert listing(tmp_path) == before
+
+
+def test_interrupting_while_the_command_is_loaded_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupts:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "diptych.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "diptych.cli.app", raising=False)
+    monkeypatch.delattr(diptych.cli, "app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupts(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        diptych.cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted before anything was begun\n"
