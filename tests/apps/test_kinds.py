@@ -179,6 +179,7 @@ def test_what_was_once_quantised_is_written_as_what_it_is(base: Path, tmp_path: 
 BAD = [
     ("noises hf/base", "unknown kind 'noises'. Did you mean 'noise'?"),
     ("noise openai/x", "this takes models whose weights are here; give hf/…"),
+    ("noise mix/a~0.5~b", "mix/a~0.5~b: this takes no mixture, which is made when it is asked. Give one of the models"),
     ("noise hf/nowhere", "not on this machine"),
     ("noise hf/base --size 0", "--size = 0.0: it should be greater than 0"),
     ("rounding hf/base --size 1", "--size: unknown setting 'size'. Known: bits, group."),

@@ -67,6 +67,7 @@ class AARun:
         with ExitStack() as stack:
             progress, ledger, found = stack.enter_context(progress_on_stderr()), None, None
             if folder is not None:
+                self.readers.check_ready(folder / LEDGER)
                 begin_folder(folder)
                 if not self._is_ours(folder):
                     raise RunError(f"{folder} holds the result of another aa. Choose another --out.")

@@ -18,6 +18,7 @@ from diptych.cli.settings import place_of
 from diptych.comparison.asked import AskedArms, folder_for, fork_of
 from diptych.comparison.config import LABELLERS, CompareConfig
 from diptych.comparison.expected import Size
+from diptych.comparison.folder import LEDGER
 from diptych.comparison.generated import Generation
 from diptych.comparison.measures import Role
 from diptych.comparison.readers import AskedReaders, opened
@@ -37,12 +38,14 @@ class Asking:
     arms : what each is asked
     given : A and B as they were typed
     choices : flags about asking
+    readers : who read the answers
     open_until : closes the models and the ledger, when all is over
     """
 
     arms: AskedArms
     given: tuple[str, str]
     choices: Choices
+    readers: AskedReaders
     open_until: ExitStack
 
     @property
@@ -51,7 +54,9 @@ class Asking:
         return self.arms.folder
 
     def open(self) -> Ledger:
-        """The ledger of the run, which stays in use until it is over."""
+        """The ledger of the run, which stays in use until it is over; what the run would lack is refused before."""
+        models = [generation.model for generation in self.arms.generations.values()]
+        self.readers.check_ready(self.folder / LEDGER, models)
         return self.open_until.enter_context(self.arms.open(typed()))
 
     def answered(self, ledger: Ledger, progress: Progress) -> tuple[Any, Any]:
@@ -72,13 +77,8 @@ class Asking:
             raise
         return found.get("a", self.given[0]), found.get("b", self.given[1])
 
-    def plan(self, readers: AskedReaders) -> Iterator[str]:
-        """What would be asked, for ``--dry-run``.
-
-        Parameters
-        ----------
-        readers : who read the answers, each of which may be as long as it may be
-        """
+    def plan(self) -> Iterator[str]:
+        """What would be asked, for ``--dry-run``, if every answer were as long as it may be."""
         for generation, missing in self.arms.missing():
             yield from describe(generation, missing)
         one = next(iter(self.arms.generations.values()))
@@ -86,8 +86,8 @@ class Asking:
         asked = sum(len(prompt.text) for prompt in one.asked) / n_prompts
         length = asked + _CHARACTERS_A_TOKEN * one.sampling.max_tokens
         n_responses = 2 * n_prompts * one.draws
-        yield from describe_readers(readers.expected(Size(n_prompts, n_responses, length)))
-        settings = readers.settings
+        yield from describe_readers(self.readers.expected(Size(n_prompts, n_responses, length)))
+        settings = self.readers.settings
         yield from describe_later_embedding(
             settings.embedder, settings.embedder_args, n_responses, one.sampling.max_tokens
         )
@@ -160,7 +160,7 @@ def asked_arms(
             stack.callback(generations[arm].model.close)
         others = {**readers.config, **(besides or {})}
         folder = _folder(context, config, generations, given, others)
-        yield Asking(AskedArms(generations, folder, others), given, choices, stack)
+        yield Asking(AskedArms(generations, folder, others), given, choices, readers, stack)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def compare(
             progress_on_stderr() as progress,
         ):
             if dry_run and asked is not None:
-                for line in asked.plan(readers):
+                for line in asked.plan():
                     say(line)
                 return
             sources: tuple[Any, Any] = (a, b)

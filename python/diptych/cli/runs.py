@@ -127,6 +127,8 @@ def run_comparison(
     with ExitStack() as stack:
         asked = _asked_of(prepared)
         if asked is not None and ledger is None:
+            if readers is not None:
+                readers.check_ready(folder / LEDGER)
             begin_folder(folder)
             ledger = stack.enter_context(Ledger(folder / LEDGER, asked, typed()))
         found = readers.on(ledger, progress=progress) if readers and readers.readers and ledger else None

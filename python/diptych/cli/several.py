@@ -108,6 +108,7 @@ class Several:
         with ExitStack() as stack:
             progress, ledger, found = stack.enter_context(progress_on_stderr()), None, None
             if self.readers.readers:
+                self.readers.check_ready(folder / LEDGER)
                 begin_folder(folder)
                 ledger = stack.enter_context(Ledger(folder / LEDGER, self.readers.config, typed()))
                 found = self.readers.on(ledger, progress=progress)

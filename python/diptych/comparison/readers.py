@@ -16,6 +16,7 @@ from diptych.comparison.folder import ledgers_beside
 from diptych.comparison.measures import Readers, Role
 from diptych.comparison.named_models import ledger_path
 from diptych.comparison.pairing import Table
+from diptych.comparison.readiness import check_ready
 from diptych.models.assistant import Assistant
 from diptych.models.ledger import Ledger
 from diptych.models.prices import Budget, Estimate, Price, estimate, sum_estimates
@@ -130,6 +131,26 @@ class AskedReaders:
         others = {f"{FURTHER}{number}": reader for number, reader in enumerate(self.panel, start=2)}
         return {role: reader.config for role, reader in (self.readers | others).items()}
 
+    def check_ready(self, ledger: Path, arms: Sequence[Model] = ()) -> None:
+        """Refuse a run that would stop for want of a key, a library or weights after it has paid for answers.
+
+        Parameters
+        ----------
+        ledger : file of the run's, which need not be there
+        arms : models that are asked first; where there are any, texts to embed and to score are yet to come
+
+        Raises
+        ------
+        MissingExtraError, ModelError
+            As ``readiness.check_ready`` does, and as models of the lens ``likelihood`` do where they are opened.
+        """
+        settings = self.settings
+        is_embedded = arms and settings.embeddings is None and settings.embedding_field is None
+        readers = [reader.model for reader in (*self.readers.values(), *self.panel)]
+        check_ready(ledger, [*arms, *readers], settings if is_embedded else None)
+        for name in settings.likelihood_models if arms else ():
+            find_model(name).open().close()
+
     def on(self, ledger: Ledger, *, progress: Progress | None = None) -> Readers:
         """The readers with the ledger of a run, which takes over what runs in folders beside it were answered.
 
@@ -162,8 +183,10 @@ class AskedReaders:
         if not self.readers:
             yield Readers()
             return
-        with ledger_path(path) as place, Ledger(place, self.config) as ledger:
-            yield self.on(ledger, progress=progress)
+        with ledger_path(path) as place:
+            self.check_ready(place)
+            with Ledger(place, self.config) as ledger:
+                yield self.on(ledger, progress=progress)
 
     def expected(self, *sizes: Size, joint: Size | None = None) -> Iterator[tuple[Reader, Estimate]]:
         """What each reader will be asked, at most, as far as it can be told before anything is read.

@@ -80,22 +80,24 @@ def compare(
             prepared = prepare(a, b, config=config, threads=threads, readers=asked, proposing=texts)
             with asked.on_file(ledger, progress=progress) as readers:
                 return analyse(prepared, threads=threads, cache_dir=cache_dir, progress=progress, readers=readers)
-        with ledger_path(ledger) as path, Ledger(path, arms.config) as kept:
-            limits = ask or AskOptions()
-            found = arms.run(
-                kept, progress=progress, max_cost=limits.get("max_cost"), max_failures=limits.get("max_failures")
-            )
-            prepared = prepare(
-                found.get("a", a), found.get("b", b), config=config, threads=threads, readers=asked, proposing=texts
-            )
-            return analyse(
-                prepared,
-                threads=threads,
-                cache_dir=cache_dir,
-                progress=progress,
-                readers=asked.on(kept, progress=progress),
-                purse=Purse(limits.get("max_cost"), kept),
-            )
+        with ledger_path(ledger) as path:
+            asked.check_ready(path, [generation.model for generation in arms.generations.values()])
+            with Ledger(path, arms.config) as kept:
+                limits = ask or AskOptions()
+                found = arms.run(
+                    kept, progress=progress, max_cost=limits.get("max_cost"), max_failures=limits.get("max_failures")
+                )
+                prepared = prepare(
+                    found.get("a", a), found.get("b", b), config=config, threads=threads, readers=asked, proposing=texts
+                )
+                return analyse(
+                    prepared,
+                    threads=threads,
+                    cache_dir=cache_dir,
+                    progress=progress,
+                    readers=asked.on(kept, progress=progress),
+                    purse=Purse(limits.get("max_cost"), kept),
+                )
 
 
 def analyse(

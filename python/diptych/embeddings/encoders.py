@@ -257,3 +257,22 @@ def make_encoder(name: str, options: Mapping[str, Any] | None = None) -> Encoder
     from diptych.embeddings.interfaces import InterfaceEncoder
 
     return InterfaceEncoder.open(name, options or {})
+
+
+def check_ready(name: str, options: Mapping[str, Any] | None = None) -> None:
+    """Refuse an encoder that cannot give vectors, before others are paid for texts: nothing is asked.
+
+    Parameters
+    ----------
+    name, options : as for `check_encoder`
+
+    Raises
+    ------
+    ConfigError, MissingExtraError, ModelError
+        As `make_encoder` does; ``ModelError`` also where an interface wants a key, and there is none.
+    """
+    from diptych.embeddings.interfaces import InterfaceEncoder
+
+    encoder = make_encoder(name, options)
+    if isinstance(encoder, InterfaceEncoder):
+        encoder.check_ready()

@@ -220,6 +220,10 @@ class InterfaceEncoder:
         if failures:
             raise self._failed(failures, sent)
 
+    def check_ready(self) -> None:
+        """As a model behind the same interface does."""
+        self._client.check_ready()
+
     def budget(self, max_usd: float | None) -> Budget:
         """The price of its tokens, and what may be spent: ``max_usd``, US dollars.
 

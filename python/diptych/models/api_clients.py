@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 
@@ -17,6 +16,7 @@ from diptych._types import Json
 from diptych.config import Settings
 from diptych.errors import ConfigError, ModelError
 from diptych.models import failures
+from diptych.models.addresses import checked_url
 from diptych.models.asking import Offer, ask_each, run_in_thread
 from diptych.models.capabilities import Capabilities
 from diptych.models.failures import AgainError, GivenUpError, usage_in
@@ -27,7 +27,6 @@ from diptych.utils.extras import require_extra
 from diptych.utils.names import check_name, did_you_mean
 from diptych.utils.retry import RetryPolicy, retrying
 from diptych.utils.secrets import find_key, without_key
-from diptych.utils.text import printable
 
 Prompt = str | Sequence[Message]
 
@@ -88,7 +87,7 @@ class BaseAPIClient(ABC):
     ) -> None:
         self.model_name = model_name
         self.options = self.options_type.parse(options or {}, source=f"{self.provider} options")
-        self.base_url = _checked_url(base_url or self.default_url, self.provider)
+        self.base_url = checked_url(base_url or self.default_url, self.provider)
         self._key = SecretStr(api_key) if api_key else None
         self._limit = 0  # as it was learned; 0 before the first answer
         self._n_heard = 0
@@ -126,6 +125,16 @@ class BaseAPIClient(ABC):
         """
         self.capabilities.check(sampling)
 
+    def check_ready(self) -> None:
+        """Refuse what cannot be asked at all, before anything is.
+
+        Raises
+        ------
+        MissingExtraError, ModelError
+            Without the provider's SDK, or without a key.
+        """
+        self._ready_key()
+
     def close(self) -> None:  # noqa: B027 - nothing to do for any provider
         """Nothing is held between calls of `answer`."""
 
@@ -144,9 +153,7 @@ class BaseAPIClient(ABC):
         self.check(sampling)
         if not requests:
             return
-        for module in (self._sdk_name, "httpx2", "anyio", "tenacity"):
-            require_extra(module, extra="api")
-        key = self._found_key()
+        key = self._ready_key()
 
         async def run(offer: Offer) -> None:
             limiter = AdaptiveLimiter(self.options.concurrency, start=self._limit or AdaptiveLimiter.START)
@@ -233,7 +240,9 @@ class BaseAPIClient(ABC):
         options = self.options
         return RetryPolicy(options.max_attempts, max_wait_s=options.max_wait_s, deadline_s=options.deadline_s)
 
-    def _found_key(self) -> SecretStr | None:
+    def _ready_key(self) -> SecretStr | None:
+        for module in (self._sdk_name, "httpx2", "anyio", "tenacity"):
+            require_extra(module, extra="api")
         variable = self.options.key_variable or self.key_variable
         key = self._key or find_key(variable)
         if key is None and (self.key_needed or self.options.key_variable):
@@ -377,19 +386,3 @@ class APIClientFactory:
 def _turns(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
     turns = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
     return (Message("system", system), *turns) if system else turns
-
-
-def _checked_url(url: str | None, provider: str) -> str:
-    """An address without a slash at its end; refused where it holds a key, as it is written down."""
-    if not url:
-        raise ConfigError(f"{provider} needs the address of a server: --base-url http://localhost:8000/v1")
-    if set("@?#") & set(url):
-        raise ConfigError("base_url: leave out user, key and query; the key belongs into the environment")
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fits = False
-    if not fits or printable(url) != url or len(url.split()) > 1:
-        raise ConfigError(f"base_url = {url!r}: expected an address such as http://localhost:8000/v1")
-    return url.rstrip("/")

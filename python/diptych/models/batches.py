@@ -17,7 +17,6 @@ from diptych.models import failures
 from diptych.models.api_clients import ApiOptions, BaseAPIClient
 from diptych.models.failures import AgainError, GivenUpError, Trouble
 from diptych.models.requests import Answer, Failure, FailureKind, Reply, Request, Sampling
-from diptych.utils.extras import require_extra
 from diptych.utils.retry import retrying
 from diptych.utils.text import parse_json
 
@@ -196,11 +195,8 @@ class BatchingClient(BaseAPIClient):
         not_found: tuple[T, ...] = (),
     ) -> T:
         """A call that is made again where that does no harm; ``not_found`` holds what status 404 stands for."""
-        for module in (self._sdk_name, "httpx2", "anyio", "tenacity"):
-            require_extra(module, extra="api")
+        key = self._ready_key()
         from anyio.from_thread import start_blocking_portal
-
-        key = self._found_key()
 
         async def attempt(connection: Any) -> T:
             trouble: Trouble

@@ -216,13 +216,18 @@ def local_name(name: str) -> str:
     Raises
     ------
     ConfigError
-        If it is another's.
+        If it is another's, or a mixture, which has no weights before it is asked.
 
     Examples
     --------
     >>> local_name("hf/owner/model+folder/adapter")
     'owner/model+folder/adapter'
     """
+    if name.startswith("mix/"):
+        raise ConfigError(
+            f"{name}: this takes no mixture, which is made when it is asked. Give one of the models that it lies "
+            "between, hf/…; generate, compare, contrast score and contrast mine take mix/…"
+        )
     if not name.startswith("hf/"):
         raise ConfigError(f"{name}: this takes models whose weights are here; give hf/…")
     return name.removeprefix("hf/")

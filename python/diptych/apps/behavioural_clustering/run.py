@@ -19,6 +19,7 @@ from diptych.apps.behavioural_clustering.writeup import Writeup, write_up
 from diptych.comparison.folder import LEDGER, begin_folder, ledgers_beside
 from diptych.comparison.manifest import describe_manifest
 from diptych.comparison.readers import Reader
+from diptych.comparison.readiness import check_ready
 from diptych.data.catalogue import Catalogue
 from diptych.data.statements import Statements, load_statements
 from diptych.errors import ConfigError
@@ -158,6 +159,8 @@ class ApproveRun:
         RunError
             If the folder holds something else; see ``Elicitation.run`` for the rest.
         """
+        asked = [*(one.model for one in self.models), *(one.model for one in self.helpers.values())]
+        check_ready(folder / LEDGER, asked, self.config)
         begin_folder(folder)
         with Ledger(folder / LEDGER, LEDGER_CONFIG, command) as ledger:
             responses = self.elicitation.run(ledger, progress=progress, max_cost=max_cost, max_failures=max_failures)

@@ -17,6 +17,7 @@ from diptych.apps.interventions.rows import Row
 from diptych.apps.interventions.truths import Truth
 from diptych.comparison.folder import LEDGER, begin_folder
 from diptych.comparison.generated import Generation
+from diptych.comparison.readiness import check_ready
 from diptych.data.prompts import Prompt, Prompts
 from diptych.data.responses import prompt_digests
 from diptych.errors import ConfigError
@@ -198,6 +199,7 @@ class Making:
             with new_folder(folder) as temporary:
                 manifest = write_dataset(temporary, made, self._manifest(made, {}))
             return Made(made, manifest, self.notices, None)
+        check_ready(folder / LEDGER, [asked.model for _, asked in self._asked()])
         begin_folder(folder)
         with Ledger(folder / LEDGER, self.identity, command) as ledger:
             written, notices, counts = self._write(ledger, max_cost, progress)

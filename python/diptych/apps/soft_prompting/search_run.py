@@ -17,7 +17,9 @@ from diptych.apps.soft_prompting.rescoring import baselines, projected, rescored
 from diptych.apps.soft_prompting.search import Search
 from diptych.apps.soft_prompting.search_config import SearchConfig
 from diptych.apps.soft_prompting.search_plots import search_plots
+from diptych.comparison.folder import LEDGER
 from diptych.comparison.manifest import describe_manifest
+from diptych.comparison.readiness import check_ready
 from diptych.errors import ConfigError, ModelError
 from diptych.models.batching import is_out_of_memory
 from diptych.models.divergence import MAX_BYTES
@@ -79,6 +81,8 @@ def run_search(
             return done
         if begun is not None:
             stack.callback(Lock(folder / LOCK, str(folder)).release)
+        if helper is not None:
+            check_ready(folder / LEDGER, [helper.reader.model])
         ready = make_ready(config, models, begun, origin=origin, max_bytes=max_bytes)
         for notice in ready.seeds.notices:
             progress.say(notice)

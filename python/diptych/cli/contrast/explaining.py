@@ -61,7 +61,7 @@ def explain_pair(context: typer.Context) -> bool:
         asked = stack.enter_context(asked_arms(context, choices, chosen, readers, besides))
         progress = stack.enter_context(progress_on_stderr())
         if given["dry_run"] and asked is not None:
-            for line in [*_plan(contrasts), *asked.plan(readers)]:
+            for line in [*_plan(contrasts), *asked.plan()]:
                 say(line)
             return False
         sources: tuple[Any, Any] = (given["a"], given["b"])

@@ -22,8 +22,9 @@ from diptych.cli import settings as flags
 from diptych.cli.console import note, progress_on_stderr, say
 from diptych.cli.costs import check_vectors_price, describe_readers
 from diptych.cli.intervene.asked_folder import check_out, ledger_in
-from diptych.comparison.folder import Documents, read_run, to_write, writing
+from diptych.comparison.folder import LEDGER, Documents, read_run, to_write, writing
 from diptych.comparison.readers import Reader
+from diptych.comparison.readiness import check_ready
 from diptych.comparison.report.format import probability
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import ConfigError
@@ -49,6 +50,8 @@ def graph_run(context: typer.Context) -> None:
     with ExitStack() as stack:
         readers = _readers(context, stack)
         check_out(out, asks=bool(readers))
+        if not given["dry_run"]:
+            check_ready(out / LEDGER, [reader.model for reader in readers])
         documents = read_run(given["run"])
         progress = stack.enter_context(progress_on_stderr())
         service = _service(context, documents, progress)

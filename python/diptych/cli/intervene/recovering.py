@@ -44,7 +44,7 @@ def recover_pair(context: typer.Context) -> None:
         asked = stack.enter_context(asked_arms(context, choices, chosen, readers))
         progress = stack.enter_context(progress_on_stderr())
         if given["dry_run"] and asked is not None:
-            for line in asked.plan(readers):
+            for line in asked.plan():
                 say(line)
             return
         sources: tuple[Any, Any] = (given["a"], given["b"])

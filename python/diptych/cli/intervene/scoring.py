@@ -21,9 +21,11 @@ from diptych.cli import settings as flags
 from diptych.cli.console import note, progress_on_stderr, say
 from diptych.cli.costs import describe_readers
 from diptych.cli.intervene.asked_folder import check_out, ledger_in
-from diptych.comparison.folder import read_run
+from diptych.comparison.folder import LEDGER, read_run
 from diptych.comparison.readers import Reader
+from diptych.comparison.readiness import check_ready
 from diptych.embeddings.service import EmbeddingService
+from diptych.embeddings.settings import EmbedderSettings
 from diptych.errors import ConfigError
 from diptych.models.assistant import Assistant
 from diptych.utils.files import as_written
@@ -54,6 +56,8 @@ def score_runs(context: typer.Context) -> None:
             for line in _plan(reader, sum(found) * -(-(len(planted) + len(others)) // AT_ONCE), out):
                 say(line)
             return
+        if reader is not None:
+            check_ready(out / LEDGER, [reader.model], EmbedderSettings(embedder=given["embedder"] or "lexical"))
         rate = None if reader is None else _rate(context, reader, stack)
         service = EmbeddingService(given["cache_dir"], given["embedder"] or "lexical")
         scores = [score_run(name, dose, run, planted, others, service.get_embeddings, rate) for name, dose, run in runs]

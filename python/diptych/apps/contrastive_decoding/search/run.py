@@ -16,6 +16,7 @@ from diptych.apps.contrastive_decoding.search.pair import Estimate, Journal, Mea
 from diptych.apps.contrastive_decoding.search.pair import estimate as pair_estimate
 from diptych.apps.contrastive_decoding.search.search import Candidate, Search, Searched
 from diptych.comparison.folder import LEDGER, begin_folder
+from diptych.comparison.readiness import check_ready
 from diptych.data.instructions import Instructions
 from diptych.embeddings.service import EmbeddingService
 from diptych.errors import BudgetError, ConfigError, ModelError
@@ -193,6 +194,7 @@ class PromptSearch:
         ModelError, LedgerError, RunError
             If it was stopped; what was answered is kept.
         """
+        check_ready(folder / LEDGER, [self.assistant], self.config)
         begin_folder(folder)
         with Ledger(folder / LEDGER, self.identity, command) as ledger:
             embedding = EmbeddingService(

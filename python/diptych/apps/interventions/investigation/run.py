@@ -15,6 +15,7 @@ from diptych.apps.interventions.investigation.loop import Investigated, Investig
 from diptych.apps.interventions.investigation.sides import BlindPair, Side
 from diptych.comparison.folder import LEDGER, begin_folder
 from diptych.comparison.readers import FURTHER, SAMPLING, Reader
+from diptych.comparison.readiness import check_ready
 from diptych.data.prompts import Prompts
 from diptych.errors import BudgetError, ConfigError, ModelError
 from diptych.models.assistant import Assistant
@@ -164,6 +165,7 @@ class Inquiry:
         BudgetError, ModelError, LedgerError, RunError
             If it was stopped before any hypothesis was tested, or cannot go on; what was answered is kept.
         """
+        check_ready(folder / LEDGER, [one.model for one in (self.a, self.b, self.assistant, *self.judges)])
         begin_folder(folder)
         with Ledger(folder / LEDGER, self.identity, command) as ledger:
             assistant = self.assistant.on(ledger, "assistant", max_cost=max_cost)
