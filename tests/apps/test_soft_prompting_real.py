@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from diptych._types import Json, Silent
 from diptych.apps.soft_prompting.config import TrainConfig
+from diptych.apps.soft_prompting.evaluation import Gain, gain_of
+from diptych.apps.soft_prompting.folder import read_texts
+from diptych.apps.soft_prompting.optimiser import random_tokens
+from diptych.apps.soft_prompting.ready import make_ready, opened
 from diptych.apps.soft_prompting.run import train
+from diptych.apps.soft_prompting.search_config import SearchConfig
+from diptych.apps.soft_prompting.search_run import run_search
+from diptych.models.divergence import MAX_BYTES
 from tests.helpers.records import jsonl, write
 from tests.helpers.smollm import save_smollm
 from tests.helpers.tiny_models import needs_torch
@@ -18,6 +27,7 @@ pytestmark = [needs_torch, pytest.mark.real_models, pytest.mark.slow, pytest.mar
 
 THINGS = ["bread", "rain", "a bicycle", "the moon", "a cat", "tea", "a river", "iron"]
 QUESTIONS = ("What is {}?", "Why do people like {}?")
+OPTIONS: Json = {"device": "cpu", "raw": True}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +70,7 @@ def trained(folder: Path, out: Path, b: str, n_steps: int) -> Json:
         a=f"hf/{folder / 'smollm2'}", b=b, prompts=str(folder / "p.jsonl"), continuations="b", continuation_tokens=12,
         n_steps=n_steps, n_tokens=6, batch_size=4, eval_every=8, warmup_steps=2, learning_rate=0.3, held_out=0.5,
     )  # fmt: skip
-    return train(config, out, options={"device": "cpu", "raw": True}, progress=Silent())
+    return train(config, out, options=OPTIONS, progress=Silent())
 
 
 def test_a_finetune_is_moved_away_from_its_base(folder: Path, tmp_path: Path) -> None:
@@ -72,3 +82,28 @@ def test_a_finetune_is_moved_away_from_its_base(folder: Path, tmp_path: Path) ->
 def test_a_model_is_not_moved_from_itself(folder: Path, tmp_path: Path) -> None:
     found = trained(folder, tmp_path / "run", f"hf/{folder / 'smollm2'}", 4)
     assert not found["above_noise"] and found["prompt"] <= max(found["noise_floor"], 1e-6), found
+
+
+def above_random_words(config: SearchConfig, run: Path, tokens: list[int]) -> Gain:
+    """How much more words do than the mean of five random ones, prompt by prompt, where they were not searched on."""
+    with ExitStack() as stack:
+        ready = make_ready(
+            config, opened(config, OPTIONS, stack), read_texts(run, remedy="").seeds, max_bytes=MAX_BYTES
+        )
+        drawn = random_tokens(ready.search.target, np.random.default_rng(1), 5).tolist()
+        chance = np.mean([ready.held.as_tokens(one) for one in drawn], axis=0)
+        return gain_of(chance, ready.held.as_tokens(tokens), seed=0)
+
+
+def test_words_that_are_found_do_more_than_random_ones(folder: Path, tmp_path: Path) -> None:
+    """In so few passes they need not do more than none."""
+    config = SearchConfig(
+        a=f"hf/{folder / 'smollm2'}", b=f"hf/{folder / 'smollm2'}+{folder / 'lora'}", prompts=str(folder / "p.jsonl"),
+        continuations="b", continuation_tokens=8, held_out=0.5, n_tokens=4, n_texts=2, n_prompts=1, budget=72,
+        optimiser_settings={"search_width": 8, "topk": 64},
+    )  # fmt: skip
+    found = run_search(config, tmp_path / "run", options=OPTIONS, progress=Silent())
+    [best] = found["prompts"]
+    assert best["read_back"] == 1 and best["as_text"] == pytest.approx(best["as_tokens"], rel=1e-3), best
+    gain = above_random_words(config, tmp_path / "run", best["tokens"])
+    assert gain.mean > best["noise_floor"], (gain, found)
