@@ -41,7 +41,8 @@ class UnitMeans(ArmMeans):
 def unit_means(table: Table, values: FloatMatrix) -> UnitMeans:
     """Average the draws of each prompt and arm, then the prompts of each group; missing measurements are left out.
 
-    Draws weigh equally in a prompt, and prompts in a group, however many draws each has. Paired, a prompt without a
+    Draws weigh equally in a prompt, and prompts in a group, however many draws each has. Means of unlike numbers of
+    draws cannot be exchanged, so ``dealing.even_out`` has left as many in either arm. Paired, a prompt without a
     measurement in one arm is left out of its group in both, so that a group's means are over the same prompts.
 
     Parameters
