@@ -259,7 +259,7 @@ def test_a_full_disk_is_said_and_the_same_command_goes_on(folder: Path, tmp_path
                 run(folder, tmp_path / name, Axe(5))
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, usual[1]))
         try:
-            with pytest.raises(RunError, match=f"{name} cannot be written: File too large. Make room: the same"):
+            with pytest.raises(RunError, match=f"{name} cannot be written: File too large. Free some space"):
                 run(folder, tmp_path / name)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, usual)

@@ -25,7 +25,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a file for a store": ((*COMPARE, "--cache-dir", "a.jsonl"), ("a.jsonl: not a diptych store: the path is a file",)),
     "vectors that may not be read": (
         ("cache", "export", "--cache-dir", "store", "--out", "out"), ("store: segments/000001.f32: Permission denied",)),
-    "a run in a folder that may not be written": ((*COMPARE, "--out", "sealed/run"), ("cannot write to sealed",)),
+    "a run in a folder that may not be written": ((*COMPARE, "--out", "sealed/run"), ("sealed cannot be written",)),
     "responses that may not be read": (
         ("compare", "secret.jsonl", "b.jsonl"), ("secret.jsonl: cannot be read: Permission denied",)),
 }  # fmt: skip
@@ -71,6 +71,17 @@ def test_what_may_not_be_read_or_written_is_named_and_all_else_stays(kind: str, 
     assert not (folder / "runs").exists()
     assert not (folder / "out").exists()
     assert list((folder / "sealed").iterdir()) == []
+
+
+def test_a_report_that_may_not_be_written_anew_is_named_and_stays(folder: Path) -> None:
+    assert run_cli(*COMPARE, "--out", "run", cwd=folder).code == 0
+    before = listing(folder / "run")
+    (folder / "run").chmod(0o500)
+    said = run_without_rights("report", "run", cwd=folder)
+    (folder / "run").chmod(0o700)
+    assert (said.code, said.out) == (2, ""), said.err
+    assert "run/report.html cannot be written: Permission denied" in said.err and "Traceback" not in said.err
+    assert listing(folder / "run") == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to another user")

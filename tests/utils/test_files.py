@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from diptych.errors import RunError
-from diptych.utils.files import check_new_folder, new_folder, write_atomic
+from diptych.errors import ConfigError, RunError
+from diptych.utils.files import check_new_folder, new_folder, write_atomic, writing
 from tests.helpers.cli import listing
 from tests.helpers.namespace import counts_on
 
@@ -83,7 +83,8 @@ def test_a_folder_that_cannot_be_made_is_a_run_error_before_any_work(tmp_path: P
         (tmp_path / "file" / "run", "Not a directory"),
         (tmp_path / "file" / "er" / "run", "Not a directory"),
         (tmp_path / "new" / ("x" * 300), "name too long"),
-        (Path("/proc/nowhere/run"), "cannot write to /proc/nowhere"),
+        (tmp_path / ("x" * 300), "name too long"),
+        (Path("/proc/nowhere/run"), "/proc/nowhere cannot be written"),
     ):
         with pytest.raises(RunError, match=message):
             if block is new_folder:
@@ -112,6 +113,23 @@ def test_new_folder_refuses_what_is_there_and_leaves_it_alone(tmp_path: Path, co
 def test_check_new_folder_leaves_nothing(tmp_path: Path) -> None:
     check_new_folder(tmp_path / "deep" / "er" / "run")
     assert listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("pwrite: No space left")])
+def test_a_full_disk_is_one_message_whichever_library_meets_it(error: Exception) -> None:
+    with pytest.raises(RunError, match="run cannot be written: No space left on device. Free some space"):
+        with writing(Path("run")):
+            raise error
+    with pytest.raises(RunError, match="No space left on device. The same command goes on.$"):
+        with writing(Path("run"), "The same command goes on."):
+            raise error
+
+
+@pytest.mark.parametrize("error", [ConfigError("ours"), RunError("ours too"), RuntimeError("of another kind")])
+def test_other_errors_stay_as_they_are_while_a_file_is_written(error: Exception) -> None:
+    with pytest.raises(type(error)) as met, writing(Path("run")):
+        raise error
+    assert met.value is error
 
 
 @pytest.mark.parametrize("kind", ["files", "lines", "folders"])

@@ -13,12 +13,12 @@ from diptych.comparison.aa import ToSplit, calibrate
 from diptych.comparison.config import CompareConfig
 from diptych.comparison.expected import Size
 from diptych.comparison.false_alarms import AAResult
-from diptych.comparison.folder import LEDGER, begin_folder, free_folder, writing
+from diptych.comparison.folder import LEDGER, begin_folder, free_folder
 from diptych.comparison.readers import AskedReaders
 from diptych.errors import RunError
 from diptych.models.ledger import Ledger, read_config
 from diptych.models.spending import Purse
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_atomic, writing
 from diptych.utils.names import slug
 from diptych.utils.text import json_text, parse_json
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from diptych.cli.console import errors_as_messages, progress_on_stderr, say
-from diptych.errors import ConfigError, RunError
+from diptych.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ def planted(
         from diptych.bench.planted import plot as picture
         from diptych.bench.planted import table
         from diptych.bench.planted.run import QUICK, Bench, run
-        from diptych.utils.files import write_atomic
+        from diptych.utils.files import write_atomic, writing
 
         given = {
             "kinds": _each(kinds, str),
@@ -116,10 +116,8 @@ def planted(
         with progress_on_stderr() as progress:
             result = run(bench, progress=progress)
         if plot is not None:
-            try:
+            with writing(plot):
                 write_atomic(plot, picture.draw(result).encode())
-            except OSError as error:
-                raise RunError(f"{plot} cannot be written: {error.strerror}") from None
         if json:
             say(json_module.dumps(result, indent=1))
             return

@@ -143,13 +143,11 @@ def _check_out(out: Path) -> None:
 
 def _write(responses: Responses, out: Path) -> None:
     from diptych.comparison.generated import as_record, ledger_of
-    from diptych.utils.files import write_atomic
+    from diptych.utils.files import write_atomic, writing
     from diptych.utils.text import json_lines
 
-    try:
+    with writing(out, f"The answers are in {ledger_of(out)}."):
         write_atomic(out, json_lines(as_record(row) for row in responses).encode())
-    except OSError as error:
-        raise RunError(f"{out} cannot be written: {error.strerror}. The answers are in {ledger_of(out)}.") from None
 
 
 def _summary(responses: Responses, n_asked: int, spent: Spent, out: Path) -> Json:

@@ -18,10 +18,9 @@ from diptych.comparison.folder import (
     read_run,
     to_write,
     write_run,
-    writing,
 )
 from diptych.errors import RunError
-from diptych.utils.files import write_atomic, write_files
+from diptych.utils.files import write_atomic, write_files, writing
 from diptych.utils.hashing import content_hash
 from diptych.utils.names import slug
 from diptych.utils.text import csv_text, json_text, parse_json
@@ -171,7 +170,8 @@ def rewrite_arms(folder: Path) -> Path:
     path = folder / "report.html"
     table = read_object(folder / "clusters.json") if (folder / "clusters.json").exists() else None
     page = render_arms(findings_of(manifest["versus"], documents), table, plots_in(folder))
-    write_atomic(path, page.encode())
+    with writing(path):
+        write_atomic(path, page.encode())
     return path
 
 

@@ -21,7 +21,7 @@ from diptych.comparison.manifest import check_manifest
 from diptych.comparison.proposed import LENSES, proposed_and_confirmed
 from diptych.comparison.proposing import FILES as PROPOSING
 from diptych.errors import RunError
-from diptych.utils.files import as_written, new_folder, write_atomic, write_files
+from diptych.utils.files import as_written, new_folder, write_atomic, write_files, writing
 from diptych.utils.text import csv_text, json_lines, json_text, parse_json
 
 if TYPE_CHECKING:
@@ -175,27 +175,6 @@ def proposed_document(documents: Documents) -> Json:
         documents.findings, documents.measures["measures"], documents.responses, documents.values
     )
     return {"schema": SCHEMA, "hypotheses": entries, "checks": documents.checks}
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """What the system says against writing a folder, as an error of ours.
-
-    Parameters
-    ----------
-    folder : that is written in the block
-
-    Raises
-    ------
-    RunError
-        In place of any other ``OSError``.
-    """
-    try:
-        yield
-    except RunError:
-        raise
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror}. Nothing was left there.") from error
 
 
 def free_folder(name: str, is_ours: Callable[[Path], bool]) -> Path:
@@ -357,7 +336,8 @@ def rewrite_report(folder: Path) -> Path:
     path, documents = folder / "report.html", read_run(folder)
     with as_written(folder):
         page = render(documents, plots_in(folder))
-    write_atomic(path, page.encode())
+    with writing(path):
+        write_atomic(path, page.encode())
     return path
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from diptych._types import Json, Labels
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
-from diptych.errors import DataError, RunError
-from diptych.utils.files import check_new_file, write_atomic
+from diptych.errors import DataError
+from diptych.utils.files import check_new_file, write_atomic, writing
 from diptych.utils.text import json_text, parse_json, spreadsheet_safe
 
 KEYS = ("id", "row", "arm", "prompt_id", "draw")
@@ -82,10 +82,8 @@ def write_assignments(path: Path, rows: Sequence[Json], about: Json) -> None:
     """
     check_assignments_path(path)
     data = _as_csv(rows) if path.suffix == ".csv" else json_text({**about, "rows": list(rows)}) + "\n"
-    try:
+    with writing(path):
         write_atomic(path, data.encode())
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
 
 
 def read_assignments(path: Path, *, by: Sequence[str] = ()) -> Assignments:

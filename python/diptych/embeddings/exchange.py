@@ -16,7 +16,7 @@ from diptych._types import Progress, Silent
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.errors import ConfigError, DataError
 from diptych.utils.extras import require_extra
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_atomic, writing
 from diptych.utils.text import parse_json
 
 CONTENTS = "contents.jsonl"
@@ -96,7 +96,7 @@ def export_vectors(
     parts: list[Part] = []
     progress = progress or Silent()
     progress.start("export", sum(entry.n_rows for entry in chosen))
-    with new_folder(folder) as temporary:
+    with writing(folder), new_folder(folder) as temporary:
         for entry in chosen:
             for keys, vectors in cache.rows(entry.space):
                 data = save({"keys": keys, "vectors": vectors})

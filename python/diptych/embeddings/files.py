@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diptych._types import Json, Vectors
-from diptych.errors import ConfigError, DataError, RunError
+from diptych.errors import ConfigError, DataError
 from diptych.utils.extras import require_extra
-from diptych.utils.files import check_new_file, write_atomic
+from diptych.utils.files import check_new_file, write_atomic, writing
 from diptych.utils.text import parse_json
 
 SUFFIXES = (".npz", ".npy", ".safetensors")
@@ -87,10 +87,8 @@ def write_vectors(path: Path, file: VectorFile) -> None:
             text = json.dumps(value, ensure_ascii=False, sort_keys=True)
             arrays[name] = np.frombuffer(text.encode(), dtype=np.uint8)
     data = _npz(arrays) if check_vector_path(path).suffix == ".npz" else _safetensors(arrays)
-    try:
+    with writing(path):
         write_atomic(path, data)
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
 
 
 def read_vectors(path: Path) -> VectorFile:

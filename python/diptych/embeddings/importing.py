@@ -14,7 +14,7 @@ from diptych.data.legacy.survey import Found
 from diptych.embeddings.cache import EmbeddingCache
 from diptych.embeddings.original import Statements, import_statement_embeddings, read_statement_embeddings, space_of
 from diptych.errors import DataError, ShapeError
-from diptych.utils.files import new_folder, sync_folder, write_atomic, write_files
+from diptych.utils.files import new_folder, sync_folder, write_atomic, write_files, writing
 from diptych.utils.text import json_text
 
 SUMMARY = "summary.json"
@@ -52,7 +52,7 @@ def write_import(found: Found, out: Path, *, cache_dir: Path | None = None, prog
             f"nothing can be taken of {len(found.left)} files; the first is {first['source']}: {first['reason']}"
         )
     summary: Json = {"taken": found.taken, "left": found.left, "notices": found.notices, "n_vectors": 0}
-    with new_folder(out) as folder:
+    with writing(out), new_folder(out) as folder:
         write_files(folder, found.files)
         if caches or found.vectors:
             summary["n_vectors"] = _keep(EmbeddingCache(cache_dir or folder / STORE), caches, found)

@@ -9,7 +9,7 @@ import numpy as np
 from diptych.errors import ConfigError, ModelError
 from diptych.models.soft_prompts import ABOUT, START, SoftPrompt, read_tensors
 from diptych.utils.extras import require_extra
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_atomic, writing
 from diptych.utils.text import json_text, parse_json
 
 PEFT_CONFIG, PEFT_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -72,7 +72,7 @@ def export_peft(prompt: SoftPrompt, folder: str | Path, *, base: str) -> None:
         "prompt_tuning_init": "RANDOM",
         "inference_mode": True,
     }
-    with new_folder(Path(folder)) as place:
+    with writing(Path(folder)), new_folder(Path(folder)) as place:
         write_atomic(place / PEFT_CONFIG, (json_text(config) + "\n").encode())
         write_atomic(place / PEFT_WEIGHTS, save({_TENSOR: np.ascontiguousarray(vectors)}))
 

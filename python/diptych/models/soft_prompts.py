@@ -15,7 +15,7 @@ from diptych.errors import ConfigError, ModelError, ShapeError
 from diptych.models.requests import Message
 from diptych.models.templates import HOLE, Around, Prompt, render, render_around
 from diptych.utils.extras import require_extra
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_atomic, writing
 from diptych.utils.text import json_text, parse_json
 
 START = "start"
@@ -135,7 +135,7 @@ class SoftPrompt:
         RunError
             If it exists and is not empty, or cannot be written.
         """
-        with new_folder(Path(folder)) as place:
+        with writing(Path(folder)), new_folder(Path(folder)) as place:
             self.write(place)
 
     def write(self, folder: Path) -> None:

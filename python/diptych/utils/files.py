@@ -19,6 +19,43 @@ _DAMAGED = (
     ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, TypeError, ValueError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+_ROOM = "Free some space or choose another place, then give the command again."
+_FULL = ("No space left", "file write failed", "failed writing file", "inline_container.cc")
+"""What safetensors and torch, which have errors of their own, say of a full disk."""
+
+
+@contextmanager
+def writing(place: Path, remedy: str = _ROOM) -> Iterator[None]:
+    """What the system says against writing, in whichever library it is met, as an error of ours.
+
+    Parameters
+    ----------
+    place : the file or the folder that is written in the block
+    remedy : what can be done about it, as a sentence
+
+    Raises
+    ------
+    RunError
+        In place of any ``OSError`` that is not ours, and of what is said of a full disk.
+
+    Examples
+    --------
+    >>> with writing(Path("run"), "Choose another folder."):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+        ...
+    diptych.errors.RunError: run cannot be written: No space left on device. Choose another folder.
+    """
+    try:
+        yield
+    except DiptychError:
+        raise
+    except OSError as error:
+        raise RunError(f"{place} cannot be written: {error.strerror or error}. {remedy}") from error
+    except Exception as error:
+        if any(said in str(error) for said in _FULL):
+            raise RunError(f"{place} cannot be written: No space left on device. {remedy}") from error
+        raise
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -117,14 +154,13 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     made: list[Path] = []
     try:
-        _refuse_used(path)
-        _make_parents(path.parent, made)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        with writing(path.parent):
+            _refuse_used(path)
+            _make_parents(path.parent, made)
+            temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     except RunError:
-        raise
-    except OSError as error:
         _remove_empty(made)
-        raise RunError(f"cannot write to {path.parent}: {error.strerror}. Choose another folder.") from error
+        raise
     try:
         yield temporary
         temporary.chmod(0o755)
@@ -173,12 +209,11 @@ def check_new_folder(path: Path) -> None:
         As `new_folder` does.
     """
     made: list[Path] = []
-    _refuse_used(path)
     try:
-        _make_parents(path.parent, made)
-        os.rmdir(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as error:
-        raise RunError(f"cannot write to {path.parent}: {error.strerror}. Choose another folder.") from error
+        with writing(path.parent):
+            _refuse_used(path)
+            _make_parents(path.parent, made)
+            os.rmdir(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     finally:
         _remove_empty(made)
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diptych.errors import ConfigError, RunError
-from diptych.utils.files import write_atomic
+from diptych.errors import ConfigError
+from diptych.utils.files import write_atomic, writing
 from diptych.utils.names import slug
 from diptych.visualization.images import ImageFormat, missing_for_images, write_images
 from diptych.visualization.maps import Points, cluster_map, response_map
@@ -206,13 +206,11 @@ class VisualizationManager:
         note = missing_for_images() if images is None else ""
         formats = (() if note else ("png", "svg")) if images is None else tuple(images)
         folder = self.folder / category
-        try:
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             archived = _archive(folder, name)
             page = folder / f"{name}.html"
             write_atomic(page, page_of(fig, unescape(fig.layout.title.text or name)).encode())
-        except OSError as error:
-            raise RunError(f"cannot write to {folder}: {error.strerror}. Choose another folder.") from error
         drawn = tuple(folder / f"{name}.{one}" for one in formats)
         if drawn:
             write_images(fig, drawn)

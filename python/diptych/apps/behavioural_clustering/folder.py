@@ -10,10 +10,9 @@ from diptych.apps.behavioural_clustering.documents import arrays_of, summary_of,
 from diptych.apps.behavioural_clustering.page import render_report
 from diptych.apps.behavioural_clustering.plots import draw
 from diptych.apps.behavioural_clustering.run import Outcome
-from diptych.comparison.folder import writing
 from diptych.comparison.hypotheses import read_chain
 from diptych.errors import RunError
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.text import json_text, parse_json
 from diptych.visualization.pages import files_of
 

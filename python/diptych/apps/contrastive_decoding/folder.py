@@ -10,8 +10,7 @@ from diptych.apps.contrastive_decoding.page import render_scores
 from diptych.apps.contrastive_decoding.plots import draw
 from diptych.apps.contrastive_decoding.scoring import ScoredText
 from diptych.apps.contrastive_decoding.terms import by_likelier, compare_terms
-from diptych.comparison.folder import writing
-from diptych.utils.files import new_folder, write_files
+from diptych.utils.files import new_folder, write_files, writing
 from diptych.utils.text import json_lines, json_text
 from diptych.visualization.pages import files_of
 

@@ -11,10 +11,9 @@ from diptych import __version__
 from diptych._types import Json
 from diptych.apps.interventions.kinds import KINDS
 from diptych.apps.interventions.model_card import change_card
-from diptych.apps.interventions.trained_folder import disk_errors
 from diptych.models.manager import Source
 from diptych.models.registry import Entry, local_name
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_atomic, writing
 from diptych.utils.names import check_name
 from diptych.utils.text import json_text
 
@@ -51,7 +50,7 @@ def change(base: str, kind: str, values: Json, folder: Path, *, places: Mapping[
         If the folder exists, or cannot be written.
     """
     intervention = KINDS[check_name("kind", kind, KINDS)].parse(values, source=kind, places=places)
-    with disk_errors(folder, "Free some space; the same command starts again."), new_folder(folder) as made:
+    with writing(folder), new_folder(folder) as made:
         after = intervention.apply(base, made, folder)
         provenance = {
             "schema": 1,

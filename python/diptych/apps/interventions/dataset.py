@@ -16,11 +16,10 @@ from diptych.apps.interventions.neutral import neutral_questions, without
 from diptych.apps.interventions.planting import probes
 from diptych.apps.interventions.rows import Row, as_json, check_share, dilute
 from diptych.apps.interventions.truths import Truth, check_ids
-from diptych.comparison.folder import writing
 from diptych.config import Settings
 from diptych.data.responses import prompt_digests
 from diptych.errors import ConfigError, DataError
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.hashing import content_hash, derive_seed, hash_rows
 from diptych.utils.text import json_lines, json_text
 

@@ -10,10 +10,10 @@ from typing import Final
 from diptych._types import Json
 from diptych.apps.interventions.blind_run import BlindRun
 from diptych.apps.interventions.run_evidence import Evidence
-from diptych.comparison.folder import Documents, writing
+from diptych.comparison.folder import Documents
 from diptych.comparison.report.format import probability
 from diptych.stats.agreement import AGREES
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.markdown import as_markdown
 from diptych.utils.text import json_text
 

@@ -13,8 +13,8 @@ from diptych.apps.interventions.truth_files import NO_TRUTH
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.data.values import identifier, kind_of, optional_text, text_of
-from diptych.errors import ConfigError, DataError, RunError
-from diptych.utils.files import write_atomic
+from diptych.errors import ConfigError, DataError
+from diptych.utils.files import write_atomic, writing
 from diptych.utils.hashing import derive_seed
 from diptych.utils.text import json_lines
 
@@ -166,10 +166,8 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     RunError
         If it cannot be written.
     """
-    try:
+    with writing(path):
         write_atomic(path, json_lines(as_json(row) for row in rows).encode())
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def as_json(row: Row) -> Json:

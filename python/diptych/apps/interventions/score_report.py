@@ -12,10 +12,10 @@ from typing import Any
 from diptych import __version__
 from diptych._types import Json
 from diptych.apps.interventions.scoring import FALSE_MATCHES, LEAST_OF_EACH, Recovery, RunScore
-from diptych.comparison.folder import to_write, writing
+from diptych.comparison.folder import to_write
 from diptych.stats.agreement import AGREES
 from diptych.stats.summaries import median, share
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.latex import as_latex
 from diptych.utils.markdown import as_markdown
 from diptych.utils.text import csv_text, json_text, printable

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from diptych._types import Json
 from diptych.apps.interventions.model_card import model_card
-from diptych.errors import DiptychError, RunError
-from diptych.utils.files import write_atomic
+from diptych.errors import RunError
+from diptych.utils.files import write_atomic, writing
 from diptych.utils.text import json_text, parse_json
 
 CHECKPOINTS = "checkpoints"
@@ -45,7 +43,7 @@ def begin(folder: Path, identity: Json) -> Json | None:
     except FileNotFoundError:
         if folder.is_dir() and any(folder.iterdir()):
             raise RunError(f"{folder} exists and holds no training. Give another --out.") from None
-        with disk_errors(folder):
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_atomic(place, (json_text(identity) + "\n").encode())
         return None
@@ -93,33 +91,3 @@ def write_trained(folder: Path, model: Any, tokenizer: Any, provenance: Json, *,
     made.rmdir()
     write_atomic(folder / _PROVENANCE, (json_text(provenance) + "\n").encode())
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-
-
-_FULL = ("No space left", "file write failed", "failed writing file", "inline_container.cc")
-
-
-@contextlib.contextmanager
-def disk_errors(folder: Path, remedy: str = GOES_ON) -> Iterator[None]:
-    """What the system says against writing, in whichever library it is met.
-
-    Parameters
-    ----------
-    folder : that is written in the block
-    remedy : what can be done about it
-
-    Raises
-    ------
-    RunError
-        In place of what the libraries raise.
-    """
-    try:
-        yield
-    except DiptychError:
-        raise
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}. {remedy}") from error
-    except Exception as error:
-        # safetensors and torch have errors of their own for a full disk
-        if any(said in str(error) for said in _FULL):
-            raise RunError(f"{folder} cannot be written: No space left on device. {remedy}") from error
-        raise

@@ -20,9 +20,9 @@ from diptych.apps.interventions.examples import Example, collate, examples
 from diptych.apps.interventions.rows import Row, as_json
 from diptych.apps.interventions.trained_folder import (
     CHECKPOINTS,
+    GOES_ON,
     WHOLE,
     begin,
-    disk_errors,
     last_checkpoint,
     write_trained,
 )
@@ -33,6 +33,7 @@ from diptych.models.manager import Source, quiet, read_tokenizer
 from diptych.models.merging import load_merged
 from diptych.models.templates import check_template
 from diptych.utils.extras import require_extra
+from diptych.utils.files import writing
 from diptych.utils.hashing import content_hash
 
 
@@ -141,7 +142,7 @@ def train(training: Training, folder: Path, *, progress: Progress | None = None)
     learnt, held_out = make_examples(training, tokenizer)
     if (done := begin(folder, training.identity)) is not None:
         return done
-    with _own_randomness(training.config.seed), quiet(), disk_errors(folder):
+    with _own_randomness(training.config.seed), quiet(), writing(folder, GOES_ON):
         model = open_for_training(training)
         arguments = _arguments(training.config, folder, n_steps(training.config, len(learnt)), evaluate=bool(held_out))
         trainer = _trainer(model, arguments, learnt, held_out, tokenizer.pad_token_id, progress or Silent())

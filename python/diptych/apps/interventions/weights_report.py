@@ -14,9 +14,8 @@ import numpy as np
 from diptych._types import Json
 from diptych.apps.interventions.connectivity import LossPath
 from diptych.apps.interventions.weights import WeightChanges, WeightDifference
-from diptych.comparison.folder import writing
 from diptych.comparison.report import own_style, page_environment
-from diptych.utils.files import new_folder, write_files
+from diptych.utils.files import new_folder, write_files, writing
 from diptych.utils.text import csv_text, json_text, printable
 
 COLUMNS = (

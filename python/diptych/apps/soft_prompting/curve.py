@@ -10,7 +10,7 @@ from diptych.apps.soft_prompting.config import TrainConfig
 from diptych.apps.soft_prompting.plots import draw_by_tokens
 from diptych.apps.soft_prompting.run import train
 from diptych.models.divergence import MAX_BYTES
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_files, writing
 from diptych.utils.text import json_text
 
 
@@ -39,8 +39,10 @@ def train_each(
     for n in counts:
         own = config.model_copy(update={"n_tokens": n})
         found[n] = train(own, folder / f"tokens-{n}", options=options, max_bytes=max_bytes, progress=progress)
-    write_atomic(folder / "by_tokens.json", (json_text({str(n): one for n, one in found.items()}) + "\n").encode())
+    files = {"by_tokens.json": json_text({str(n): one for n, one in found.items()}) + "\n"}
     page = draw_by_tokens(found)
     if page is not None:
-        write_atomic(folder / "by_tokens.html", page.encode())
+        files["by_tokens.html"] = page
+    with writing(folder):
+        write_files(folder, files)
     return found

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from diptych._types import Json, Progress
 from diptych.apps.soft_prompting.curve import train_each
-from diptych.apps.soft_prompting.folder import filling
 from diptych.apps.soft_prompting.registry import Run
 from diptych.apps.soft_prompting.trainings import find_trainings
 from diptych.errors import ConfigError, DataError, LedgerError, MissingExtraError, ModelError, RunError
 from diptych.models.divergence import MAX_BYTES
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.text import json_text
 
 SUMMARY = "experiment.json"
@@ -57,6 +56,6 @@ def run_experiment(
             progress.say(f"{run.name} failed: {error}")
             failed.append({"name": run.name, "a": run.config.a, "b": run.config.b, "reason": str(error)})
     summary: Json = {"schema": 1, "trainings": find_trainings(folder), "failed": failed}
-    with filling(folder):
+    with writing(folder):
         write_files(folder, {SUMMARY: json_text(summary) + "\n"})
     return summary

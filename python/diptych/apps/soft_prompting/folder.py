@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from diptych.apps.soft_prompting.seeds import Seed, Seeds
 from diptych.errors import RunError
 from diptych.models.requests import Message
 from diptych.models.soft_prompts import read_tensors
-from diptych.utils.files import new_folder, write_atomic
+from diptych.utils.files import new_folder, write_atomic, writing
 from diptych.utils.text import json_lines, json_text, parse_json
 
 MANIFEST, SEEDS, CHECKPOINT, SUMMARY = "manifest.json", "seeds.jsonl", "checkpoint.json", "summary.json"
@@ -36,28 +35,6 @@ class Begun:
     seeds: Seeds
 
 
-@contextmanager
-def filling(folder: Path) -> Iterator[None]:
-    """What the system says against writing into the folder of a training, or of a search, as an error of ours.
-
-    Parameters
-    ----------
-    folder : that is written to in the block
-
-    Raises
-    ------
-    RunError
-        In place of any other ``OSError``.
-    """
-    try:
-        yield
-    except RunError:
-        raise
-    except OSError as error:
-        told = error.strerror or str(error)
-        raise RunError(f"{folder} cannot be written: {told}. Make room: the same command goes on.") from error
-
-
 def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:
     """Make the folder, with what it is for and the texts that are used.
 
@@ -73,7 +50,7 @@ def begin(folder: Path, manifest: Json, seeds: Seeds) -> None:
         If it exists and is not empty, or cannot be made.
     """
     rows = json_lines(_as_json(row) for row in seeds.rows)
-    with filling(folder), new_folder(folder) as place:
+    with writing(folder), new_folder(folder) as place:
         write_atomic(place / SEEDS, rows.encode())
         write_atomic(place / MANIFEST, (json_text(manifest | {"seeds_file": seeds.origin}) + "\n").encode())
 
@@ -156,7 +133,7 @@ def save_checkpoint(folder: Path, arrays: Mapping[str, Vectors], rest: Json) -> 
     from safetensors.numpy import save
 
     name = f"checkpoint-{rest['n_done']}.safetensors"
-    with filling(folder):
+    with writing(folder):
         write_atomic(folder / name, save(dict(arrays)))
         write_atomic(folder / CHECKPOINT, (json_text({"tensors": name, **rest}) + "\n").encode())
     for other in folder.glob("checkpoint-*.safetensors"):

@@ -28,7 +28,7 @@ from diptych.models.providers.hf import HFModel
 from diptych.models.registry import open_local
 from diptych.models.soft_prompt_files import export_peft
 from diptych.models.soft_prompts import START, SoftPrompt
-from diptych.utils.files import write_atomic
+from diptych.utils.files import write_atomic, writing
 from diptych.utils.hashing import source_sha256
 from diptych.utils.text import json_lines, json_text
 
@@ -97,7 +97,7 @@ def _train(
     lock = Lock(folder / "training.lock", str(folder))
     try:
         _go(trainer, config, folder, progress)
-        with files.filling(folder):
+        with writing(folder):
             return _finish(trainer, config, folder, (a, b), seeds, vectors, max_bytes)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):

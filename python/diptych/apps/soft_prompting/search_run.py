@@ -25,7 +25,7 @@ from diptych.models.batching import is_out_of_memory
 from diptych.models.divergence import MAX_BYTES
 from diptych.models.lock import Lock
 from diptych.models.providers.hf import HFModel
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.hashing import source_sha256
 from diptych.utils.text import json_lines, json_text
 
@@ -95,7 +95,7 @@ def run_search(
             if helper is not None:
                 helper.join(ready.search.optimiser, folder, stack, seed=config.seed)
             _go(ready.search, folder, progress)
-            with files.filling(folder):
+            with writing(folder):
                 return _finish(ready, folder, progress)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):

@@ -11,10 +11,9 @@ from diptych.apps.soft_prompting.found import Found
 from diptych.apps.soft_prompting.sequences import Asking
 from diptych.apps.soft_prompting.transfer import Transfer, check_pairs, transfer
 from diptych.apps.soft_prompting.trial import usable
-from diptych.comparison.folder import writing
 from diptych.comparison.manifest import describe_manifest
 from diptych.data.prompts import Prompt, Prompts
-from diptych.utils.files import check_new_folder, new_folder, write_files
+from diptych.utils.files import check_new_folder, new_folder, write_files, writing
 from diptych.utils.text import csv_text, json_lines, json_text
 
 

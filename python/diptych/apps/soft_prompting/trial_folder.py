@@ -8,8 +8,7 @@ from diptych._types import Json
 from diptych.apps.soft_prompting.page import render_trial
 from diptych.apps.soft_prompting.trial_plots import draw_trial
 from diptych.apps.soft_prompting.tried import Tried
-from diptych.comparison.folder import writing
-from diptych.utils.files import new_folder, write_files
+from diptych.utils.files import new_folder, write_files, writing
 from diptych.utils.text import json_lines, json_text
 from diptych.visualization.pages import files_of
 

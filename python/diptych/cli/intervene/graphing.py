@@ -22,7 +22,7 @@ from diptych.cli import settings as flags
 from diptych.cli.console import note, progress_on_stderr, say
 from diptych.cli.costs import check_vectors_price, describe_readers
 from diptych.cli.intervene.asked_folder import check_out, ledger_in
-from diptych.comparison.folder import LEDGER, Documents, read_run, to_write, writing
+from diptych.comparison.folder import Documents, LEDGER, read_run, to_write
 from diptych.comparison.readers import Reader
 from diptych.comparison.readiness import check_ready
 from diptych.comparison.report.format import probability
@@ -31,7 +31,7 @@ from diptych.errors import ConfigError
 from diptych.models.registry import parse_options
 from diptych.models.spending import Purse
 from diptych.models.untrusted import MAX_CHARACTERS
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.text import json_text
 
 _SHOWN = 20

@@ -11,8 +11,8 @@ from diptych.apps.contrastive_decoding.mining.page import render_mined
 from diptych.apps.contrastive_decoding.mining.run import Mined
 from diptych.apps.contrastive_decoding.mining.summary import summarise_mined, token_rows
 from diptych.apps.contrastive_decoding.plots import draw
-from diptych.comparison.folder import LEDGER, writing
-from diptych.utils.files import new_folder, write_files
+from diptych.comparison.folder import LEDGER
+from diptych.utils.files import new_folder, write_files, writing
 from diptych.utils.text import csv_text, json_lines, json_text
 from diptych.visualization.pages import files_of
 

@@ -10,9 +10,8 @@ from diptych.apps.contrastive_decoding.search.page import render_search
 from diptych.apps.contrastive_decoding.search.pair import Measured
 from diptych.apps.contrastive_decoding.search.run import Outcome
 from diptych.apps.contrastive_decoding.search.summary import candidate_as_json, kept_as_json, summarise
-from diptych.comparison.folder import writing
 from diptych.data.responses import prompt_digests
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.text import json_lines, json_text
 
 PAGE = "prompts.html"

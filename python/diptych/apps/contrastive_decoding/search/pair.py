@@ -13,7 +13,7 @@ import numpy as np
 from diptych._types import Json
 from diptych.apps.contrastive_decoding.search.config import Measure
 from diptych.data.appending import append_jsonl
-from diptych.errors import DiptychError, ModelError, RunError
+from diptych.errors import ModelError, RunError
 from diptych.models.divergence import not_a_number
 from diptych.models.generation import Question, generate
 from diptych.models.ledger import Ledger
@@ -23,6 +23,7 @@ from diptych.models.prices import per_million
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Failure, Reply, Sampling, conversation
 from diptych.models.templates import continuation, render
+from diptych.utils.files import writing
 from diptych.utils.hashing import content_hash
 from diptych.utils.text import parse_json, shorten
 
@@ -164,14 +165,9 @@ class Journal:
         """
         if not values:
             return
-        try:
-            with append_jsonl(self.path) as lines:
-                for key, value in values.items():
-                    lines.write({"key": key, "value": value})
-        except OSError as error:
-            if isinstance(error, DiptychError):
-                raise
-            raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+        with writing(self.path), append_jsonl(self.path) as lines:
+            for key, value in values.items():
+                lines.write({"key": key, "value": value})
         self.known.update(values)
 
 

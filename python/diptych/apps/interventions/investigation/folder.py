@@ -16,10 +16,9 @@ from diptych.apps.interventions.investigation.page import render_investigation
 from diptych.apps.interventions.investigation.run import Outcome
 from diptych.apps.interventions.investigation.summary import as_document, summarise
 from diptych.apps.interventions.recovery import NAMES
-from diptych.comparison.folder import writing
 from diptych.comparison.hypotheses import read_chain
 from diptych.errors import RunError
-from diptych.utils.files import write_files
+from diptych.utils.files import write_files, writing
 from diptych.utils.text import json_lines, json_text, parse_json
 
 PAGE = "investigation.html"
