@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,8 @@ from diptych.models.merging import load_merged
 from diptych.models.registry import Registry, find_model
 from diptych.models.requests import conversation
 from diptych.models.scoring import TextToScore, log_likelihoods
-from tests.helpers.cli import environment, run_cli
+from tests.helpers.cli import run_cli
+from tests.helpers.namespace import on_small_disk
 from tests.helpers.records import jsonl, write
 from tests.helpers.tiny_models import needs_torch, save_adapter, save_tiny
 
@@ -215,8 +214,7 @@ def test_before_and_after_are_compared_by_these_names(base: Path, tmp_path: Path
 FULL = """
 import subprocess, sys
 from pathlib import Path
-base, disk = sys.argv[1:]
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], check=True)
+disk, base = sys.argv[1:]
 done = subprocess.run([sys.executable, "-m", "diptych", "intervene", "change", "noise", f"hf/{base}", "--out",
                        f"{disk}/out"], capture_output=True, text=True)
 print(done.returncode, sorted(path.name for path in Path(disk).rglob("*")), done.stderr)
@@ -225,17 +223,9 @@ print(done.returncode, sorted(path.name for path in Path(disk).rglob("*")), done
 
 @pytest.mark.slow
 def test_a_full_disk_is_a_message_and_leaves_nothing(base: Path, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    started = ["unshare", "-Urm", sys.executable, "-c", FULL, str(base), str(disk)]
-    try:
-        done = subprocess.run(started, env=environment(), capture_output=True, text=True, timeout=100, check=False)
-    except FileNotFoundError as error:
-        pytest.skip(f"no user namespace here: {error}")
-    if "unshare:" in done.stderr or "mount" in done.stderr:
-        pytest.skip(f"no mount in a user namespace here: {done.stderr.strip()[-200:]}")
-    assert done.stdout.startswith("2 [] "), done.stdout
-    assert "cannot be written" in done.stdout and "Free some space" in done.stdout and "Traceback" not in done.stdout
+    said = on_small_disk(FULL, tmp_path / "disk", "200k", str(base), timeout_s=100)
+    assert said.startswith("2 [] "), said
+    assert "cannot be written" in said and "Free some space" in said and "Traceback" not in said
 
 
 def test_a_quantisation_that_cannot_be_is_a_message(base: Path) -> None:

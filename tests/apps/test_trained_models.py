@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from diptych.apps.interventions.rows import Row, exchange, write_rows
 from diptych.apps.interventions.training import TrainConfig, Training, train
 from diptych.errors import ConfigError
 from diptych.models.manager import ModelManager, Source, quiet
-from tests.helpers.cli import environment
+from tests.helpers.namespace import on_small_disk
 from tests.helpers.tiny_models import make_tokenizer, needs_torch, save_tiny
 
 pytestmark = needs_torch
@@ -114,8 +112,7 @@ def test_a_checkpoint_that_was_once_quantised_is_trained_as_what_it_is(tmp_path:
 FULL = """
 import json, subprocess, sys
 from pathlib import Path
-base, rows, disk, method, size = sys.argv[1:]
-subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=True)
+disk, base, rows, method = sys.argv[1:]
 command = [sys.executable, "-m", "diptych", "intervene", "train", f"hf/{base}", "--rows", rows, "--out", f"{disk}/out",
            "--method", method, "--batch-size", "8", "--at-once", "8", "--epochs", "2", "--save-every", "1"]
 
@@ -133,17 +130,9 @@ print(json.dumps({"full": full, "again": run()}))
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("method", "size"), [("lora", "150k"), ("full", "1500k")])
 def test_a_disk_that_fills_up_is_said_and_the_same_command_goes_on(method: str, size: str, tmp_path: Path) -> None:
-    base, disk, rows = save_tiny(tmp_path / "base"), tmp_path / "disk", tmp_path / "rows.jsonl"
-    disk.mkdir()
+    base, rows = save_tiny(tmp_path / "base"), tmp_path / "rows.jsonl"
     write_rows(rows, ROWS)
-    started = ["unshare", "-Urm", sys.executable, "-c", FULL, *map(str, (base, rows, disk)), method, size]
-    try:
-        done = subprocess.run(started, env=environment(), capture_output=True, text=True, timeout=380, check=False)
-    except FileNotFoundError as error:
-        pytest.skip(f"no user namespace here: {error}")
-    if "unshare:" in done.stderr or "mount" in done.stderr:
-        pytest.skip(f"no mount in a user namespace here: {done.stderr.strip()[-200:]}")
-    found = json.loads(done.stdout)
+    found = json.loads(on_small_disk(FULL, tmp_path / "disk", size, str(base), str(rows), method, timeout_s=380))
     full, again = found["full"], found["again"]
     assert full["code"] == 2, full
     assert "Traceback" not in full["err"] and "cannot be written" in full["err"], full["err"]

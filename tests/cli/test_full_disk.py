@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-from tests.helpers.cli import environment
+from tests.helpers.namespace import on_small_disk
 
 FULL = """
 import json, subprocess, sys
 from pathlib import Path
 disk = Path(sys.argv[1])
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(disk)], check=True)
 (disk / "ballast").write_bytes(bytes(300_000))
 calls = disk.parent / "calls"
 (disk.parent / "s.yaml").write_text(f"otherwise: ['{'word ' * 200}{{prompt}}']\\ncalls: {calls}\\nconcurrency: 4\\n")
@@ -40,17 +35,7 @@ print(json.dumps({"full": full, "written": written, "again": again, "same": same
 
 def test_a_disk_that_fills_up_is_said_and_the_same_command_goes_on(tmp_path: Path) -> None:
     """On a disk of 700 KB, mounted where only this process sees it; freed, then enlarged."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    started = ["unshare", "-Urm", sys.executable, "-c", FULL, str(disk)]
-    try:
-        done = subprocess.run(started, env=environment(), capture_output=True, text=True, timeout=55, check=False)
-    except FileNotFoundError as error:
-        pytest.skip(f"no user namespace here: {error}")
-    if "unshare:" in done.stderr or "mount" in done.stderr:
-        pytest.skip(f"no mount in a user namespace here: {done.stderr.strip()[-200:]}")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(on_small_disk(FULL, tmp_path / "disk", "700k"))
     full, again = found["full"], found["again"]
     assert full["code"] == 1 and "Traceback" not in full["err"]
     assert "full" in full["err"] and "Free some space" in full["err"], full["err"]

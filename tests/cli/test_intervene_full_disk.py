@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.cli import environment
+from tests.helpers.namespace import on_small_disk
 
 FULL = """
 import json, subprocess, sys
 from pathlib import Path
-disk, size, *asking = sys.argv[1:]
+disk, *asking = sys.argv[1:]
 disk = Path(disk)
-subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], check=True)
 calls = disk.parent / "calls"
 calls.write_text("")
 (disk.parent / "base.yaml").write_text(f"otherwise: ['{'word ' * 60}{{prompt}}']\\ncalls: {calls}\\n")
@@ -39,17 +36,7 @@ print(json.dumps({"full": full, "again": make()}))
 def test_a_disk_that_fills_up_is_said_and_the_same_command_goes_on(
     size: str, asking: tuple[str, ...], tmp_path: Path
 ) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    started = ["unshare", "-Urm", sys.executable, "-c", FULL, str(disk), size, *asking]
-    try:
-        done = subprocess.run(started, env=environment(), capture_output=True, text=True, timeout=55, check=False)
-    except FileNotFoundError as error:
-        pytest.skip(f"no user namespace here: {error}")
-    if "unshare:" in done.stderr or "mount" in done.stderr:
-        pytest.skip(f"no mount in a user namespace here: {done.stderr.strip()[-200:]}")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(on_small_disk(FULL, tmp_path / "disk", size, *asking))
     full, again = found["full"], found["again"]
     assert full["code"] in (1, 2) and "Traceback" not in full["err"], full["err"]
     assert "No space left" in full["err"] or "is full" in full["err"], full["err"]

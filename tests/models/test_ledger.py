@@ -21,6 +21,7 @@ from diptych.models.recorded import RecordedModel
 from diptych.models.requests import Failure, Message, Reply, Request, Sampling, Usage
 from diptych.models.standing import read_standing
 from tests.helpers.cli import environment
+from tests.helpers.namespace import on_small_disk
 
 CONFIG = {"model": "scripted/echo", "sampling": {"temperature": None, "seed": 0}}
 REPLY = Reply("Yes.", "length", Usage(3, 1), "echo-2", "id-1", {"max_tokens": 1}, 2, {"host": "h"})
@@ -214,7 +215,6 @@ from diptych.models.ledger import Asked, Ledger
 from diptych.models.requests import Reply
 
 disk = Path(sys.argv[1])
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)], check=True)
 path, kept, said = disk / "ledger.sqlite", [], ""
 (disk / "ballast").write_bytes(bytes(200_000))
 with Ledger(path, {}) as ledger:
@@ -235,15 +235,7 @@ print(json.dumps({"kept": kept, "there": there, "said": said, "more": list(whole
 
 def test_a_full_disk_is_said_and_what_was_kept_is_whole(tmp_path: Path) -> None:
     """On a real disk of half a megabyte, mounted where only this process sees it."""
-    command = ["unshare", "-Urm", sys.executable, "-c", FULL, str(tmp_path)]
-    try:
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=50, check=False)
-    except FileNotFoundError as error:
-        pytest.skip(f"no user namespace here: {error}")
-    if "unshare:" in done.stderr or "mount" in done.stderr:
-        pytest.skip(f"no mount in a user namespace here: {done.stderr.strip()[-200:]}")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(on_small_disk(FULL, tmp_path / "disk", "512k"))
     assert "full" in found["said"] and "Free some space" in found["said"]
     assert 10 < len(found["kept"]) < 1000
     assert found["there"] == found["kept"]

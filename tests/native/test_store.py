@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from diptych._native import Store
 from diptych.errors import ConfigError, CorruptStoreError, ShapeError, StoreError, StoreVersionError
+from tests.helpers.namespace import on_small_disk
 
 Keys = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
@@ -335,13 +336,7 @@ assert store.verify() == []
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a small tmpfs")
 def test_a_full_disk_is_an_error_and_writing_works_again_when_there_is_room(tmp_path: Path) -> None:
-    mount = 'mount -t tmpfs -o size=8m none "$1" && exec "$2" -c "$3" "$1"'
-    command = ["unshare", "-Urm", "sh", "-c", mount, "sh", str(tmp_path), sys.executable, TMPFS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"no user namespaces here: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    assert "disk full while" in done.stdout
+    assert "disk full while" in on_small_disk(TMPFS, tmp_path / "disk", "8m", timeout_s=60)
 
 
 FORK = """
