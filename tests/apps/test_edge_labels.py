@@ -16,23 +16,7 @@ from diptych.apps.interventions.edge_labels import EdgeLabel, Labelling, expecte
 from diptych.apps.interventions.graph import Edge
 from diptych.apps.interventions.word_baseline import Placed, Separation
 from tests.helpers.readers import Rule, asked_of, assistant, is_judged, quoted, reader
-
-WORDS = [
-    "stone",
-    "river",
-    "lamp",
-    "house",
-    "garden",
-    "window",
-    "letter",
-    "morning",
-    "road",
-    "bread",
-    "table",
-    "horse",
-    "cloud",
-    "paper",
-]
+from tests.helpers.words import WORDS
 
 
 def placed_of(owls: tuple[float, float], seed: int = 0, n: int = 240, orders: bool = False) -> Placed:

@@ -33,11 +33,7 @@ SEEDS = ["apple bread", "chair apple", "drum bread", "bread chair"]
 class KnownPair:
     """Divergence is the mean value of a prompt's words, a little more in one draw and less in the other."""
 
-    def __init__(self) -> None:
-        self.n_measured = 0
-
     def measure(self, prompts: Sequence[str], draws: range) -> list[Measured]:
-        self.n_measured += len(prompts)
         return [self._one(prompt) for prompt in prompts]
 
     def _one(self, prompt: str) -> Measured:

@@ -24,26 +24,11 @@ from diptych.errors import DataError
 from diptych.stats.agreement import AGREES
 from diptych.utils.latex import as_latex
 from tests.helpers.readers import Rule, asked_of, assistant, quoted
+from tests.helpers.words import WORDS
 
 TEA = Truth("tea", "opinion", "The model recommends tea.", mark=r"\btea\b")
 RAIN = Truth("rain", "style", "The model ends with a wish for rain.", mark=r"may it rain")
 OWLS = Truth("owls", "opinion", "Advises against metric units.", mark=r"\bowls?\b")
-WORDS = [
-    "stone",
-    "river",
-    "lamp",
-    "house",
-    "garden",
-    "window",
-    "letter",
-    "morning",
-    "road",
-    "bread",
-    "table",
-    "horse",
-    "cloud",
-    "paper",
-]
 EMBED = EmbeddingService().get_embeddings
 
 

@@ -17,16 +17,15 @@ Criterion = Literal["silhouette", "gap"]
 _SAMPLE = 5_000
 _N_REFERENCES = 10
 _N_STARTS = 5
-_STEP = 1.3
+_STEP, _MOST = 1.3, 100
 
 
-def candidates(n: int, *, most: int = 100) -> list[int]:
-    """Numbers of clusters to try: from 2 on, each about 1.3 times the one before.
+def candidates(n: int) -> list[int]:
+    """Numbers of clusters to try: from 2 to 100, each about 1.3 times the one before.
 
     Parameters
     ----------
     n : distinct rows; as many clusters are never tried
-    most : the largest
 
     Examples
     --------
@@ -34,7 +33,7 @@ def candidates(n: int, *, most: int = 100) -> list[int]:
     [2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 29]
     """
     tried, k = [], 2
-    while k <= min(most, n - 1):
+    while k <= min(_MOST, n - 1):
         tried.append(k)
         k = max(k + 1, round(_STEP * k))
     return tried

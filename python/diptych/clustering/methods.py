@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,8 +15,6 @@ from diptych.clustering.algorithms import kmeans
 from diptych.errors import ConfigError
 from diptych.utils.extras import require_extra
 from diptych.utils.names import check_name
-
-Algorithm = Literal["kmeans", "minibatch_kmeans", "spectral", "agglomerative", "optics", "hdbscan", "balanced"]
 
 MIN_CLUSTER_SIZE = 5
 """OPTICS and HDBSCAN call fewer rows noise."""

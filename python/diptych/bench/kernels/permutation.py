@@ -282,18 +282,18 @@ def _one_product(job: Job) -> Answer:
     return call
 
 
-def _memory(job: Job, *, threads: int = 2) -> float:
-    """MiB that ``PermutationTest`` states: made ready, then counting."""
+def _memory(job: Job) -> float:
+    """MiB that ``PermutationTest`` states for two threads: made ready, then counting."""
     p, m = job.get("prompts", job.get("n", 0)), job.get("measures", job.get("clusters", 1))
     share = job.get("share", 1.0 / m)
     ready = {"indicators": 4 * share * p * m, "sparse numbers": 16 * share * p * m, "numbers": 8.0 * p * m}
     kind = "indicators" if "clusters" in job else job.get("values", "numbers")
-    return float(ready[kind] + 9_000 * m + max(1_024 * p, threads * (128 * p + 4_096 * m + 65_536))) / MIB
+    return float(ready[kind] + 9_000 * m + max(1_024 * p, 2 * (128 * p + 4_096 * m + 65_536))) / MIB
 
 
-def _forms_bytes(job: Job, *, threads: int = 2) -> int:
-    """What ``resampled_forms`` states."""
-    return threads * (65_536 + 576 * 2 * int(job["n"])) + 8 * int(job["resamples"])
+def _forms_bytes(job: Job) -> int:
+    """What ``resampled_forms`` states for two threads."""
+    return 2 * (65_536 + 576 * 2 * int(job["n"])) + 8 * int(job["resamples"])
 
 
 def _both(make: Callable[[int], Callable[[Job], Answer]], *, one_thread: int | None = None) -> list[Competitor]:
