@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from diptych.errors import ConfigError, RunError
-from diptych.utils.files import check_new_folder, new_folder, write_atomic, writing
+from diptych.errors import ConfigError, DataError, RunError
+from diptych.utils.files import check_new_folder, new_folder, reading, write_atomic, writing
 from tests.helpers.cli import listing
 from tests.helpers.namespace import counts_on
 
@@ -129,6 +129,18 @@ def test_other_errors_stay_as_they_are_while_a_file_is_written(error: Exception)
     with pytest.raises(type(error)) as met, writing(Path("run")):
         raise error
     assert met.value is error
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    for path, what, said in (
+        (tmp_path / "none", "file of texts", "none: no such file of texts. It is looked up from the current folder.$"),
+        (tmp_path / "none", "", "none: cannot be read: No such file or directory.$"),
+        (tmp_path, "file of texts", "cannot be read: Is a directory.$"),
+    ):
+        with pytest.raises(DataError, match=said), reading(path, what):
+            path.read_bytes()
+    with pytest.raises(ConfigError, match="^ours$"), reading(tmp_path):
+        raise ConfigError("ours")
 
 
 @pytest.mark.parametrize("kind", ["files", "lines", "folders"])

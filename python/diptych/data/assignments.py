@@ -15,7 +15,7 @@ from diptych._types import Json, Labels
 from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.errors import DataError
-from diptych.utils.files import check_new_file, write_atomic, writing
+from diptych.utils.files import check_new_file, reading, write_atomic, writing
 from diptych.utils.text import json_text, parse_json, spreadsheet_safe
 
 KEYS = ("id", "row", "arm", "prompt_id", "draw")
@@ -127,14 +127,10 @@ def read_assignments(path: Path, *, by: Sequence[str] = ()) -> Assignments:
 
 
 def _records(path: Path) -> Records:
-    try:
+    with reading(path, "file"):
         if path.suffix == ".json" and (rows := _rows_of_object(path.read_bytes())) is not None:
             return Records(rows, str(path), range(1, len(rows) + 1), "row")
         return DataLoader().load_records(path)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file. It is looked up from the current folder.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
 
 
 def _rows_of_object(data: bytes) -> list[Json] | None:

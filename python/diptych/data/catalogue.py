@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.errors import ConfigError, DataError
+from diptych.utils.files import reading
 from diptych.utils.names import check_name
 
 PLACEHOLDER = "<X>"
@@ -70,11 +71,8 @@ class Catalogue:
         else:
             source = str(path)
             try:
-                text = Path(path).read_text(encoding="utf-8-sig")
-            except FileNotFoundError:
-                raise DataError(f"{path}: no such catalogue. It is looked up from the current folder.") from None
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+                with reading(path, "catalogue"):
+                    text = Path(path).read_text(encoding="utf-8-sig")
             except UnicodeDecodeError as error:
                 raise DataError(f"{path}: not UTF-8 text: {error}") from error
         try:

@@ -10,6 +10,7 @@ from pydantic import field_validator
 
 from diptych.config import Settings
 from diptych.errors import ConfigError, DataError
+from diptych.utils.files import reading
 from diptych.utils.text import parse_json
 
 NUMBER = "{n}"
@@ -81,10 +82,8 @@ class Instructions(Settings):
             content, source = files("diptych.data").joinpath(_BUILT_IN).read_bytes(), "built-in instructions"
         else:
             source = str(path)
-            try:
+            with reading(path):
                 content = Path(path).read_bytes()
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
         return cls.read(content, source=source)
 
     @classmethod

@@ -15,6 +15,7 @@ from diptych.data.responses import prompt_digests
 from diptych.data.values import identifier, optional_text, other_fields, text_of
 from diptych.errors import DataError
 from diptych.utils.amounts import counted
+from diptych.utils.files import reading
 from diptych.utils.hashing import content_hash
 from diptych.utils.names import did_you_mean
 from diptych.utils.text import shorten
@@ -110,12 +111,8 @@ def load_prompts(path: str | Path, *, prompt_field: str | None = None, threads: 
     """
     if Path(path).is_dir():
         return _load_folder(Path(path), prompt_field, threads)
-    try:
+    with reading(path, "file of prompts"):
         records = DataLoader(threads=threads).load_records(path)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file of prompts. It is looked up from the current folder.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if not len(records):
         raise _NoPrompts(f"{records.source} has no prompts. Give at least one.")
     return _from_records(records, prompt_field)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diptych._types import Json, Vectors
 from diptych.errors import ConfigError, DataError
 from diptych.utils.extras import require_extra
-from diptych.utils.files import check_new_file, write_atomic, writing
+from diptych.utils.files import check_new_file, reading, write_atomic, writing
 from diptych.utils.text import parse_json
 
 SUFFIXES = (".npz", ".npy", ".safetensors")
@@ -151,10 +151,8 @@ def _safetensors(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
+    with reading(path):
         data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
     if path.suffix == ".safetensors":
         require_extra("safetensors", extra="exchange")
         from safetensors import SafetensorError

@@ -9,6 +9,7 @@ from diptych.data.fields import PROMPT, RESPONSE
 from diptych.data.loaders import DataLoader
 from diptych.data.values import identifier, text_of
 from diptych.errors import DataError
+from diptych.utils.files import reading
 from diptych.utils.names import did_you_mean
 
 FIELDS = (*RESPONSE, "statement", *PROMPT)
@@ -56,12 +57,8 @@ def load_texts(path: str | Path, *, field: str | None = None, threads: int = 1) 
     >>> load_texts(path)
     Texts(texts=('I like tea.',), ids=('7',), field='statement')
     """
-    try:
+    with reading(path, "file"):
         records = DataLoader(threads=threads).load_records(path)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file. It is looked up from the current folder.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if not len(records):
         raise DataError(f"{records.source} has no rows. Give at least one text.")
     names = list(records.rows[0])

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from diptych.errors import ConfigError, DiptychError, RunError
+from diptych.errors import ConfigError, DataError, DiptychError, RunError
 
 _DAMAGED = (
     ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, TypeError, ValueError,
@@ -56,6 +56,38 @@ def writing(place: Path, remedy: str = _ROOM) -> Iterator[None]:
         if any(said in str(error) for said in _FULL):
             raise RunError(f"{place} cannot be written: No space left on device. {remedy}") from error
         raise
+
+
+@contextmanager
+def reading(path: str | Path, what: str = "") -> Iterator[None]:
+    """What the system says against reading a file that a user named, as an error of ours.
+
+    Parameters
+    ----------
+    path : that is read in the block
+    what : it should be, in words, which are said when it is not there
+
+    Raises
+    ------
+    DataError
+        In place of any ``OSError`` that is not ours.
+
+    Examples
+    --------
+    >>> with reading("none.txt", "file of prompts"):
+    ...     Path("none.txt").read_bytes()
+    Traceback (most recent call last):
+        ...
+    diptych.errors.DataError: none.txt: no such file of prompts. It is looked up from the current folder.
+    """
+    try:
+        yield
+    except DiptychError:
+        raise
+    except OSError as error:
+        if what and isinstance(error, FileNotFoundError):
+            raise DataError(f"{path}: no such {what}. It is looked up from the current folder.") from error
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -14,7 +14,7 @@ from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.data.values import identifier, kind_of, optional_text, text_of
 from diptych.errors import ConfigError, DataError
-from diptych.utils.files import write_atomic, writing
+from diptych.utils.files import reading, write_atomic, writing
 from diptych.utils.hashing import derive_seed
 from diptych.utils.text import json_lines
 
@@ -146,10 +146,8 @@ def read_rows(path: str | Path) -> list[Row]:
     >>> read_rows(path)[0].messages[1]["content"]
     'So.'
     """
-    try:
+    with reading(path):
         records = DataLoader().load_records(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     return [_row(records, index) for index in range(len(records))]
 
 

@@ -11,6 +11,7 @@ from diptych.data.loaders import DataLoader
 from diptych.data.records import Records
 from diptych.data.values import identifier, kind_of, optional_text, text_of
 from diptych.errors import DataError, RecordError
+from diptych.utils.files import reading
 from diptych.utils.names import slug
 from diptych.utils.text import parse_json
 
@@ -46,10 +47,8 @@ def read_truths(path: str | Path) -> tuple[Truth, ...]:
     >>> read_truths(path)[0].id
     'the_model_likes_cats'
     """
-    try:
+    with reading(path):
         records = DataLoader().load_records(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if ".txt" in (suffix.lower() for suffix in Path(path).suffixes):
         _refuse_gaps(records)
     if len(records) and has_misconceptions(records.rows[0]):
