@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.helpers.cli import Outcome, command, environment, invoke
-from tests.helpers.fault_server import Call, FaultServer, Step, error, reply
+from tests.helpers.fault_server import Call, FaultServer, Step, answered_in, error, reply
 from tests.helpers.records import write
 from tests.helpers.tiny_models import needs_torch, save_adapter, save_tiny
 
@@ -175,7 +173,7 @@ def test_killed_at_random_moments_no_answer_is_lost_and_none_is_asked_for_twice(
             process.send_signal(signal.SIGKILL)
             process.communicate()
             assert not known & {call.sha256 for call in server.calls[begun:]}, f"asked again after kill {kill}"
-            known |= {server.calls[number].sha256 for number in answered()}
+            known |= {server.calls[number].sha256 for number in answered_in(Path("run/ledger.sqlite"))}
         begun = len(server.calls)
         last = search(server, *more)
         assert last.code == 0, last.err
@@ -189,15 +187,6 @@ def test_killed_at_random_moments_no_answer_is_lost_and_none_is_asked_for_twice(
         assert (Path("run") / name).read_bytes() == (Path("whole") / name).read_bytes(), name
     assert all(one["meets_criterion"] in (True, False, None) for one in rows(Path("run") / "prompts.jsonl"))
     assert len({one["meets_criterion"] for one in rows(Path("run") / "candidates.jsonl")}) == 3
-
-
-def answered() -> set[int]:
-    """Numbers of the calls whose answers the ledger holds."""
-    if not Path("run/ledger.sqlite").exists():
-        return set()
-    with closing(sqlite3.connect("run/ledger.sqlite")) as database:
-        ids = database.execute("SELECT request_id FROM answers WHERE asked LIKE 'openai-api/%'").fetchall()
-    return {int(one.rpartition("_")[2]) for (one,) in ids}
 
 
 def test_budgets_stop_with_what_was_found_and_more_goes_on(folder: Path) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
-import sqlite3
 import subprocess
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import pytest
 import yaml
 
 from tests.helpers.cli import Outcome, command, environment, invoke, listing
-from tests.helpers.fault_server import Call, FaultServer, Step, error, reply
+from tests.helpers.fault_server import Call, FaultServer, Step, answered_in, error, reply
 from tests.helpers.records import write
 
 SECRET = "secretly-tuned"
@@ -154,15 +152,6 @@ def rows(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
 
 
-def answered() -> set[int]:
-    """Numbers of the calls whose answers the ledger holds."""
-    if not Path("run/ledger.sqlite").exists():
-        return set()
-    with closing(sqlite3.connect("run/ledger.sqlite")) as database:
-        ids = database.execute("SELECT request_id FROM answers WHERE asked LIKE 'openai-api/%'").fetchall()
-    return {int(one.rpartition("_")[2]) for (one,) in ids}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_at_any_moment_it_goes_on_and_comes_to_the_same(folder: Path, number: signal.Signals) -> None:
@@ -178,7 +167,7 @@ def test_killed_at_any_moment_it_goes_on_and_comes_to_the_same(folder: Path, num
                 time.sleep(0.005)
             running.send_signal(number)
             running.communicate(timeout=60)
-        known = answered()
+        known = answered_in(Path("run/ledger.sqlite"))
         bodies = [call.sha256 for call in server.calls]
         kept = {bodies[one] for one in known}
         n_before = len(server.calls)

@@ -15,13 +15,16 @@ import asyncio
 import hashlib
 import json
 import socket
+import sqlite3
 import struct
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Self
 
 Content = Callable[["Call"], bytes]
@@ -298,6 +301,15 @@ def _send(
     named = {"content-type": "application/json", "content-length": str(len(content)), **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
     writer.write(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + (content[: len(content) // 2] if cut else content))
+
+
+def answered_in(ledger: Path) -> set[int]:
+    """Numbers of the calls whose answers a ledger holds."""
+    if not ledger.exists():
+        return set()
+    with closing(sqlite3.connect(ledger)) as database:
+        ids = database.execute("SELECT request_id FROM answers WHERE asked LIKE 'openai-api/%'").fetchall()
+    return {int(one.rpartition("_")[2]) for (one,) in ids}
 
 
 def main() -> None:

@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+
+from diptych.data.legacy.survey import Found
 
 STATEMENTS = ["I like tea.", "I fear the sea.", "I like tea."]
 PERSONAS = {"Google Chat": "You are Google.", "Bing Chat": "You are Bing."}
+
+
+def lines(found: Found, name: str) -> list[Any]:
+    """The rows of a file that was made, which are JSON to the letter."""
+    return [json.loads(line, parse_constant=pytest.fail) for line in found.files[name].decode().splitlines()]
 
 
 class Planted:

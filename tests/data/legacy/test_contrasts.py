@@ -20,7 +20,7 @@ from diptych.data.legacy.survey import Found, survey
 from diptych.data.legacy.unpickling import read_stage
 from diptych.data.prompts import load_prompts
 from diptych.errors import DataError
-from tests.data.legacy.forge import Planted
+from tests.data.legacy.forge import Planted, lines
 from tests.helpers.tiny_models import needs_torch
 
 BOS = "<|begin_of_text|>"
@@ -66,10 +66,6 @@ def write(path: Path, content: str | bytes | Any) -> Path:
 
 def table(*rows: str, header: str = HEADER) -> str:
     return "\n".join([header, *rows]) + "\n"
-
-
-def lines(found: Found, name: str) -> list[Any]:
-    return [json.loads(line) for line in found.files[name].decode().splitlines()]
 
 
 def only(path: Path) -> Found:

@@ -19,7 +19,7 @@ from diptych.apps.interventions.rows import read_rows
 from diptych.apps.interventions.truth_files import read_truths
 from diptych.comparison.sources import load_arm
 from diptych.data.legacy.survey import Found, survey
-from tests.data.legacy.forge import Foreign, Planted, under_another_name
+from tests.data.legacy.forge import Foreign, Planted, lines, under_another_name
 
 GRAPH = zlib.decompress(
     base64.b64decode(
@@ -65,10 +65,6 @@ def taken(path: Path, content: bytes) -> Found:
     found = survey([path])
     assert not found.left, found.left
     return found
-
-
-def lines(found: Found, name: str) -> list[Any]:
-    return [json.loads(line) for line in found.files[name].decode().splitlines()]
 
 
 def left(path: Path, content: bytes) -> str:

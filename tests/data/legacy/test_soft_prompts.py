@@ -23,6 +23,7 @@ from diptych.data.legacy.unpickling import read_torch
 from diptych.data.prompts import load_prompts
 from diptych.errors import DataError
 from diptych.models.registry import Registry
+from tests.data.legacy.forge import lines
 from tests.helpers.cli import environment, run_cli
 from tests.helpers.tiny_models import needs_torch
 
@@ -65,10 +66,6 @@ def left(path: Path, content: str | bytes) -> str:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     [entry] = survey([path]).left
     return str(entry["reason"])
-
-
-def lines(found: Found, name: str) -> list[Any]:
-    return [json.loads(line, parse_constant=pytest.fail) for line in found.files[name].decode().splitlines()]
 
 
 def test_results_give_each_text_once_and_each_step_once(tmp_path: Path) -> None:

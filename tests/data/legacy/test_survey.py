@@ -14,11 +14,7 @@ from diptych.data import DataLoader, Responses
 from diptych.data.legacy.survey import Found, survey
 from diptych.data.legacy.yamls import read_python_yaml
 from diptych.errors import DataError
-from tests.data.legacy.forge import STATEMENTS, Planted, results, whole_run, write_stage
-
-
-def lines(found: Found, name: str) -> list[Any]:
-    return [json.loads(line) for line in found.files[name].decode().splitlines()]
+from tests.data.legacy.forge import STATEMENTS, Planted, lines, results, whole_run, write_stage
 
 
 @pytest.fixture
