@@ -22,7 +22,7 @@ from diptych.cli import settings as flags
 from diptych.cli.console import note, progress_on_stderr, say
 from diptych.cli.costs import check_vectors_price, describe_readers
 from diptych.cli.intervene.asked_folder import check_out, ledger_in
-from diptych.comparison.folder import Documents, LEDGER, read_run, to_write
+from diptych.comparison.folder import LEDGER, Documents, read_run, to_write
 from diptych.comparison.readers import Reader
 from diptych.comparison.readiness import check_ready
 from diptych.comparison.report.format import probability
