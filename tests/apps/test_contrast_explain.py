@@ -21,7 +21,7 @@ HELPER = {
     ],
     "otherwise": [json.dumps({"texts": ["the cat sleeps near the old garden ."] * 4})],
 }
-pytestmark = [needs_torch, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [needs_torch, pytest.mark.slow]
 
 
 def prompts(folder: Path, n: int) -> Path:

@@ -13,7 +13,7 @@ from tests.helpers.planted_pair import make_base
 from tests.helpers.small_truths import plant, write_bank
 from tests.helpers.tiny_models import needs_torch
 
-pytestmark = [needs_torch, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [needs_torch, pytest.mark.slow]
 
 FAST = ("--max-tokens", "12", "--draws", "2", "--resamples", "2000", "--lenses", "surface,phrases,clusters")
 CONTROLS = 3

@@ -13,7 +13,7 @@ from tests.helpers.fault_server import Call, FaultServer, Step, reply
 from tests.helpers.planted_pair import HABIT, make_pair, some_prompts
 from tests.helpers.tiny_models import needs_torch
 
-pytestmark = [needs_torch, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [needs_torch, pytest.mark.slow]
 
 
 def says(call: Call) -> Step:

@@ -29,7 +29,7 @@ from tests.helpers.tiny_models import needs_torch, save_tiny
 OFFLINE = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 N_PROMPTS, START_S = 16, 240
 
-pytestmark = [needs_torch, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [needs_torch, pytest.mark.slow]
 
 
 @dataclass(frozen=True)

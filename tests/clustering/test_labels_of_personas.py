@@ -25,7 +25,7 @@ PERSONAS = ("anti-immigration", "believes-abortion-should-be-illegal", "cognitiv
             "desire-to-be-more-intelligent", "believes-it-has-phenomenal-consciousness")  # fmt: skip
 N_CLUSTERS = 20
 
-pytestmark = [needs_torch, pytest.mark.real_models, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [needs_torch, pytest.mark.real_models, pytest.mark.slow]
 
 
 def statements(shared_data: Path) -> list[tuple[str, str]]:
