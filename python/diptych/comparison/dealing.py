@@ -1,4 +1,4 @@
-"""As many responses to a prompt in one arm as in the other: means of unlike numbers cannot be exchanged."""
+"""As many responses to a prompt, and prompts of a group, in one arm as in the other: unlike means cannot be exchanged."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ class Evened:
     notices: tuple[str, ...] = ()
 
 
-def even_out(a: Responses, b: Responses, *, paired: bool, seed: int) -> Evened:
+def even_out(a: Responses, b: Responses, units: Mapping[str, str], *, paired: bool, seed: int) -> Evened:
     """Leave out, at random, what one arm answered more often.
 
     Parameters
     ----------
     a, b : with the same kind of prompt ids
-    paired : whether both are left as many responses to each prompt; else, where one arm usually has fewer to a prompt
-        (the lower median), no prompt of either is left more than that
+    units : the unit of each prompt, by its id: itself, or its group
+    paired : whether both are left as many responses to each prompt; else, where one arm usually has fewer to a prompt,
+        or fewer prompts of a group (the lower median), no prompt or group of either is left more than that
     seed : of what is left out; nothing depends on the order of rows, nor on which arm is called a
 
     Notes
@@ -45,26 +46,55 @@ def even_out(a: Responses, b: Responses, *, paired: bool, seed: int) -> Evened:
     Examples
     --------
     >>> rows = [Response("1", "?", text, "a", draw=draw) for draw, text in enumerate("xyz")]
-    >>> found = even_out(Responses(tuple(rows), "a", True), Responses(tuple(rows[:2]), "b", True), paired=True, seed=0)
+    >>> arms = Responses(tuple(rows), "a", True), Responses(tuple(rows[:2]), "b", True)
+    >>> found = even_out(*arms, {"1": "1"}, paired=True, seed=0)
     >>> len(found.a), len(found.b), found.notices
     (2, 2, ('1 of 3 responses of a were left out: as many answers to a prompt were compared as b has',))
     """
-    counts = [Counter(row.prompt_id for row in arm) for arm in (a, b)]
-    usual = [median_low(count.values()) if count else 0 for count in counts]
-    cap = min(usual) if usual[0] != usual[1] else len(a) + len(b)
-    kept, notices = [], []
-    for arm, other, theirs in ((a, b, counts[1]), (b, a, counts[0])):
+    arms, notices = (a, b), list[str]()
+    if not paired:
+        arms = _even_units(arms, units, seed, notices)
+    counts = [Counter(row.prompt_id for row in arm) for arm in arms]
+    cap = _usual(counts)
+    kept = []
+    for arm, other, theirs in ((*arms, counts[1]), (*arms[::-1], counts[0])):
         rows = _up_to(arm, theirs if paired else {}, cap, seed)
         kept.append(replace(arm, rows=rows))
         if len(rows) < len(arm):
-            as_many = (
-                "as many answers to a prompt were compared as" if paired else f"{cap} to a prompt were compared, as"
-            )
-            notices.append(
-                f"{len(arm) - len(rows)} of {len(arm)} responses of {arm.source} were left out: {as_many} "
-                f"{other.source} has"
-            )
+            as_many = "as many answers to a prompt were" if paired else f"{cap} to a prompt were"
+            left_out = f"{len(arm) - len(rows)} of {len(arm)} responses of {arm.source} were left out"
+            notices.append(f"{left_out}: {as_many} compared{'' if paired else ','} as {other.source} has")
     return Evened(kept[0], kept[1], tuple(notices))
+
+
+def _usual(counts: Sequence[Mapping[str, int]]) -> int:
+    """Of the arm that usually has fewer, how many that is; where both usually have as many, no less than any has."""
+    usual = [median_low(count.values()) if count else 0 for count in counts]
+    return min(usual) if usual[0] != usual[1] else max([0, *counts[0].values(), *counts[1].values()])
+
+
+def _even_units(
+    arms: tuple[Responses, Responses], units: Mapping[str, str], seed: int, notices: list[str]
+) -> tuple[Responses, Responses]:
+    """Prompts of each unit, up to what is usual in the arm that has fewer."""
+    prompts = [sorted({row.prompt_id for row in arm}) for arm in arms]
+    cap = _usual([Counter(units[name] for name in own) for own in prompts])
+    kept = []
+    for arm, other, own in zip(arms, arms[::-1], prompts, strict=True):
+        digests = hash_rows("diptych/even/1", [[str(seed)] * len(own), own])
+        n_of: Counter[str] = Counter()
+        left = set[str]()
+        for _, name in sorted(zip((digest.tobytes() for digest in digests), own, strict=True)):
+            if n_of[units[name]] < cap:
+                n_of[units[name]] += 1
+                left.add(name)
+        if len(left) < len(own):
+            notices.append(
+                f"{len(own) - len(left)} of {len(own)} prompts of {arm.source} were left out: {cap} of a group were "
+                f"compared, as {other.source} has"
+            )
+        kept.append(replace(arm, rows=tuple(row for row in arm if row.prompt_id in left)))
+    return kept[0], kept[1]
 
 
 def _up_to(arm: Responses, limits: Mapping[str, int], cap: int, seed: int) -> tuple[Response, ...]:

@@ -167,8 +167,8 @@ def pair_arms(
     kept = common if paired else {row.prompt_id for arm in (a, b) for row in arm}
     units = unit_names([a, b], group_field)
     kept = limit_prompts(kept, limit, seed, units)
-    even = even_out(*(replace(arm, rows=tuple(row for row in arm if row.prompt_id in kept)) for arm in (a, b)),
-                    paired=paired, seed=seed)  # fmt: skip
+    a, b = (replace(arm, rows=tuple(row for row in arm if row.prompt_id in kept)) for arm in (a, b))
+    even = even_out(a, b, units, paired=paired, seed=seed)
     notices += even.notices
     rows = [(row, is_b) for arm, is_b in ((even.a, False), (even.b, True)) for row in arm]
     table = _table(rows, units, _arms(a, b, names), "paired" if paired else "unpaired")
