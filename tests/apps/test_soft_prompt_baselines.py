@@ -128,7 +128,7 @@ def test_the_best_words_of_a_search_are_a_prompt(tmp_path: Path) -> None:
     (tmp_path / "search.json").write_text(json.dumps(whole))
     found = find(tmp_path)
     assert isinstance(found, Wording) and (found.text, found.place) == (" now!", "suffix")
-    assert found.details == {"trained_on": ["1"], "spent": 40, "n_tokens": 2, "objective": "js"}
+    assert found.details == {"trained_on": ["1"], "trained_texts": [], "spent": 40, "n_tokens": 2, "objective": "js"}
     second = find(tmp_path, which=2)
     assert isinstance(second, Wording) and second.text == "x"
     with pytest.raises(ConfigError, match=r"--which 3: .*search\.json holds 2 prompts"):

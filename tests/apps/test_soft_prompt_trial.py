@@ -15,7 +15,7 @@ from diptych._types import Silent
 from diptych.apps.soft_prompting.evaluation import as_tensors, by_prompt, gain_of
 from diptych.apps.soft_prompting.found import Wording
 from diptych.apps.soft_prompting.sequences import Asking, Said, Sides, kl_of
-from diptych.apps.soft_prompting.trial import TrialOptions, try_prompt
+from diptych.apps.soft_prompting.trial import TrialOptions, try_prompt, usable
 from diptych.data.prompts import as_prompts
 from diptych.errors import DataError, ModelError
 from diptych.models.local import Written
@@ -105,6 +105,9 @@ def test_a_trial_is_written_and_leaves_out_what_was_trained_on(folder: Path, tmp
     for which in ("with", "without"):
         assert (tmp_path / "out" / which / "report.html").exists()
         assert summary["sequence"]["kl_ba"][which] > 100 * summary["noise_floor_a_token"][which]
+    again = as_prompts([{"prompt_id": f"{i}", "prompt": row.text} for i, row in enumerate(prompts.rows)])
+    told = SoftPrompt(soft().vectors, details={"trained_texts": trained.details["trained_on"]})
+    assert [row.prompt_id for row in usable(again, [told])] == [f"{i}" for i in range(3, 12)]
     with pytest.raises(DataError, match="7 of 12 prompts were not trained on; at least 8"):
         more = SoftPrompt(soft().vectors, details={"trained_on": [row.prompt_id for row in prompts.rows[:5]]})
         try_prompt(more, opened(folder), prompts, tmp_path / "x", options=options, progress=Silent())

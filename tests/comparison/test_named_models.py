@@ -49,7 +49,7 @@ def test_a_model_is_asked_the_prompts_of_the_other_arm(folder: Path) -> None:
     assert n_calls(folder) == 180  # without a ledger nothing is kept
 
 
-def test_what_does_not_fit_is_said(folder: Path) -> None:
+def test_what_does_not_fit_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="models need prompts"):
         diptych.compare("scripted/s.yaml", "scripted/echo")
     with pytest.raises(ConfigError, match="asked the same in the same way"):
@@ -65,6 +65,7 @@ def test_what_does_not_fit_is_said(folder: Path) -> None:
         diptych.compare("scripted/none.yaml", "scripted/echo", ask={"prompts": PROMPTS})
     with pytest.raises(DataError, match="no such file"):
         diptych.compare("scripted/s.yaml", "nothing.jsonl", ask={"prompts": PROMPTS})
+    monkeypatch.setenv("OPENAI_API_KEY", "none that counts")
     with pytest.raises(BudgetError):
         diptych.compare("openai/gpt-4o", "scripted/echo", ask={"prompts": PROMPTS, "max_cost": 0.0}, ledger="o.sqlite")
     assert n_calls(folder) <= 60

@@ -1,4 +1,4 @@
-"""As many responses to a prompt, and prompts of a group, in one arm as in the other: unlike means cannot be exchanged."""
+"""As many responses to a prompt, and prompts of a group, in either arm: means of unlike numbers cannot be exchanged."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def find(folder: Path, *, which: int = 1) -> Found:
 
 def _wording(search: Json, prompt: Json) -> Wording:
     details = {
-        "trained_on": list(search["searched_on"]), "spent": int(search["spent"]), "n_tokens": len(prompt["tokens"]),
-        "objective": str(search["objective"]),
+        "trained_on": list(search["searched_on"]), "trained_texts": list(search.get("searched_texts", ())),
+        "spent": int(search["spent"]), "n_tokens": len(prompt["tokens"]), "objective": str(search["objective"]),
     }  # fmt: skip
     return Wording(str(prompt["text"]), check_place(str(search["place"])), tuple(search["models"]), details)

@@ -16,7 +16,7 @@ from diptych.apps.soft_prompting.found import nearest_text
 from diptych.apps.soft_prompting.initial import initial_vectors
 from diptych.apps.soft_prompting.objective import Pair, check_pair, pair_up
 from diptych.apps.soft_prompting.refreshing import Refresher
-from diptych.apps.soft_prompting.seeds import Seeds, gather_seeds
+from diptych.apps.soft_prompting.seeds import Seeds, gather_seeds, texts_of
 from diptych.apps.soft_prompting.training import Trainer
 from diptych.comparison.manifest import describe_manifest
 from diptych.errors import ModelError
@@ -145,9 +145,10 @@ def _finish(
     from diptych.apps.soft_prompting.plots import draw_curves
 
     about = tuple({"name": one.name, "identity": one.source.identity} for one in models)
-    trained_on = sorted({seeds.rows[number].prompt_id for number in seeds.numbers(held_out=False)})
+    trained = [seeds.rows[number] for number in seeds.numbers(held_out=False)]
     details = {
-        "step": trainer.best.step, "objective": config.objective, "seed": config.seed, "trained_on": trained_on,
+        "step": trainer.best.step, "objective": config.objective, "seed": config.seed,
+        "trained_on": sorted({row.prompt_id for row in trained}), "trained_texts": texts_of(trained),
         "nearest": nearest_text(trainer.pair.models[0], trainer.best_vectors[0]), "spent": trainer.spent,
     }  # fmt: skip
     prompt = SoftPrompt(trainer.best_vectors, config.place, about, details)

@@ -17,6 +17,7 @@ from diptych.apps.soft_prompting.rescoring import baselines, projected, rescored
 from diptych.apps.soft_prompting.search import Search
 from diptych.apps.soft_prompting.search_config import SearchConfig
 from diptych.apps.soft_prompting.search_plots import search_plots
+from diptych.apps.soft_prompting.seeds import texts_of
 from diptych.comparison.folder import LEDGER
 from diptych.comparison.manifest import describe_manifest
 from diptych.comparison.readiness import check_ready
@@ -131,6 +132,7 @@ def _finish(ready: Ready, folder: Path, progress: Progress) -> Json:
             "same tokens. Set filter_ids to false, or another place, such as '{prompt} {soft}'."
         )
     held, ablations = ready.held, []
+    searched = [ready.seeds.rows[number] for number in search.target.numbers]
     progress.start("measure", 2 * len(entries))
     for one in entries:
         ablations.append(ablate(search.target, one.candidate))
@@ -145,7 +147,8 @@ def _finish(ready: Ready, folder: Path, progress: Progress) -> Json:
         "spent": spent,
         "n_rounds": search.n_rounds,
         "relaxed": _finite(search.optimiser.relaxed),
-        "searched_on": [ready.seeds.rows[number].prompt_id for number in search.target.numbers],
+        "searched_on": [row.prompt_id for row in searched],
+        "searched_texts": texts_of(searched),
         **baselines(held),
         **_soft(ready),
         "prompts": rescored(held, entries, ablations, progress=progress),

@@ -15,6 +15,7 @@ from diptych.apps.soft_prompting.writing import Question, write_answers
 from diptych.comparison.pairing import limit_prompts
 from diptych.comparison.sources import load_arm
 from diptych.data.prompts import load_prompts
+from diptych.data.responses import prompt_digests
 from diptych.errors import DataError
 from diptych.models.providers.hf import HFModel
 from diptych.models.requests import Message, conversation
@@ -41,6 +42,16 @@ class Seed:
     messages: tuple[Message, ...]
     tokens: tuple[int, ...]
     is_held_out: bool = False
+
+
+def texts_of(rows: Sequence[Seed]) -> list[str]:
+    """Digests of what the user asks last in some conversations, each once: as ids of prompts that come without one.
+
+    Parameters
+    ----------
+    rows : the conversations
+    """
+    return sorted(set(prompt_digests([row.messages[-1].content for row in rows])))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from diptych.apps.soft_prompting.trial_folder import write_trial
 from diptych.apps.soft_prompting.tried import WITH, WITHOUT, Tried
 from diptych.comparison.manifest import describe_manifest
 from diptych.data.prompts import Prompt, Prompts
+from diptych.data.responses import prompt_digests
 from diptych.errors import DataError
 from diptych.models.prompted import PromptedModel
 from diptych.models.providers.hf import HFModel
@@ -52,7 +53,7 @@ class TrialOptions:
 
 
 def usable(prompts: Prompts, found: Sequence[Found]) -> list[Prompt]:
-    """The prompts that none was made on.
+    """The prompts that none was made on, by id and by text.
 
     Parameters
     ----------
@@ -64,8 +65,11 @@ def usable(prompts: Prompts, found: Sequence[Found]) -> list[Prompt]:
     DataError
         If too few are left.
     """
-    seen = {name for one in found for name in one.details.get("trained_on", ())}
-    left = [prompt for prompt in prompts.rows if prompt.prompt_id not in seen]
+    seen = {name for one in found for key in ("trained_on", "trained_texts") for name in one.details.get(key, ())}
+    digests = prompt_digests([prompt.text for prompt in prompts.rows])
+    left = [
+        prompt for prompt, digest in zip(prompts.rows, digests, strict=True) if not {prompt.prompt_id, digest} & seen
+    ]
     if len(left) < N_LEAST:
         raise DataError(
             f"{prompts.source}: {len(left)} of {len(prompts)} prompts were not trained on; at least {N_LEAST} are "
