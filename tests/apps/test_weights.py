@@ -129,7 +129,8 @@ def test_page_table_and_spectra_show_what_changed_and_run_nothing(tmp_path: Path
     with np.load(tmp_path / "out" / "spectra.npz") as arrays:
         assert {name.rpartition("/")[2] for name in arrays} == {"spectrum", "left", "right"}
         np.testing.assert_allclose(arrays[f"{kind}/spectrum"], [32**0.5, 0, 0, 0], atol=1e-6)
-    assert as_lines(changes)[0].startswith("2 of 3 matrices differ")
+    lines = as_lines(changes)
+    assert lines[0].startswith("2 of 3 matrices differ") and lines[0].endswith("\u00a0% of the norm before")
 
 
 def test_the_command_says_what_an_adapter_did(tmp_path: Path) -> None:

@@ -74,6 +74,14 @@ def test_the_same_command_again_asks_nothing(forge: Forge, folder: Path) -> None
     assert (folder / "a.jsonl").read_bytes() == before
 
 
+def test_one_prompt_is_not_called_prompts(forge: Forge, folder: Path) -> None:
+    (folder / "one.txt").write_text("Why?\n")
+    one = ("generate", ASK[1], "--prompts", "one.txt", "--out", "one.jsonl")
+    assert ": 1 prompt, 1 answer each: 1 of 1 request to ask\n" in done(forge.run(*one, "--dry-run", cwd=folder)).out
+    said = done(forge.run(*one, cwd=folder)).out
+    assert "one.jsonl: 1 response to 1 prompt by " in said and "in all 1 answer; " in said
+
+
 def test_a_dry_run_says_requests_tokens_price_and_time_and_asks_nothing(forge: Forge, folder: Path) -> None:
     before = listing(folder)
     said = done(forge.run(*ASK, "--dry-run", "--draws", "2", "--price", "1,2", cwd=folder)).out

@@ -73,7 +73,7 @@ def test_inputs_that_are_gone_or_changed_are_named_and_leave_nothing(forge: Forg
     check_message(forge.run("rerun", "run", cwd=folder), "b.jsonl is not what the run was made of: sha256")
     (folder / "b.jsonl").unlink()
     check_message(forge.run("rerun", "run", cwd=folder), "b.jsonl: there is no such file")
-    check_message(forge.run("rerun", "none", cwd=folder), "is not the folder of a run")
+    check_message(forge.run("rerun", "none", cwd=folder), "diptych: none is not the folder of a run")
     before.pop("b.jsonl")
     assert listing(folder) == before
 

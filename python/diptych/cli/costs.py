@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diptych.utils.amounts import counted
+
 if TYPE_CHECKING:
     from diptych.comparison.generated import Generation
     from diptych.comparison.readers import Reader
@@ -20,9 +22,8 @@ def describe(generation: Generation, missing: Estimate) -> Iterator[str]:
     """What asking will take, for ``--dry-run``."""
     n_prompts, draws = len(generation.asked), generation.draws
     total = n_prompts * draws
-    answers = "1 answer" if draws == 1 else f"{draws} answers"
-    left = f"{missing.n_requests} of {total} requests to ask"
-    yield f"{generation.model.name}: {n_prompts} prompts, {answers} each: {left}"
+    left = f"{missing.n_requests:,} of {counted(total, 'request')} to ask"
+    yield f"{generation.model.name}: {counted(n_prompts, 'prompt')}, {counted(draws, 'answer')} each: {left}"
     yield from describe_takes(generation.model, generation.sampling.max_tokens, missing)
 
 
@@ -134,8 +135,8 @@ def spent_in_words(spent: Spent) -> str:
     >>> spent_in_words(Spent(20, Usage(1000, 40), 0.5))
     '20 answers; 1,000 tokens in, 40 out; price 0.5 US dollars'
     """
-    what = f"{spent.n_answers:,} answers" if spent.n_answers or not spent.n_texts else ""
-    vectors = f"vectors of {spent.n_texts:,} texts" if spent.n_texts else ""
+    what = counted(spent.n_answers, "answer") if spent.n_answers or not spent.n_texts else ""
+    vectors = f"vectors of {counted(spent.n_texts, 'text')}" if spent.n_texts else ""
     n_in, n_out = ("unknown" if n is None else f"{n:,}" for n in (spent.usage.input_tokens, spent.usage.output_tokens))
     out = f", {n_out} out" if spent.n_answers else ""
     price = "unknown" if spent.n_unpriced else dollars(spent.usd)

@@ -14,6 +14,7 @@ from diptych.cli.asking_flags import AskingFlags, spelled_out
 from diptych.cli.console import errors_as_messages, note, progress_on_stderr, say, typed
 from diptych.cli.settings import INPUT, OUTPUT, option
 from diptych.errors import ConfigError, RunError
+from diptych.utils.amounts import counted
 
 if TYPE_CHECKING:
     from diptych.comparison.generated import Generation
@@ -166,5 +167,6 @@ def _summary(responses: Responses, n_asked: int, spent: Spent, out: Path) -> Jso
 def _say(done: Json, spent: Spent) -> None:
     from diptych.cli.costs import spent_in_words
 
-    say(f"{done['out']}: {done['n_responses']} responses to {done['n_prompts']} prompts by {done['model']}")
+    responses, prompts = counted(done["n_responses"], "response"), counted(done["n_prompts"], "prompt")
+    say(f"{done['out']}: {responses} to {prompts} by {done['model']}")
     say(f"{done['n_asked_now']} asked now; in all {spent_in_words(spent)}")

@@ -70,7 +70,7 @@ def rerun(
     RunError
         If it is no run, or an input is not there any more, or not as it was; or if vectors would have to be asked for.
     """
-    made = run if run.is_dir() else run.parent
+    made = run.parent if run.is_file() else run
     if holds_arms(made):
         raise RunError(f"{made} holds several comparisons, tested as one family; only a single one can be made again.")
     manifest = read_run(made).manifest

@@ -241,6 +241,11 @@ def test_without_a_finding_the_page_says_what_would_have_been_seen() -> None:
     assert "No difference was found between a and b." in text
     assert "This is not a proof that the two are the same." in text
     assert "none of" in render_summary(documents)
+    scored = [{**row, "score": i % 2} for i, row in enumerate(rows)]
+    alone = diptych.compare(scored, scored, lenses=("scores",), score_fields=("score",), threads=1).documents()
+    text = Page(render(alone)).text
+    assert "The one measure tested does not differ, at a false discovery rate" in text
+    assert "1 measure did not pass" in text and "the whole family of 1 measure," in text
 
 
 def test_an_unpaired_comparison_shows_one_side_of_each_example() -> None:

@@ -15,6 +15,7 @@ from diptych._types import Json
 from diptych.apps.interventions.connectivity import LossPath
 from diptych.apps.interventions.weights import WeightChanges, WeightDifference
 from diptych.comparison.report import own_style, page_environment
+from diptych.utils.amounts import percent
 from diptych.utils.files import new_folder, write_files, writing
 from diptych.utils.text import csv_text, json_text, printable
 
@@ -89,10 +90,10 @@ def as_lines(changes: WeightChanges, path: LossPath | None = None) -> list[str]:
     head = f"{changes.n_changed} of {len(changes.differences)} matrices differ"
     if not changes.n_changed:
         return [head, *_left_out(changes), *_said(path)]
-    rows = [(one.name, f"{one.relative_norm:.2%}", *_ranks(one)) for one in _changed(changes)[:_N_LINES]]
+    rows = [(one.name, percent(one.relative_norm, 2), *_ranks(one)) for one in _changed(changes)[:_N_LINES]]
     width = max(len(row[0]) for row in rows)
     return [
-        f"{head}; the difference of all is {changes.relative_norm:.2%} of the norm before",
+        f"{head}; the difference of all is {percent(changes.relative_norm, 2)} of the norm before",
         *_left_out(changes),
         *_said(path),
         "",
@@ -132,7 +133,7 @@ def render_weights(changes: WeightChanges, *, a: str, b: str, path: LossPath | N
             {
                 "name": printable(one.name),
                 "shape": " × ".join(map(str, one.shape)),
-                "norm": f"{one.relative_norm:.3%}",
+                "norm": percent(one.relative_norm, 3),
                 "width": round(100 * one.relative_norm / most) if np.isfinite(one.relative_norm) else 100,
                 "ranks": _ranks(one),
                 "cumulative": _line(one),
@@ -201,7 +202,7 @@ def _shade(one: WeightDifference | None, most: float) -> Json:
     if one is None or one.norm == 0:
         return {"level": 0, "text": "" if one is None else "0"}
     share = min(1.0, one.relative_norm / most) if most else 1.0
-    return {"level": int(np.ceil(share * _SHADES)), "text": f"{one.relative_norm:.1%}"}
+    return {"level": int(np.ceil(share * _SHADES)), "text": percent(one.relative_norm, 1)}
 
 
 def _said(path: LossPath | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from diptych._types import Json
 from diptych.apps.soft_prompting.evaluation import on_held_out
+from diptych.utils.amounts import percent
 
 _WIDTH = 60
 
@@ -52,7 +53,7 @@ def _prompt_lines(prompt: Json) -> list[str]:
         f"q = {prompt['q_value']:.3g}: {verdict} the noise floor of {prompt['noise_floor']:.2g}",
     ]
     if prompt["read_back"] < 1:
-        lines.append(f"  read as other tokens in {1 - prompt['read_back']:.0%} of texts")
+        lines.append(f"  read as other tokens in {percent(1 - prompt['read_back'], 0)} of texts")
     shorter = prompt["shortened"]
     if len(shorter["tokens"]) < len(prompt["tokens"]):
         lines.append(f"  {_quoted(shorter['text'])} does nearly the same: {shorter['searched']:.6g}")
@@ -71,7 +72,7 @@ def plan_lines(plan: Json) -> list[str]:
         f"{plan['n_held_out']} held out, at most {plan['longest']:,} tokens",
         f"at most {plan['measuring']:,} more measure what is found, and which of its tokens do the work",
         f"{plan['n_allowed']:,} of {plan['n_vocabulary']:,} tokens may stand in a prompt; of random prompts of them, "
-        f"written as words, {plan['read_back']:.0%} are read as the same tokens",
+        f"written as words, {percent(plan['read_back'], 0)} are read as the same tokens",
     ]
 
 

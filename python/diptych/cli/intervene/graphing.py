@@ -31,6 +31,7 @@ from diptych.errors import ConfigError
 from diptych.models.registry import parse_options
 from diptych.models.spending import Purse
 from diptych.models.untrusted import MAX_CHARACTERS
+from diptych.utils.amounts import counted
 from diptych.utils.files import write_files, writing
 from diptych.utils.text import json_text
 
@@ -156,7 +157,7 @@ def _lines(found: Json) -> Iterator[str]:
     for arm in found["arms"]:
         mine = [node for node in found["nodes"] if node["arm"] == arm]
         cases = ", ".join(f"{n} {case}" for case, n in found["cases"][arm].items())
-        yield f"{arm}: {len(mine)} clusters" + (f", {cases}" if cases else "")
+        yield f"{arm}: {counted(len(mine), 'cluster')}" + (f", {cases}" if cases else "")
         told = [node for node in mine if node["case"] in ("new", "gone")]
         for node in told[:_SHOWN]:
             q = min(node[name] for name in ("q_shares", "q_words") if node[name] is not None)

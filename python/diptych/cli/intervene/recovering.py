@@ -20,6 +20,7 @@ from diptych.comparison.config import CompareConfig
 from diptych.comparison.folder import Documents
 from diptych.comparison.prepare import prepare
 from diptych.errors import ConfigError
+from diptych.utils.amounts import counted
 from diptych.utils.hashing import derive_seed
 
 _BANK = "probes.jsonl"
@@ -105,6 +106,7 @@ def _config(context: typer.Context, choices: asking.Choices) -> CompareConfig:
 
 
 def _lines(found: Sequence[Hypothesis], documents: Documents) -> Iterator[str]:
-    n = len(documents.findings["findings"])
-    yield f"{len(found)} hypotheses from {n} findings, over {documents.findings['n_prompts']} prompts"
+    n_findings, n_prompts = len(documents.findings["findings"]), documents.findings["n_prompts"]
+    hypotheses = "1 hypothesis" if len(found) == 1 else f"{len(found)} hypotheses"
+    yield f"{hypotheses} from {counted(n_findings, 'finding')}, over {counted(n_prompts, 'prompt')}"
     yield from finding_lines([one.findings[0] for one in found], shown=_SHOWN)
