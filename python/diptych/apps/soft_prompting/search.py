@@ -52,7 +52,8 @@ class Search:
             if not self.target.is_spent:
                 raise
             if not self.n_rounds:
-                raise ConfigError(f"budget = {self.target.budget}: it does not suffice for a round: {error}") from None
+                text = f"budget = {self.target.budget:,}: it does not suffice for a round: {error}. Give a greater one."
+                raise ConfigError(text) from None
             return False
         self.archive.offer(self.target, self.target.take_seen())
         self.spent.append(self.target.spent)
