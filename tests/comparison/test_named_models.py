@@ -56,7 +56,7 @@ def test_what_does_not_fit_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch
         diptych.compare("scripted/s.yaml", "scripted/s.yaml", ask={"prompts": PROMPTS})
     for name, hint in (("promts", "Did you mean 'prompts'?"), ("max_tokens", "It is a field of 'sampling'.")):
         with pytest.raises(ConfigError, match=re.escape(f"ask: unknown name {name!r}. {hint} Known: prompts, draws")):
-            diptych.compare("scripted/s.yaml", "scripted/echo", ask={"prompts": PROMPTS, name: 1})  # type: ignore[misc]
+            diptych.compare("scripted/s.yaml", "scripted/echo", ask={"prompts": PROMPTS, name: 1})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="neither arm is a model"):
         diptych.compare([], [], ask={"draws": 2})
     with pytest.raises(ConfigError, match="temperatur"):
