@@ -165,7 +165,8 @@ class Inquiry:
         BudgetError, ModelError, LedgerError, RunError
             If it was stopped before any hypothesis was tested, or cannot go on; what was answered is kept.
         """
-        check_ready(folder / LEDGER, [one.model for one in (self.a, self.b, self.assistant, *self.judges)])
+        helpers = [one.model for one in (self.assistant, *self.judges)]
+        check_ready(folder / LEDGER, [self.a.model, self.b.model, *helpers])
         begin_folder(folder)
         with Ledger(folder / LEDGER, self.identity, command) as ledger:
             assistant = self.assistant.on(ledger, "assistant", max_cost=max_cost)
