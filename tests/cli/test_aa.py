@@ -39,7 +39,6 @@ def test_a_table_for_people(forge: Forge, tmp_path: Path) -> None:
     assert lines[2] == "wanted: at most 5\u00a0%"
     assert lines[5].startswith("surface ")
     assert max(map(len, lines)) < 120
-    assert "split: done in" in outcome.err
     assert set(listing(tmp_path)) == {"a.jsonl"}
 
 

@@ -102,7 +102,7 @@ FOLDERS = [
             flags("--out", "out"), {"out": b"mine"}),
     Refused("parent is a file", ("notes.txt", "Not a directory", "Choose another"),
             flags("--out", "notes.txt/run"), {"notes.txt": b"mine"}),
-    Refused("parent cannot be made", ("/proc/nowhere cannot be written", "choose another"), flags("--out",
+    Refused("parent cannot be made", ("/proc/nowhere cannot be written", "Choose another"), flags("--out",
             "/proc/nowhere/run")),
     Refused("name too long", ("name too long", "Choose another"), flags("--out", "x" * 300)),
     Refused("damaged manifest", ("out/manifest.json is damaged",), flags("--out", "out"), {"out/manifest.json": b"{"}),

@@ -65,7 +65,7 @@ def test_what_does_not_fit_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch
         diptych.compare("scripted/none.yaml", "scripted/echo", ask={"prompts": PROMPTS})
     with pytest.raises(DataError, match="no such file"):
         diptych.compare("scripted/s.yaml", "nothing.jsonl", ask={"prompts": PROMPTS})
-    monkeypatch.setenv("OPENAI_API_KEY", "none that counts")
+    monkeypatch.setenv("OPENAI_API_KEY", "none-that-counts")
     with pytest.raises(BudgetError):
         diptych.compare("openai/gpt-4o", "scripted/echo", ask={"prompts": PROMPTS, "max_cost": 0.0}, ledger="o.sqlite")
     assert n_calls(folder) <= 60

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 from diptych._types import Json, Progress
 from diptych.comparison.config import CompareConfig, CompareOptions
-from diptych.comparison.dealing import by_prompt, drawn
+from diptych.comparison.dealing import by_prompt, deal
 from diptych.comparison.joint import JointClusters, cluster_together
 from diptych.comparison.measures import Readers
 from diptych.comparison.pairing import default_names
@@ -318,8 +318,8 @@ def deal_rest(arm: Responses, others: Sequence[Responses], seed: int) -> tuple[R
         mine, pool = own.get(prompt_id, []), theirs.get(prompt_id, [])
         n = min(len(mine), len(pool)) or max(len(mine), len(pool))
         n_cut += n < len(mine)
-        kept += mine if len(mine) <= n else _deal(mine, n, seed, "own")
-        dealt += _deal(pool, n, seed, "rest")
+        kept += mine if len(mine) <= n else deal(mine, n, seed, "own")
+        dealt += deal(pool, n, seed, "rest")
     source = ", ".join(sorted(other.source for other in others))
     notices = tuple(notice for other in others for notice in other.notices)
     rest = Responses(tuple(dealt), source, has_ids=arm.has_ids, notices=notices)
@@ -327,8 +327,3 @@ def deal_rest(arm: Responses, others: Sequence[Responses], seed: int) -> tuple[R
         cut = f"the others gave fewer responses to {n_cut} prompts of {arm.source}: as many of its own were compared"
         return rest, replace(arm, rows=tuple(kept), notices=(*arm.notices, cut))
     return rest, replace(arm, rows=tuple(kept))
-
-
-def _deal(rows: Sequence[Response], n: int, seed: int, side: str) -> list[Response]:
-    """``n`` of the responses to one prompt, numbered anew."""
-    return [replace(rows[i], draw=draw) for draw, i in enumerate(drawn(rows, n, seed, side))]

@@ -68,9 +68,9 @@ def even_out(a: Responses, b: Responses, units: Mapping[str, str], *, paired: bo
 
 
 def _usual(counts: Sequence[Mapping[str, int]]) -> int:
-    """Of the arm that usually has fewer, how many that is; where both usually have as many, no less than any has."""
-    usual = [median_low(count.values()) if count else 0 for count in counts]
-    return min(usual) if usual[0] != usual[1] else max([0, *counts[0].values(), *counts[1].values()])
+    """Of the arm that usually has fewer, how many that is; no less than any has, where there is no such arm."""
+    usual = [median_low(count.values()) for count in counts if count]
+    return min(usual) if len(set(usual)) == 2 else max([0, *counts[0].values(), *counts[1].values()])
 
 
 def _even_units(
@@ -98,11 +98,13 @@ def _even_units(
 
 
 def _up_to(arm: Responses, limits: Mapping[str, int], cap: int, seed: int) -> tuple[Response, ...]:
-    """Of each prompt at most so many responses; ``cap`` where no limit is named."""
+    """Of each prompt at most so many responses; ``cap`` where no limit is named. Where some go, the others are numbered
+    anew: which of two equal ones was drawn first may hang on the order of rows.
+    """
     rows: list[Response] = []
     for name, own in by_prompt([arm]).items():
         n = limits.get(name, cap)
-        rows += own if len(own) <= n else [own[i] for i in drawn(own, n, seed, "even")]
+        rows += own if len(own) <= n else deal(own, n, seed, "even")
     return tuple(rows)
 
 
@@ -120,8 +122,8 @@ def by_prompt(arms: Sequence[Responses]) -> dict[str, list[Response]]:
     return prompts
 
 
-def drawn(rows: Sequence[Response], n: int, seed: int, side: str) -> list[int]:
-    """Places of ``n`` of the responses to one prompt, by a hash of content; a count gives equal ones the same chance.
+def deal(rows: Sequence[Response], n: int, seed: int, side: str) -> list[Response]:
+    """``n`` of the responses to one prompt, numbered anew: by a hash of content, and a count where that is equal.
 
     Parameters
     ----------
@@ -138,4 +140,5 @@ def drawn(rows: Sequence[Response], n: int, seed: int, side: str) -> list[int]:
         seen[content] += 1
     contents, counts = ([key[place] for key in keys] for place in (0, 1))
     digests = hash_rows("diptych/deal/1", [[str(seed)] * len(rows), [side] * len(rows), contents, counts])
-    return sorted(range(len(rows)), key=lambda i: digests[i].tobytes())[:n]
+    order = sorted(range(len(rows)), key=lambda i: digests[i].tobytes())
+    return [replace(rows[i], draw=draw) for draw, i in enumerate(order[:n])]

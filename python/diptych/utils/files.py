@@ -20,6 +20,7 @@ _DAMAGED = (
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 _ROOM = "Free some space or choose another place, then give the command again."
+_ELSEWHERE = "Choose another folder, or free some space."
 _FULL = ("No space left", "file write failed", "failed writing file", "inline_container.cc")
 """What safetensors and torch, which have errors of their own, say of a full disk."""
 
@@ -186,7 +187,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     made: list[Path] = []
     try:
-        with writing(path.parent):
+        with writing(path.parent, _ELSEWHERE):
             _refuse_used(path)
             _make_parents(path.parent, made)
             temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -242,7 +243,7 @@ def check_new_folder(path: Path) -> None:
     """
     made: list[Path] = []
     try:
-        with writing(path.parent):
+        with writing(path.parent, _ELSEWHERE):
             _refuse_used(path)
             _make_parents(path.parent, made)
             os.rmdir(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
