@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,7 @@ from diptych.comparison.folder import ledgers_beside
 from diptych.embeddings import encoders
 from diptych.embeddings.settings import EmbedderSettings
 from diptych.models.api_clients import BaseAPIClient
-from diptych.models.ledger import read_only
+from diptych.models.ledger import DAMAGE, read_only
 from diptych.models.requests import Model
 
 
@@ -50,5 +49,5 @@ def _models_in(path: Path) -> tuple[str, ...]:
     try:
         with closing(read_only(path)) as database:
             return tuple(name for (name,) in database.execute("SELECT DISTINCT asked FROM answers"))
-    except sqlite3.Error:
+    except DAMAGE:
         return ()

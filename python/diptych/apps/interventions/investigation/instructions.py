@@ -9,6 +9,7 @@ from pydantic import field_validator
 
 from diptych.config import Settings
 from diptych.errors import ConfigError, DataError
+from diptych.utils.files import reading
 from diptych.utils.text import parse_json
 
 _BUILT_IN = "investigator.json"
@@ -60,14 +61,13 @@ class Told(Settings):
         DataError
             If it cannot be read, is not JSON, or a text is missing, blank or of the wrong type; says where.
         """
-        try:
-            if path is None:
-                content = files("diptych.apps.interventions").joinpath(_BUILT_IN).read_bytes()
-            else:
+        if path is None:
+            content = files("diptych.apps.interventions").joinpath(_BUILT_IN).read_bytes()
+        else:
+            with reading(path):
                 content = Path(path).read_bytes()
+        try:
             values = parse_json(content.decode("utf-8-sig"))
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
         except ValueError as error:
             raise DataError(f"{path}: not JSON: {error}") from error
         if not isinstance(values, dict):
